@@ -43,7 +43,15 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @options.workers
 @options.engine()
+@click.option(
+    "--fresh",
+    type=int,
+    default=100_000,
+    show_default=True,
+    help="Trials of another seed that confirm the size, where it is simulated; 0 for none.",
+)
 @options.out("Folder of the sizes and the answer; else sizes/<name of the design file>.")
+@options.resume
 def command(
     design: Path,
     settings: tuple[str, ...],
@@ -57,7 +65,9 @@ def command(
     seed: int | None,
     jobs: int | None,
     engine: Any,
+    fresh: int,
     out: Path | None,
+    resume: bool,
 ) -> None:
     """Find the smallest enrolment.max_n of DESIGN that has the power; looks move with it."""
     from adaptive_cart.design.file import load_design
@@ -65,6 +75,7 @@ def command(
 
     loaded = load_design(design, settings)
     options.tell_settings(loaded)
+    folder = out or Path("sizes") / design.stem
     with progress() as bar:
         found = size(
             loaded,
@@ -78,10 +89,12 @@ def command(
             seed=seed,
             jobs=jobs,
             engine=engine,
+            fresh=fresh,
+            out=folder,
+            restart=not resume,
             progress=bar.show,
             tell=bar.tell,
         )
-    folder = out or Path("sizes") / design.stem
     found.write(folder)
     click.echo(encodable(found.text()))
     click.echo(f"every size that was run in {folder}", err=True)

@@ -20,6 +20,7 @@ def read_asked(
     looks: tuple[int, int] | str | None,
     recalibrate: bool,
     engine: Engine,
+    fresh: int,
 ) -> tuple[FreeLooks | None, tuple[str, ...], list[int]]:
     """What is free of the looks, where the power is wanted, and the sizes.
 
@@ -40,6 +41,8 @@ def read_asked(
         problems.append(
             Problem("--power", f"found {power:g}; a number between 0 and 1 is expected")
         )
+    if fresh < 0:
+        problems.append(Problem("--fresh", f"found {fresh}; trials are expected, or 0 for none"))
     block = smallest_block(design.allocation) if looks is None else block_of(design)
     try:
         sizes = _sizes(design, *between, block)

@@ -20,6 +20,7 @@ from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.engine import Engine, cost_of, obstacles
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.region import needs_calibration, with_found
+from adaptive_cart.running.run import simulate
 from adaptive_cart.running.workers import spread
 from adaptive_cart.sweeps.moving_looks import (
     FreeLooks,
@@ -32,7 +33,6 @@ from adaptive_cart.sweeps.moving_looks import (
 from adaptive_cart.sweeps.varying import design_of_size
 
 SHARES = 10  # into which the time to the last look is cut
-ENUMERATED = "every choice of looks is enumerated"
 SAME = 1e-12  # powers that differ by less are the same
 
 
@@ -56,12 +56,35 @@ class BestLooks:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """How choices of looks are judged.
+
+    Attributes
+    ----------
+    scenarios
+        In which the power counts.
+    trials, seed
+        Of simulated designs: the same participants for every choice.
+    """
+
+    scenarios: tuple[str, ...]
+    recalibrate: bool
+    engine: Engine
+    trials: int
+    seed: int
+    jobs: int | None
+    progress: Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
 class _Choice:
-    """What is enumerated of a choice."""
+    """What is judged of a choice."""
 
     design: Design
     scenarios: tuple[str, ...]
-    seed: int | None
+    trials: int
+    seed: int
+    simulated: bool
 
 
 def choices(design: Design, looks: FreeLooks, size: int) -> list[list[int]]:
@@ -77,23 +100,15 @@ def choices(design: Design, looks: FreeLooks, size: int) -> list[list[int]]:
     ]
 
 
-def best_looks(
-    design: Design,
-    looks: FreeLooks,
-    size: int,
-    scenarios: tuple[str, ...],
-    recalibrate: bool,
-    seed: int | None,
-    jobs: int | None,
-    progress: Callable[[str, int, int], None],
-) -> BestLooks:
+def best_looks(design: Design, looks: FreeLooks, size: int, how: Judging) -> BestLooks:
     """Judge every choice of looks at a size."""
     all_ = choices(design, looks, size)
-    made = (_with_looks(design, size, numbers, recalibrate) for numbers in all_)
+    made = [_with_looks(design, size, numbers, how.recalibrate) for numbers in all_]
     found: list[tuple[float, Design]] = []
-    items = [_Choice(one, scenarios, seed) for one in made]
-    for judged in spread(_judged, items, jobs):
-        progress("choices of looks", len(found), len(items))
+    simulated = how.engine == "simulate" or bool(obstacles(made[-1], made[-1].truths))
+    items = [_Choice(one, how.scenarios, how.trials, how.seed, simulated) for one in made]
+    for judged in spread(_judged, items, how.jobs):
+        how.progress("choices of looks", len(found), len(items))
         found.append(judged)
     most = max(value for value, _ in found)
     first = next(one for value, one in found if value >= most - SAME)
@@ -110,6 +125,13 @@ def _judged(choice: _Choice) -> tuple[float, Design]:
     design = choice.design
     if needs_calibration(design):
         design = with_found(design, calibrate(design, seed=choice.seed, jobs=1))
+    if choice.simulated:
+        result = simulate(
+            design, trials=choice.trials, seed=choice.seed, jobs=1, engine="simulate",
+            scenarios=choice.scenarios,
+        )  # fmt: skip
+        power = min(result.figure(name, "success").estimate for name in choice.scenarios)
+        return power, result.design
     truths = {name: design.truths[name] for name in choice.scenarios}
     rows, _ = enumerate_design(design, truths)
     estimates = {row[:5]: row[5] for row in rows}  # by scenario, measure, arm, stratum, look
@@ -127,8 +149,6 @@ def wrong_free_looks(
         return
     if not sizes:
         return
-    if engine == "simulate":
-        yield Problem("--looks", f"{ENUMERATED}, and --engine simulate was asked for; give one")
     few = choices(design, FreeLooks(1, SHARES), sizes[0])[-1]
     if len(few) < looks.fewest:
         yield Problem(
@@ -142,14 +162,18 @@ def wrong_free_looks(
         yield from error.problems
         return
     if why := _why_not(largest, engine):
-        yield Problem("--looks", f"{ENUMERATED}, and {why}")
+        yield Problem("--looks", f"every choice of looks is judged, and {why}")
 
 
 def _why_not(design: Design, engine: Engine) -> str:
-    """Why a design is not enumerated; nothing where it is."""
-    if found := obstacles(design, design.truths):
-        return "; ".join(found) + "; without it looks are in proportion"
-    cost = cost_of(design, len(design.truths))
-    if engine == "auto" and not cost.small:
-        return f"one alone would take {cost.words()}; --engine exact does it, or a lower --most"
+    """Why choices cannot be judged as is asked; blank where they can."""
+    found = obstacles(design, design.truths)
+    if found and engine == "exact":
+        return f"cannot be enumerated: {'; '.join(found)}"
+    cost = cost_of(design, len(design.truths)) if not found else None
+    if engine == "auto" and cost is not None and not cost.small:
+        return (
+            f"to enumerate one alone would take {cost.words()}; --engine exact does it, or a lower "
+            f"--most"
+        )
     return ""

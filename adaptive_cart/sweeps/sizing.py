@@ -16,8 +16,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import with_interval
@@ -32,9 +34,11 @@ from adaptive_cart.results.result import Result
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed, fresh_seed
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.size_asked import read_asked
-from adaptive_cart.sweeps.sized_looks import best_looks
+from adaptive_cart.sweeps.sized_looks import Judging, best_looks
+from adaptive_cart.sweeps.tried_sizes import KEPT, KeptSizes, Tried
 from adaptive_cart.sweeps.varying import design_of_size
 
 LEAST_SLACK = 0.01  # of power about the one wanted, within which every size is tried
@@ -42,45 +46,12 @@ SLACK = 2.0  # times what the line has been off by so far
 ABOUT = 2  # sizes on either side of the answer that are always tried
 INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
 NO_CHOICES: Mapping[tuple[int, ...], float] = {}
+NOTHING_AFRESH: tuple[Afresh, ...] = ()
 COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
 
 
 def _silent(what: str, done: int, total: int) -> None:
     return None
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A size that was run.
-
-    Attributes
-    ----------
-    success
-        By scenario.
-    roles
-        Likewise.
-    thresholds
-        By success rule, as they were in force.
-    choices
-        Where looks are free: the power of every choice of them, by their numbers.
-    """
-
-    size: int
-    looks: tuple[float, ...]
-    thresholds: Mapping[str, Any]
-    success: Mapping[str, Figure]
-    roles: Mapping[str, str]
-    choices: Mapping[tuple[int, ...], float] = field(default_factory=dict)
-
-    def power(self, scenarios: Sequence[str]) -> float:
-        """The least probability of success in some scenarios."""
-        return min(self.success[name].estimate for name in scenarios)
-
-    @property
-    def type_one_error(self) -> Figure | None:
-        """The largest probability of success in a null scenario."""
-        null = [self.success[name] for name, role in self.roles.items() if role == "null"]
-        return max(null, key=lambda figure: figure.estimate, default=None)
 
 
 @dataclass(frozen=True)
@@ -95,11 +66,17 @@ class Size:
         In order of size.
     answer
         The smallest size from which every larger one searched has the power; nothing if even the
-        largest has not.
+        largest has not. Of simulated designs the first that fresh trials show to have it, from that
+        one on.
     slack
         How near to the power wanted a foretold one had to lie for its size to be tried.
     looks
         Those that are free.
+    promised
+        The smallest size from which every larger one searched has the power, by the search alone.
+    fresh, afresh
+        Trials that the search did not use, and what sizes had on them; none where power is
+        enumerated.
     """
 
     design: Design
@@ -110,6 +87,9 @@ class Size:
     answer: int | None
     slack: float
     looks: FreeLooks | None = None
+    promised: int | None = None
+    fresh: int = 0
+    afresh: tuple[Afresh, ...] = ()
 
     FILES: ClassVar[tuple[str, ...]] = ("size.csv", "size.txt", "size.json")
 
@@ -145,6 +125,13 @@ class Size:
             f"{self.power:g}"
         )
         lines += self._choices_told(self.found or self.tried[-1])
+        lines += [one.words(self.fresh) for one in self.afresh]
+        if self.promised is not None and self.answer is None:
+            lines.append(
+                f"no size was shown to have power {self.power:g} in {whom}, of those that promise "
+                f"it; --fresh with more trials shows less power, --most searches further"
+            )
+            return "\n".join(lines)
         if (found := self.found) is None:
             lines.append(
                 f"no size searched has power {self.power:g} in {whom}: {largest} has "
@@ -154,13 +141,20 @@ class Size:
         figure = min((found.success[n] for n in self.scenarios), key=lambda f: f.estimate)
         lines.append(
             f"{found.size} participants: power "
-            f"{with_interval(figure.estimate, figure.lower, figure.upper)} in {whom}; the smallest "
-            f"from which every larger size searched has {100.0 * self.power:g}%"
+            f"{with_interval(figure.estimate, figure.lower, figure.upper)} in {whom}"
+            f"{' on trials of the search' if self.afresh else ''}; "
+            f"{self._of_all()} has {100.0 * self.power:g}%"
         )
         if found.thresholds:
             rules = "; ".join(f"{rule} {value}" for rule, value in found.thresholds.items())
             lines.append(f"thresholds calibrated for it: {rules}")
         return "\n".join(lines)
+
+    def _of_all(self) -> str:
+        """What the answer is, of all sizes."""
+        if self.answer == self.promised:
+            return "the smallest from which every larger size searched"
+        return f"the first that is shown to have the power; {self.promised}, by the search alone,"
 
     def _choices_told(self, at: Tried) -> list[str]:
         """What was free of the looks, and how many choices have the power at a size."""
@@ -205,6 +199,9 @@ class Size:
             "run": [one.size for one in self.tried],
             **self._free(),
             "answer": self.answer,
+            "promised": self.promised,
+            "fresh_trials": self.fresh if self.afresh else 0,
+            "afresh": [asdict(one) for one in self.afresh],
         }
         owned.write("size.csv", table.getvalue())
         owned.write("size.txt", self.text() + "\n")
@@ -224,6 +221,9 @@ def size(
     seed: int | None = None,
     jobs: int | None = None,
     engine: Engine = "auto",
+    fresh: int = FRESH,
+    out: str | Path | None = None,
+    restart: bool = False,
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Size:
@@ -244,6 +244,12 @@ def size(
         Calibrate the thresholds of the success rules at every size, as ``"calibrate"`` does.
     trials, seed, jobs, engine
         As of ``simulate``, for every size.
+    fresh
+        Trials of another seed that confirm a simulated answer; 0 for none.
+    out
+        Folder in which sizes that have been run are kept, for the next search.
+    restart
+        Run them again.
 
     Raises
     ------
@@ -252,32 +258,105 @@ def size(
         looks cannot be free: with every problem.
     """
     free, asked, sizes = read_asked(
-        design, power, scenarios, (least, most), looks, recalibrate, engine
+        design, power, scenarios, (least, most), looks, recalibrate, engine, fresh
     )
+    folder = None if out is None else Path(out)
+    if folder is not None:  # before anything is run
+        OwnedFolder(folder).require_free([n for n in (KEPT, *Size.FILES) if (folder / n).exists()])
+    known = KeptSizes(folder, restart)
+    many = design.simulation.trials if trials is None else trials
+    first = design.simulation.seed if seed is None else seed
     block = sizes[1] - sizes[0]
     tell(f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}; some of them are run")
-    tried: dict[int, Tried] = {}
+    runs = _Runs(
+        design, free, asked, recalibrate, engine, many, first, fresh, jobs, progress, known,
+        len(sizes),
+    )  # fmt: skip
+    slack = _search(sizes, lambda number: runs.of(number).power(asked), power)
+    promised = _first_with(runs.ordered(), asked, power)
+    answer, afresh = promised, NOTHING_AFRESH
+    if fresh and promised is not None and runs.simulated(promised):
+        afresh = confirmed([one for one in sizes if one >= promised], power, runs.afresh)
+        answer = afresh[-1].size if afresh[-1].holds else None
+    if known.reused:
+        tell(f"{known.reused} of the sizes were run before")
+    return Size(
+        design, power, asked, (sizes[0], sizes[-1], block), runs.ordered(), answer, slack, free,
+        promised, fresh, afresh,
+    )  # fmt: skip
 
-    def run(number: int) -> Tried:
-        if number not in tried:
-            progress("sizes", len(tried), len(sizes))
-            if free is None:
-                made = design_of_size(design, number, recalibrate)
-                calibrated, choices = needs_calibration(made), NO_CHOICES
-            else:
-                best = best_looks(design, free, number, asked, recalibrate, seed, jobs, progress)
-                made, calibrated, choices = best.design, best.calibrated, best.powers
-            result = simulate(
-                made, trials=trials, seed=seed, jobs=jobs, engine=engine, progress=progress
+
+@dataclass
+class _Runs:
+    """Sizes as they are run, each once."""
+
+    design: Design
+    free: FreeLooks | None
+    scenarios: tuple[str, ...]
+    recalibrate: bool
+    engine: Engine
+    trials: int
+    seed: int
+    fresh: int
+    jobs: int | None
+    progress: Progress
+    known: KeptSizes
+    number: int
+    tried: dict[int, Tried] = field(default_factory=dict)
+
+    def of(self, number: int) -> Tried:
+        """A size, run unless it was before."""
+        if number not in self.tried:
+            self.progress("sizes", len(self.tried), self.number)
+            made = design_of_size(self.design, number, self.recalibrate)
+            key = (
+                f"{digest_of(made)}; {self.free}; {self.scenarios}; {self.trials} trials; seed "
+                f"{self.seed}; {self.engine}"
             )
-            tried[number] = _tried(number, result, calibrated, choices)
-        return tried[number]
+            found = self.known.get(key)
+            if found is None:
+                found = self._run(number, made)
+                self.known.put(key, found)
+            self.tried[number] = found
+        return self.tried[number]
 
-    slack = _search(sizes, lambda number: run(number).power(asked), power)
-    ordered = tuple(tried[number] for number in sorted(tried))
-    place = _answer(np.array([one.power(asked) >= power for one in ordered]))
-    answer = ordered[place].size if place < len(ordered) else None
-    return Size(design, power, asked, (sizes[0], sizes[-1], block), ordered, answer, slack, free)
+    def ordered(self) -> tuple[Tried, ...]:
+        """All that were run, by size."""
+        return tuple(self.tried[number] for number in sorted(self.tried))
+
+    def simulated(self, number: int) -> bool:
+        """Whether a size was simulated, and not enumerated."""
+        return any(self.of(number).success[name].n is not None for name in self.scenarios)
+
+    def _run(self, number: int, made: Design) -> Tried:
+        calibrated, choices = needs_calibration(made), NO_CHOICES
+        if self.free is not None:
+            how = Judging(
+                self.scenarios, self.recalibrate, self.engine, self.trials, self.seed, self.jobs,
+                self.progress,
+            )  # fmt: skip
+            best = best_looks(self.design, self.free, number, how)
+            made, calibrated, choices = best.design, best.calibrated, best.powers
+        result = simulate(
+            made, trials=self.trials, seed=self.seed, jobs=self.jobs, engine=self.engine,
+            progress=self.progress,
+        )  # fmt: skip
+        return _tried(number, result, calibrated, choices)
+
+    def afresh(self, number: int) -> Mapping[str, Figure]:
+        """Success of a size on fresh trials, with the thresholds and looks that it was run with."""
+        result = simulate(
+            Design(**tomllib.loads(self.of(number).file)), trials=self.fresh,
+            seed=fresh_seed(self.seed), jobs=self.jobs, engine="simulate",
+            scenarios=self.scenarios, progress=self.progress,
+        )  # fmt: skip
+        return {name: result.figure(name, "success") for name in self.scenarios}
+
+
+def _first_with(ordered: Sequence[Tried], scenarios: Sequence[str], power: float) -> int | None:
+    """The smallest size from which every larger one that was run has the power."""
+    place = _answer(np.array([one.power(scenarios) >= power for one in ordered]))
+    return ordered[place].size if place < len(ordered) else None
 
 
 def _tried(
@@ -297,6 +376,7 @@ def _tried(
         thresholds,
         {name: result.figure(name, "success") for name in roles},
         roles,
+        design.as_toml(),
         choices,
     )
 

@@ -142,12 +142,12 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(DesignError) as caught:
         ac.size(
             with_looks(), 1.5, scenarios=["kind", "cruel"], least=5, most=8, looks=(6, 9),
-            recalibrate=True, engine="simulate",
+            recalibrate=True, engine="simulate", fresh=-1,
         )  # fmt: skip
     told = "\n".join(map(str, caught.value.problems))
     for words in (
-        "--power: found 1.5", "'kind'", "'cruel'", "--engine simulate was asked for",
-        "--recalibrate needs",
+        "--power: found 1.5",  "'kind'", "'cruel'",
+        "--recalibrate needs", "--fresh: found -1",
         "of 5 participants the tenths are only 5 looks apart (1, 2, 3, 4, 5)",
     ):  # fmt: skip
         assert words in told, (words, told)
@@ -162,8 +162,8 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         (with_looks(), {"looks": (2, 2), "recalibrate": True}, "--recalibrate needs"),
         (with_looks(), {"looks": (2, 2), "most": 800_000}, "--engine exact does it, or a lower"),
         (
-            ac.load_design(DESIGNS / "early_single_arm.toml"), {"looks": (2, 3)},
-            "every choice of looks is enumerated, and .*participant course",
+            ac.load_design(DESIGNS / "early_single_arm.toml"), {"looks": (2, 3), "engine": "exact"},
+            "every choice of looks is judged, and cannot be enumerated: .*participant course",
         ),
     ],
 )  # fmt: skip
@@ -172,3 +172,19 @@ def test_looks_that_cannot_be_free_are_refused(
 ) -> None:
     with pytest.raises(DesignError, match=told):
         ac.size(design, 0.8, **asked)
+
+
+def test_looks_are_free_where_a_design_is_simulated_too() -> None:
+    """Every choice meets the same participants, and has the power that a run of it has."""
+    told: dict[str, Any] = {"trials": 40, "seed": 5, "jobs": 1, "engine": "simulate"}
+    found = ac.size(with_looks(), 0.5, least=20, most=21, looks=(2, 2), fresh=0, **told)
+    for one in found.tried:
+        assert len(one.choices) == 9
+        for looks, power in list(one.choices.items())[4:5]:
+            alone = with_looks(
+                enrolment={"max_n": one.size, "per_month": 3.0}, looks={"observed": [*looks]}
+            )
+            run = ac.simulate(alone, scenarios=["expected"], **told)
+            assert run.figure("expected", "success").estimate == power
+        assert one.power(["expected"]) == max(one.choices.values())
+    assert found.answer == found.promised  # nothing is confirmed where that is not asked for

@@ -16,6 +16,8 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import InputError
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.sweeps.confirmed_size import confirmed, fresh_seed
 from adaptive_cart.sweeps.sizing import _search
 
 HELLO = Path(__file__).parents[2] / "designs" / "hello.toml"
@@ -143,6 +145,57 @@ def test_no_size_has_a_power_that_is_out_of_reach() -> None:
 def test_what_cannot_be_searched_is_refused(asked: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         ac.size(single_arm(), **asked)
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def coin(power: Callable[[int], float], trials: int, seed: int) -> Callable[[int], Any]:
+    """Success on fresh trials that are coins."""
+    rng = np.random.default_rng(seed)
+    return lambda size: {"expected": proportion(int(rng.binomial(trials, power(size))), trials)}
+
+
+def test_a_size_that_lacks_the_power_is_taken_in_one_search_of_twenty_at_most() -> None:
+    """Sizes that lack it by next to nothing are the hardest; one estimate takes half of them."""
+    taken = by_estimate = 0
+    for seed in range(1_000):
+        found = confirmed(range(20, 60), 0.8, coin(lambda size: 0.7999, 4_000, seed))
+        assert len(found) <= 5
+        taken += found[-1].holds
+        by_estimate += found[0].success["expected"].estimate >= 0.8
+    assert taken <= 1_000 * 0.05 + 3.0 * np.sqrt(1_000 * 0.05 * 0.95)
+    assert by_estimate > 400
+    found = confirmed(range(20, 60), 0.8, coin(lambda size: 0.76 + (size - 20) * 0.02, 4_000, 1))
+    assert [one.holds for one in found] == [False] * (len(found) - 1) + [True]
+    assert [one.size for one in found] == [*range(20, 20 + len(found))]
+    assert len(found) > 2
+    for one in found:
+        events = one.success["expected"].estimate * 4_000
+        more = stats.binom.sf(round(events) - 1, 4_000, one.lower["expected"])
+        assert float(more) == pytest.approx(0.01, rel=1e-6)
+
+
+def test_a_simulated_size_is_confirmed_and_no_size_is_run_twice(tmp_path: Path) -> None:
+    told: dict[str, Any] = {"least": 40, "most": 44, "trials": 200, "engine": "simulate",
+                            "jobs": 1, "fresh": 1_000, "out": tmp_path / "out"}  # fmt: skip
+    words: list[str] = []
+    found = ac.size(single_arm(), 0.7, **told, tell=words.append)
+    assert found.afresh
+    assert found.afresh[0].size == found.promised
+    for one in found.afresh:
+        run = ac.simulate(
+            single_arm(enrolment={"max_n": one.size, "per_month": 3.0},
+                       looks={"observed": [one.size]}),
+            trials=1_000, seed=fresh_seed(single_arm().simulation.seed), engine="simulate", jobs=1,
+            scenarios=["expected"],
+        )  # fmt: skip
+        assert one.success["expected"] == run.figure("expected", "success")
+        assert one.holds == (one.lower["expected"] >= 0.7)
+    assert found.answer == (found.afresh[-1].size if found.afresh[-1].holds else None)
+    assert f"{found.promised} on 1,000 fresh trials: power at least" in found.text()
+    assert not any("were run before" in one for one in words)
+    again = ac.size(single_arm(), 0.7, **told, tell=words.append)
+    assert again == found
+    assert f"{len(found.tried)} of the sizes were run before" in words
 
 
 def test_the_command_writes_every_size_that_was_run_and_nothing_over_what_is_not_its_own(
