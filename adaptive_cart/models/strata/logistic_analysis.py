@@ -165,10 +165,12 @@ class _StrataAnalysis(AnalysisBase):
     def posterior(
         self, fitted: Any, summary: Summary, open_strata: Booleans | None
     ) -> StrataPosterior:
+        from adaptive_cart.models.strata.strata_remembered import remembered
+
         assert isinstance(summary, Counts)
         model, shares = fitted
         return StrataPosterior(
-            model.posterior(summary.successes, summary.totals), shares, open_strata
+            remembered(model, summary.successes, summary.totals), shares, open_strata
         )
 
 

@@ -121,21 +121,27 @@ class Posterior:
             self._square[tables[at]] = np.stack([square_0, total_of(share), product], axis=1)
         self._blocks.append((block, mass, scale, faint))
 
-    def difference_above(self, margin: float, weights: npt.ArrayLike) -> Floats:
+    def difference_above(
+        self, margin: float, weights: npt.ArrayLike, asked: Booleans | None = None
+    ) -> Floats:
         """Posterior probability that the weighted risk difference exceeds a margin, ``(table,)``.
 
         Parameters
         ----------
         weights
             ``(stratum,)`` or ``(table, stratum)``, not negative, summing to one.
+        asked
+            ``(table,)`` tables asked about, all if left out; of others nothing is said.
         """
         weight = self._weights(weights)
-        return self._above(np.stack([-weight, weight], axis=1), margin)
+        return self._above(np.stack([-weight, weight], axis=1), margin, asked)
 
-    def difference_covers(self, value: float, weights: npt.ArrayLike, level: float) -> Booleans:
+    def difference_covers(
+        self, value: float, weights: npt.ArrayLike, level: float, asked: Booleans | None = None
+    ) -> Booleans:
         """Whether the credible interval of the weighted risk difference holds a value, (table,)."""
         weight = self._weights(weights)
-        return self._covers(np.stack([-weight, weight], axis=1), value, level)
+        return self._covers(np.stack([-weight, weight], axis=1), value, level, asked)
 
     def difference_mean(self, weights: npt.ArrayLike) -> Floats:
         """Posterior mean of the weighted risk difference, ``(table,)``."""
@@ -144,13 +150,22 @@ class Posterior:
         mean: Floats = (weight * difference).sum(axis=-1)
         return mean
 
-    def arm_above(self, arm: int, value: float, weights: npt.ArrayLike) -> Floats:
+    def arm_above(
+        self, arm: int, value: float, weights: npt.ArrayLike, asked: Booleans | None = None
+    ) -> Floats:
         """Posterior probability that an arm's weighted risk exceeds a value, ``(table,)``."""
-        return self._above(self._of_arm(arm, weights), value)
+        return self._above(self._of_arm(arm, weights), value, asked)
 
-    def arm_covers(self, arm: int, value: float, weights: npt.ArrayLike, level: float) -> Booleans:
+    def arm_covers(
+        self,
+        arm: int,
+        value: float,
+        weights: npt.ArrayLike,
+        level: float,
+        asked: Booleans | None = None,
+    ) -> Booleans:
         """Whether the credible interval of an arm's weighted risk holds a value, ``(table,)``."""
-        return self._covers(self._of_arm(arm, weights), value, level)
+        return self._covers(self._of_arm(arm, weights), value, level, asked)
 
     def arm_mean(self, arm: int, weights: npt.ArrayLike) -> Floats:
         """Posterior mean of an arm's weighted risk, ``(table,)``."""
@@ -183,7 +198,9 @@ class Posterior:
         nothing = np.zeros_like(weight)
         return np.stack([nothing, weight] if arm else [weight, nothing], axis=1)
 
-    def _covers(self, coefficient: Floats, value: float, level: float) -> Booleans:
+    def _covers(
+        self, coefficient: Floats, value: float, level: float, asked: Booleans | None = None
+    ) -> Booleans:
         """Ask for the probability only where the value is not plainly inside."""
         centre, sds = centre_and_sds(coefficient, self._mean, self._square)
         # strata that learn from one another vary together: apart they vary least
@@ -191,7 +208,8 @@ class Posterior:
         with np.errstate(divide="ignore", invalid="ignore"):
             end = 1.64 - SPARE - 0.35 * self._third_moment(coefficient) / sd**3
         plain = (np.abs(value - centre) < end * sd) & (level >= FEWEST_LEVEL)
-        inside = within_tails(self._above(coefficient, value, ~plain), level)
+        asked = ~plain if asked is None else ~plain & asked
+        inside = within_tails(self._above(coefficient, value, asked), level)
         found: Booleans = (plain | inside) & ~self.failed
         return found
 
