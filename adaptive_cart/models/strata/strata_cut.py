@@ -7,6 +7,7 @@ density summed against it gives what an integral up to the threshold gives.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Final
 
@@ -22,7 +23,9 @@ Integers = npt.NDArray[np.int64]
 FAR: Final = 1e3  # a logit that stands for a chance of nought or one
 BLEND: Final = 1.2  # lattice steps over which cuts by row pass into cuts by column
 _POINTS: Final = 2048  # of the tabulated cut in a lattice step
+_SHIFT: Final = 11  # a power of two of these
 _HALF: Final = 32  # lattice steps to either side that it differs from 0 and 1
+_LONGEST: Final = 40  # places in a row of lattices as they mostly are
 _grid = np.arange(-_HALF * _POINTS, _HALF * _POINTS + 1) / _POINTS
 _ripple = 0.5 + special.sici(np.pi * _grid)[0] / np.pi - (_grid > 0.0)
 _CUT = ((_grid > 0.0) + _ripple * np.exp(-((_grid / 9.0) ** 2))).astype(np.float32)
@@ -40,6 +43,34 @@ def place_of(distance: Floats) -> Integers:
 def cut(place: Integers) -> Reals:
     """Band-limited step, 1 far above the threshold and 0 far below."""
     return _CUT.take(place, mode="clip")
+
+
+def cuts_along(place: Integers, number: int) -> Reals:
+    """Cut at so many places in a row, a lattice step apart: ``(…, number)`` from ``(…,)``.
+
+    Parameters
+    ----------
+    place
+        Of the first, in the tabulated cut.
+    """
+    if number > _LONGEST:
+        return cut(place[..., None] + np.arange(number) * _POINTS)
+    # what is a step apart lies side by side here, and far apart in the tabulated cut
+    first = np.clip(place >> _SHIFT, -_LONGEST, 2 * _HALF + 1) + _LONGEST
+    found: Reals = _windows(number)[place & (_POINTS - 1), first]
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _windows(number: int) -> Reals:
+    return np.lib.stride_tricks.sliding_window_view(_by_phase(), number, axis=-1)
+
+
+@functools.cache
+def _by_phase() -> Reals:
+    """Tabulated cut by place within a lattice step, and by lattice step."""
+    step = np.arange(-_LONGEST, 2 * _HALF + 1 + _LONGEST)
+    return cut(np.arange(_POINTS)[:, None] + step * _POINTS)
 
 
 def logit_of(chance: Floats, rest: Floats) -> Floats:
@@ -76,16 +107,23 @@ def one_stratum(
     # the difference: threshold of the experimental logit by row and of the control logit by column
     rise = logit_of(special.expit(control) + value, special.expit(-control) - value)
     place = place_of((experimental[:, : block.rows] - rise) / step)
-    by_row = cut(place[..., None] + np.arange(block.columns) * _POINTS)
+    by_row = cuts_along(place, block.columns)
     if value != 0.0:
         fall = logit_of(special.expit(experimental) - value, special.expit(-experimental) + value)
         place = place_of((fall - control[:, :1]) / step)
-        along = np.arange(block.rows)[:, None] * _POINTS
-        by_column = cut(pairs(place, block.columns) - along)
+        # (row + column, row from the last to the first), seen by (row, column)
+        last = block.rows - 1
+        along = cuts_along(place - last * _POINTS, block.rows)
+        size = along.itemsize
+        by_column = np.lib.stride_tricks.as_strided(
+            along.reshape(len(along), -1)[:, last:],
+            by_row.shape,
+            (along.strides[0], last * size, block.rows * size),
+            writeable=False,
+        )
         both = (control[:, :1] + experimental[:, :1]) / step
         both = both + np.arange(2 * block.rows + block.columns - 2)
         blend = special.ndtr(both * (-math.copysign(1.0, value) / BLEND)).astype(np.float32)
-        size = blend.itemsize
         blend = np.lib.stride_tricks.as_strided(
             blend, by_row.shape, (blend.strides[0], 2 * size, size), writeable=False
         )

@@ -26,6 +26,9 @@ COARSEST: Final = 0.5  # logits, at most
 NARROWEST: Final = 0.85  # lattice steps: a kernel with a smaller sd is widened
 FLANK: Final = 1.1  # widths of a kernel on which a likelihood may fall off, at most
 NODES_AT_ONCE: Final = 2**19  # numbers held together
+NEAREST: Final = 2**14  # numbers that are gone over several times in a row
+# exponents below it are nothing beside others, and numbers that small are slow to work with
+FAINTEST: Final[dict[Real, Any]] = {np.float32: np.float32(-87.0), np.float64: -700.0}
 # Standard numbers of lattice points and of nodes: tables on grids of equal size go together.
 SIZES: Final = np.array(
     [
@@ -252,39 +255,58 @@ def normal_kernel(point: Floats, centre: Floats, sd: Floats, step: Floats, real:
     np.multiply(x[..., 1, :], x[..., 1, :], out=x[..., 0, :])
     x[..., 2, :] = 1.0
     c = np.empty((*step.shape[:2], centre.shape[-1], 3), real)
-    c[..., 0] = -sharp
+    np.negative(sharp, out=c[..., 0], casting="same_kind")
     away = centre - middle
-    np.multiply(2.0 * sharp, away, out=c[..., 1])
-    np.multiply(c[..., 1], -0.5 * away, out=c[..., 2])
+    np.multiply(2.0 * sharp, away, out=c[..., 1], casting="same_kind")
+    np.multiply(c[..., 1], -0.5 * away, out=c[..., 2], casting="same_kind")
     norm = np.log(wide)
     c[..., 2] -= norm
     kernel = c @ x
-    lost = 1.0 - (sd / wide) ** 2
-    narrow = np.nonzero(np.broadcast_to(lost > 0.0, kernel.shape[:-1]))
+    rows: Reals = kernel.reshape(-1, kernel.shape[-1])
+    narrow = np.flatnonzero(np.broadcast_to(wide > sd, kernel.shape[:-1]))
     sharpened = None
-    if narrow[0].size:
-        norm, lost = (np.broadcast_to(each, kernel.shape[:-1]) for each in (norm, lost))
-        exponent = kernel[narrow] + norm[narrow].astype(real)[:, None]
-        sharpened = sharpen(exponent, lost[narrow].astype(real))
-    np.exp(kernel, out=kernel)
+    if narrow.size:
+        log_wide, lost = (
+            np.broadcast_to(each, kernel.shape[:-1]).reshape(-1)[narrow].astype(real)
+            for each in (norm, 1.0 - (sd / wide) ** 2)
+        )
+        sharpened = np.empty((narrow.size, rows.shape[-1]), real)
+        for at in pieces(narrow.size, rows.shape[-1]):
+            exponent = rows.take(narrow[at], axis=0, out=sharpened[at], mode="clip")
+            np.maximum(exponent, FAINTEST[real], out=exponent)
+            factor = sharpen(np.add(exponent, log_wide[at, None]), lost[at])
+            np.exp(exponent, out=exponent)
+            exponent *= factor
+    for at in pieces(*rows.shape):
+        exponent = rows[at]
+        np.maximum(exponent, FAINTEST[real], out=exponent)
+        np.exp(exponent, out=exponent)
     if sharpened is not None:
-        kernel[narrow] *= sharpened
+        rows[narrow] = sharpened
     return kernel
+
+
+def pieces(rows: int, each: int) -> Iterator[slice]:
+    """Cut rows of so many numbers into pieces that stay in the nearest cache."""
+    at_once = max(1, NEAREST // each)
+    for first in range(0, rows, at_once):
+        yield slice(first, first + at_once)
 
 
 def sharpen(exponent: Reals, lost: Reals) -> Reals:
     """Factor that takes back the variance by which a kernel was widened, to fourth order in it."""
     q = lost[:, None]
+    square, cube, fourth = q**2, q**3, q**4
     y = -2.0 * exponent
-    found = (q**4 / 384.0) * y
+    found = (fourth / 384.0) * y
     for factor in (
-        -(q**3) / 48.0 - q**4 * (28.0 / 384.0),
-        q**2 / 8.0 + q**3 * (15.0 / 48.0) + q**4 * (210.0 / 384.0),
-        -q / 2.0 - q**2 * 0.75 - q**3 * (45.0 / 48.0) - q**4 * (420.0 / 384.0),
+        -cube / 48.0 - fourth * (28.0 / 384.0),
+        square / 8.0 + cube * (15.0 / 48.0) + fourth * (210.0 / 384.0),
+        -q / 2.0 - square * 0.75 - cube * (45.0 / 48.0) - fourth * (420.0 / 384.0),
     ):
         found += factor
         found *= y
-    found += 1.0 + q / 2.0 + q**2 * 0.375 + q**3 * (15.0 / 48.0) + q**4 * (105.0 / 384.0)
+    found += 1.0 + q / 2.0 + square * 0.375 + cube * (15.0 / 48.0) + fourth * (105.0 / 384.0)
     return found
 
 

@@ -36,6 +36,7 @@ table's answer never depends on the other tables of its batch.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -83,21 +84,17 @@ class Posterior:
     """
 
     def __init__(self, successes: Floats, totals: Floats) -> None:
-        tables, _, strata = totals.shape
-        self.failed = failed = np.zeros(tables, dtype=np.bool_)
+        self.failed = np.zeros(len(totals), dtype=np.bool_)
         self._counts = successes, totals
         self._blocks: list[tuple[Block, Floats, Floats, Booleans]] = []
-        self._mean = np.full((failed.size, 2, strata), np.nan)
-        self._square = np.full((failed.size, 3, strata), np.nan)  # 0 0, 1 1, 0 1
 
     def _add(self, block: Block) -> None:
-        """Work out the joint weights and the moments of tables on grids of one size."""
+        """Work out the joint weights of tables on grids of one size."""
         tables = block.tables
         mass = np.empty((*block.step.shape, block.rows, block.columns), np.float32)
         scale = np.empty(block.step.shape)
         faint = np.empty(tables.size, dtype=np.bool_)
         each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
-        ones = np.ones(block.columns, np.float32)  # a product with it sums rows, and fast
         for at in chunks(tables.size, each):
             share, scale[at], total = marginals(block.take(at), np.float32)
             low = ~(np.minimum(scale[at].min(axis=1), total) >= SMALLEST)
@@ -107,19 +104,31 @@ class Posterior:
             self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
             faint[at] = low
             mass[at] = share
-            chance_0 = special.expit(block.control[at].astype(np.float32))
-            chance_1 = special.expit(block.experimental[at].astype(np.float32))
-            chance_1 = pairs(chance_1, block.columns)
-            share_0 = share @ ones
-            mean_0 = (share_0 * chance_0).sum(axis=-1)
-            square_0 = (share_0 * chance_0**2).sum(axis=-1)
-            share *= chance_1
-            mean_1 = total_of(share)
-            product = ((share @ ones) * chance_0).sum(axis=-1)
-            share *= chance_1
-            self._mean[tables[at]] = np.stack([mean_0, mean_1], axis=1)
-            self._square[tables[at]] = np.stack([square_0, total_of(share), product], axis=1)
         self._blocks.append((block, mass, scale, faint))
+
+    @functools.cached_property
+    def _moments(self) -> tuple[Floats, Floats]:
+        """Means of the risks, ``(table, arm, stratum)``, and of products: 0 0, 1 1 and 0 1."""
+        tables, _, strata = self._counts[1].shape
+        mean = np.full((tables, 2, strata), np.nan)
+        square = np.full((tables, 3, strata), np.nan)
+        for block, mass, *_ in self._blocks:
+            of = block.tables
+            ones = np.ones(block.columns, np.float32)  # a product with it sums rows, and fast
+            for at in chunks(of.size, strata * block.columns * block.rows):
+                chance_0 = special.expit(block.control[at].astype(np.float32))
+                chance_1 = special.expit(block.experimental[at].astype(np.float32))
+                chance_1 = pairs(chance_1, block.columns)
+                share = mass[at]
+                share_0 = share @ ones
+                mean_0 = (share_0 * chance_0).sum(axis=-1)
+                square_0 = (share_0 * chance_0**2).sum(axis=-1)
+                share = share * chance_1
+                mean[of[at]] = np.stack([mean_0, total_of(share)], axis=1)
+                product = ((share @ ones) * chance_0).sum(axis=-1)
+                share *= chance_1
+                square[of[at]] = np.stack([square_0, total_of(share), product], axis=1)
+        return mean, square
 
     def difference_above(
         self, margin: float, weights: npt.ArrayLike, asked: Booleans | None = None
@@ -146,7 +155,8 @@ class Posterior:
     def difference_mean(self, weights: npt.ArrayLike) -> Floats:
         """Posterior mean of the weighted risk difference, ``(table,)``."""
         weight = self._weights(weights)
-        difference = self._mean[:, 1] - self._mean[:, 0]
+        average, _ = self._moments
+        difference = average[:, 1] - average[:, 0]
         mean: Floats = (weight * difference).sum(axis=-1)
         return mean
 
@@ -169,7 +179,8 @@ class Posterior:
 
     def arm_mean(self, arm: int, weights: npt.ArrayLike) -> Floats:
         """Posterior mean of an arm's weighted risk, ``(table,)``."""
-        mean: Floats = (self._weights(weights) * self._mean[:, arm]).sum(axis=-1)
+        average, _ = self._moments
+        mean: Floats = (self._weights(weights) * average[:, arm]).sum(axis=-1)
         return mean
 
     def draws(self, chance: Floats) -> Floats:
@@ -180,7 +191,7 @@ class Posterior:
         chance
             ``(1 + 2 x stratum, draw)`` in (0, 1).
         """
-        drawn = np.full((*self._mean.shape, chance.shape[1]), np.nan)
+        drawn = np.full((*self._counts[1].shape, chance.shape[1]), np.nan)
         successes, totals = self._counts
         for block, *_ in self._blocks:
             of = block.tables
@@ -190,8 +201,8 @@ class Posterior:
 
     def _weights(self, weights: npt.ArrayLike) -> Floats:
         weight = np.asarray(weights, dtype=np.float64)
-        shape = (self._mean.shape[0], self._mean.shape[2])
-        return np.ascontiguousarray(np.broadcast_to(weight, shape))
+        tables, _, strata = self._counts[1].shape
+        return np.ascontiguousarray(np.broadcast_to(weight, (tables, strata)))
 
     def _of_arm(self, arm: int, weights: npt.ArrayLike) -> Floats:
         weight = self._weights(weights)
@@ -202,7 +213,7 @@ class Posterior:
         self, coefficient: Floats, value: float, level: float, asked: Booleans | None = None
     ) -> Booleans:
         """Ask for the probability only where the value is not plainly inside."""
-        centre, sds = centre_and_sds(coefficient, self._mean, self._square)
+        centre, sds = centre_and_sds(coefficient, *self._moments)
         # strata that learn from one another vary together: apart they vary least
         sd = np.sqrt((sds**2).sum(axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -215,8 +226,9 @@ class Posterior:
 
     def _third_moment(self, coefficient: Floats) -> Floats:
         """At most that, ``(table,)``: as if each risk's distance from 0 or 1 were lognormal."""
-        near = np.minimum(self._mean, 1.0 - self._mean)
-        variance = np.maximum(self._square[:, :2] - self._mean**2, 0.0)
+        mean, square = self._moments
+        near = np.minimum(mean, 1.0 - mean)
+        variance = np.maximum(square[:, :2] - mean**2, 0.0)
         part = np.sqrt(variance) / np.maximum(near, np.finfo(np.float64).tiny)
         third = np.abs(coefficient) ** 3 * variance**1.5 * part * (3.0 + part**2)
         total: Floats = third.sum(axis=(1, 2))
@@ -243,6 +255,7 @@ class Posterior:
             rows = np.flatnonzero(several[block.tables])
             if rows.size:
                 of = block.tables[rows]
+                mean, square = self._moments
                 several_strata(
                     block,
                     rows,
@@ -250,8 +263,8 @@ class Posterior:
                     faint,
                     coefficient[of],
                     value,
-                    self._mean[of],
-                    self._square[of],
+                    mean[of],
+                    square[of],
                     answer,
                 )
         np.clip(answer, 0.0, 1.0, out=answer)
