@@ -12,15 +12,21 @@ from adaptive_cart.commands.terminal import encodable, progress
 
 @click.command(name="borrowing")
 @options.design
-@click.option("--effect", type=float, help="Difference at which power is told; else the design's.")
+@click.option(
+    "--effect", type=float, help="Difference (or ratio) at which power is told; else the design's."
+)
 @click.option(
     "--region",
     type=(float, float),
     metavar="FROM TO",
-    help="Control rates over which the error is held; else the null region, or 0 1.",
+    help="Levels of the control over which the error is held; else the null region, or 0 1; of "
+    "rates and times a year, of scores a mean change, about the external one.",
 )
 @click.option("--error", type=float, help="To be held there; else the design's  [0.025].")
-@click.option("--points", type=int, default=201, show_default=True, help="True control rates.")
+@click.option("--points", type=int, help="True levels of the control  [201; simulated 9].")
+@click.option("--trials", type=int, help="At each point, where it is simulated  [1000].")
+@click.option("--seed", type=int, help="Of the simulation; else the design's.")
+@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
 @options.formats("Of the figure")
 @options.settings
 @options.out("Folder of curves, text and figure; else borrowing/<name of the design file>.")
@@ -29,12 +35,19 @@ def command(
     effect: float | None,
     region: tuple[float, float] | None,
     error: float | None,
-    points: int,
+    points: int | None,
+    trials: int | None,
+    seed: int | None,
+    jobs: int | None,
     formats: tuple[str, ...],
     settings: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Tell what borrowing buys and what it risks, over every true rate of DESIGN's control."""
+    """Tell what borrowing buys and what it risks, as the truth of DESIGN's control drifts.
+
+    Of counts everything is enumerated, over every true rate. Rates, times to an event and scores
+    are simulated at some true levels, and every number has its Monte Carlo standard error.
+    """
     from adaptive_cart.design.file import load_design
     from adaptive_cart.figures.drift import write_drift
     from adaptive_cart.running.drift import drift
@@ -43,7 +56,9 @@ def command(
     options.tell_settings(loaded)
     folder = out or Path("borrowing") / design.stem
     with progress() as bar:
-        found = drift(loaded, effect, region, error, points, bar.show)
+        found = drift(
+            loaded, effect, region, error, points, bar.show, trials=trials, seed=seed, jobs=jobs
+        )
     write_drift(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.table()))
     click.echo(encodable(found.words()))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from adaptive_cart.figures.simulated_drift import draw_simulated_drift, simulated_caption
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -22,6 +24,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.writing import CAPTIONS, FORMATS, write_picture
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Drift, Truth
+from adaptive_cart.results.simulated_drift import SimulatedDrift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +98,9 @@ def caption(found: Drift) -> str:
 
 
 # ── as files ──────────────────────────────────────────────────────────────────────────────────
-def write_drift(found: Drift, folder: Path, formats: Iterable[str] = FORMATS) -> list[str]:
+def write_drift(
+    found: Drift | SimulatedDrift, folder: Path, formats: Iterable[str] = FORMATS
+) -> list[str]:
     """Write the curves, what was found, the paragraph and the figure; returns names of files.
 
     Raises
@@ -107,7 +112,7 @@ def write_drift(found: Drift, folder: Path, formats: Iterable[str] = FORMATS) ->
         PICTURE: {
             "file": PICTURE,
             "title": TITLE,
-            "caption": caption(found),
+            "caption": below(found),
             "alternative_text": found.words(),
         }
     }
@@ -117,4 +122,24 @@ def write_drift(found: Drift, folder: Path, formats: Iterable[str] = FORMATS) ->
         PARAGRAPH: found.paragraph() + "\n",
         CAPTIONS: json.dumps(told, indent=2, ensure_ascii=False) + "\n",
     }
-    return write_picture(folder, PICTURE, draw_drift(found), texts, formats)
+    return write_picture(folder, PICTURE, drawn(found), texts, formats)
+
+
+@singledispatch
+def drawn(found: Drift | SimulatedDrift) -> Figure:
+    """The figure of what was found, by what it is."""
+    raise TypeError(type(found))
+
+
+drawn.register(Drift)(draw_drift)
+drawn.register(SimulatedDrift)(draw_simulated_drift)
+
+
+@singledispatch
+def below(found: Drift | SimulatedDrift) -> str:
+    """What stands below it."""
+    raise TypeError(type(found))
+
+
+below.register(Drift)(caption)
+below.register(SimulatedDrift)(partial(simulated_caption, TITLE))

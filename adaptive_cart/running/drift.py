@@ -39,6 +39,7 @@ from adaptive_cart.results.drift import (
     Truth,
     region_words,
 )
+from adaptive_cart.results.simulated_drift import SimulatedDrift
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.averages import AVERAGES
 from adaptive_cart.running.engine import analysed_at, obstacles
@@ -46,6 +47,8 @@ from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_error import ExactError, binomials, chosen
 from adaptive_cart.running.holding import held_over, runs
 from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
+from adaptive_cart.running.simulated_drift import POINTS as FEWER
+from adaptive_cart.running.simulated_drift import TRIALS, simulated_drift
 from adaptive_cart.running.worst_case import worst_case
 
 POINTS = 201  # control rates of the line, from 0 to 1
@@ -60,10 +63,52 @@ def drift(
     effect: float | None = None,
     region: tuple[float, float] | None = None,
     error: float | None = None,
+    points: int | None = None,
+    progress: Tell = lambda what, done, total: None,
+    *,
+    trials: int | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+) -> Drift | SimulatedDrift:
+    """Work out what borrowing buys and what it risks: of counts exactly, else by simulation.
+
+    Parameters
+    ----------
+    trials, seed, jobs
+        Of a simulation alone: trials at each point (1,000), seed of the first, and processes.
+    effect, region, error, points
+        As of :func:`enumerated_drift` and :func:`simulated_drift`.
+    """
+    analysis = design.analysis_of(design.primary)
+    if analysis is None or analysis.of_tables:
+        for key, value in (("--trials", trials), ("--seed", seed), ("--jobs", jobs)):
+            if value is not None:
+                told = f"found {value}; of counts everything is enumerated: leave it out"
+                raise InputError(f"{key}: {told}")
+        number = POINTS if points is None else points
+        return enumerated_drift(design, effect, region, error, number, progress)
+    return simulated_drift(
+        design,
+        effect,
+        region,
+        error,
+        points or FEWER,
+        trials or TRIALS,
+        seed,
+        jobs,
+        progress,
+    )
+
+
+def enumerated_drift(
+    design: Design,
+    effect: float | None = None,
+    region: tuple[float, float] | None = None,
+    error: float | None = None,
     points: int = POINTS,
     progress: Tell = lambda what, done, total: None,
 ) -> Drift:
-    """Work out what borrowing buys and what it risks.
+    """Work out what borrowing counts buys and what it risks.
 
     Parameters
     ----------

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
 from adaptive_cart.nouns.questions.words import compared
 
@@ -211,7 +210,8 @@ class QuestionKind:
         -------
         The same of the experimental arm; nothing where it is not known.
         """
-        if not self.about_levels or isinstance(control, EventTime):
+        number = isinstance(control, int | float | np.ndarray)
+        if not self.about_levels or not number:  # the distribution of a time, or of scores
             return None
         if question.minus is None:
             return control * 0.0 + question.value
