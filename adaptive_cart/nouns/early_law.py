@@ -1,23 +1,28 @@
 """How many of those who wait will respond, by a chain whose rows are Dirichlet.
 
 Rows are independent, so that what they draw is a Dirichlet-multinomial split of those who wait in a
-state: over the three states of the next month, or over none and a response at the last. The law of
-the responders is enumerated, exactly: those who come to a month are added to those who wait at it.
-A law follows from its first probability by ratios of neighbours, and sums are taken in order, over
-arrays whose last axis is the trial; so a trial's answer is the same in any company.
+state: over the three states of the next month, or over none and a response at the last. Such a
+split is a product: what each state of the row is worth for so many (a rising factorial over a
+factorial), over what the row is worth for all. So it is first asked how many of either group are
+not lost, a law of two numbers, and how these split is put to it. Everything is enumerated, exactly.
+What is added is positive, and added in order, over arrays whose last axis is the trial; so a
+trial's answer is the same in any company.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
+from adaptive_cart.nouns import early_law_loops as loops
 from adaptive_cart.nouns.records import Floats, Integers
 
 AT_ONCE: Final = 512  # trials of which the sums are taken together
-TINY: Final = 1e-200  # a first probability below it has no digits to spare: logarithms are taken
+MOST: Final = 1_000  # participants; of more what a state is worth may be beyond any float
+Worths: TypeAlias = tuple[Floats, Floats, Floats]  # of one, of two, of three states
 
 
 def responders(waiting: Integers, moved: Integers, prior: float) -> Floats:
@@ -37,171 +42,160 @@ def responders(waiting: Integers, moved: Integers, prior: float) -> Floats:
     """
     number = waiting.sum(axis=(1, 2))
     found = np.zeros((len(waiting), int(number.max(initial=0)) + 1))
+    worths = _worths(prior, int(moved.sum(axis=-1).max(initial=0)) + 1, found.shape[1])
+    if loops.pays(len(waiting)):
+        loops.compiled()[0](waiting, moved, *worths, found)
+        return found
     # those of a size together: arrays are smaller
     order = np.lexsort((number, waiting[:, :-1].sum(axis=(1, 2))))
     for rows in np.split(order, range(AT_ONCE, len(order), AT_ONCE)):
         if len(rows):
             by_month, seen = np.moveaxis(waiting[rows], 0, -1), np.moveaxis(moved[rows], 0, -1)
-            some = _of_some(by_month, seen, prior)
+            some = _of_some(np.ascontiguousarray(by_month), np.ascontiguousarray(seen), worths)
             found[rows, : len(some)] = some.T
     return found
 
 
-def _of_some(waiting: Integers, moved: Integers, prior: float) -> Floats:
+def _of_some(waiting: Integers, moved: Integers, worths: Worths) -> Floats:
     """The same, ``(responders, trial)``; the trial is the last axis of everything."""
     months, _, trials = waiting.shape
     came = np.ones((1, 1, trials))  # probability of so many, not in it and in it, from before
     for month in range(months - 1):
-        came = _stepped(came, waiting[month], moved[month], prior)
-    most = int(waiting.sum(axis=(0, 1)).max(initial=0))
-    size = len(came)
-    waits = [int(waiting[-1, state].max(initial=0)) for state in (0, 1)]
-    out, in_ = (
-        beta_binomial(
-            waiting[-1, state], moved[-1, state, :2], prior, size, waits[state] + size - 1
-        )
-        for state in (0, 1)
-    )
-    found, part = np.zeros((most + 1, trials)), np.empty((most + 1, trials))
-    given = np.empty((waits[0] + size, trials))
-    for came_in in range(size):
-        # beyond these there is nobody
-        last_out, last_in = waits[0] + size - 1 - came_in, waits[1] + came_in
-        reached = given[: min(last_out, most) + 1]
-        reached[:] = 0.0
-        for came_out in range(size - came_in):
-            own = part[: min(len(reached), waits[0] + came_out + 1)]
-            np.multiply(came[came_out, came_in], out[came_out, : len(own)], out=own)
-            reached[: len(own)] += own
-        for response in range(min(last_in, most) + 1):
-            own = part[: min(len(reached), most + 1 - response)]
-            np.multiply(reached[: len(own)], in_[came_in, response], out=own)
-            found[response : response + len(own)] += own
+        held = _held(came, waiting[month], moved[month], worths, 3)
+        total = len(came) - 1 + int(waiting[month].sum(axis=0).max(initial=0))
+        came = _spread(held, moved[month], worths[0], total)
+    held = _held(came, waiting[-1], moved[-1, :, :2], worths, 2)
+    first, second = (_worth(worths[0], moved[-1, state, 1], held.shape[state]) for state in (0, 1))
+    found = np.zeros((int(waiting.sum(axis=(0, 1)).max(initial=0)) + 1, trials))
+    for out in range(min(len(first), len(found))):
+        width = min(len(second), len(found) - out)
+        found[out : out + width] += first[out] * (second[:width] * held[out, :width])
     return found
 
 
-def _stepped(came: Floats, waiting: Integers, moved: Integers, prior: float) -> Floats:
-    """Law of who comes to the next month, ``(not in it, in it, trial)``, from who came to this.
+def _held(came: Floats, waiting: Integers, moved: Integers, worths: Worths, states: int) -> Floats:
+    """How many of either state are not lost, but for what these are worth.
+
+    Lost is who goes to the last of three states, or to the first of two.
 
     Parameters
     ----------
     came
-        Likewise, of this month.
+        Probability of so many who came from before, ``(not in it, in it, trial)``.
     waiting, moved
-        ``(state, trial)``, ``(state, state, trial)`` at this month.
+        ``(state, trial)``, ``(state, to, trial)`` at this month.
+
+    Returns
+    -------
+    ``(of those not in it, of those in it, trial)``
     """
-    size = len(came)
-    most = [int(waiting[state].max(initial=0)) + size - 1 for state in (0, 1)]
-    total = int(waiting.sum(axis=0).max(initial=0)) + size - 1
-    out = [
-        split(waiting[0] + more, moved[0], prior, most[0] - (size - 1 - more))
-        for more in range(size)
+    size, trials = came.shape[0], came.shape[-1]
+    lost = 2 if states == 3 else 0
+    most = [int(waiting[state].max(initial=0)) for state in (0, 1)]
+    every = [
+        1.0 / _worth_from(worths[states - 1], moved[state].sum(axis=0), waiting[state], 0, size)
+        for state in (0, 1)
     ]
-    trials = came.shape[-1]
-    found = np.zeros((total + 1, total + 1, trials))
-    for came_in in range(size):
-        # no more than so many in either group
-        reach = most[0] + 1 - came_in
-        given = np.zeros((reach, reach, trials))
-        for came_out in range(size - came_in):
-            own = out[came_out]
-            given[: len(own), : len(own)] += came[came_out, came_in] * own
-        own = split(waiting[1] + came_in, moved[1], prior, most[1] - (size - 1 - came_in))
-        _together(found, given, own)
+    gone = [
+        _worth_from(worths[0], moved[state, lost], waiting[state], most[state] + size - 1, size)
+        for state in (0, 1)
+    ]
+    weighted = came * every[0][:, None] * every[1]
+    # of those not in it, by who came in it; then of those in it
+    given = np.zeros((most[0] + size, size, trials))
+    for out in range(size):
+        reach = most[0] + out + 1
+        given[:reach, : size - out] += (
+            _backwards(gone[0], size, out, reach)[:, None] * weighted[out, : size - out]
+        )
+    found = np.zeros((most[0] + size, most[1] + size, trials))
+    for in_ in range(size):
+        reach, width = most[1] + in_ + 1, most[0] + size - in_
+        found[:width, :reach] += given[:width, in_, None] * _backwards(gone[1], size, in_, reach)
     return found
 
 
-def _together(found: Floats, first: Floats, second: Floats) -> None:
-    """Add the law of two groups' numbers in each state together, ``(not in it, in it, trial)``."""
-    last = len(found)
-    for x in range(len(first)):
-        for y in range(len(first) - x):
-            for more in range(min(len(second), last - x)):
-                width = min(len(second) - more, last - y)
-                found[x + more, y : y + width] += first[x, y] * second[more, :width]
+def _backwards(gone: Floats, size: int, came: int, reach: int) -> Floats:
+    """What those who are lost are worth where 0, 1, 2 … are not, of those who wait and came."""
+    all_of_them = len(gone) - size + came
+    found: Floats = gone[all_of_them - reach + 1 : all_of_them + 1][::-1]
+    return found
 
 
-def beta_binomial(number: Integers, seen: Integers, prior: float, came: int, most: int) -> Floats:
-    """Law of the responders among a number and 0, 1, … more, ``(more, responders, trial)``.
+def _spread(held: Floats, moved: Integers, one: Floats, total: int) -> Floats:
+    """Law of who comes to the next month, ``(not in it, in it, trial)``, of who is not lost.
 
     Parameters
     ----------
-    number, seen
-        ``(trial,)``, and ``(state, trial)`` those seen to respond in none and in one.
-    came
-        How many numbers.
-    most
-        Largest number of responders.
-    """
-    total = number + np.arange(came)[:, None]
-    found = np.empty((came, most + 1, len(number)))
-    none, response = seen
-    found[:, 0] = _nobody(total, response, none, prior, 2)
-    _along(found, total, response + prior, none + prior)
-    return found
-
-
-def split(number: Integers, seen: Integers, prior: float, most: int) -> Floats:
-    """How a number splits over three states, ``(to the first, to the second, trial)``.
-
-    Parameters
-    ----------
-    number, seen
-        ``(trial,)``, and ``(state, trial)`` those seen to go to each.
-    most
-        Largest number.
-    """
-    first, second, fails = seen
-    found = np.empty((most + 1, most + 1, len(number)))
-    # to the first or not; then of the rest to the second or not
-    start = np.empty((1, most + 1, len(number)))
-    start[:, 0] = _nobody(number[None], first, second + fails, prior, 3)
-    _along(start, number[None], first + prior, second + fails + 2.0 * prior)
-    rest = np.maximum(number - np.arange(most + 1)[:, None], 0)
-    found[:, 0] = start[0] * _nobody(rest, second, fails, prior, 2)
-    _along(found, rest, second + prior, fails + prior)
-    return found
-
-
-def _nobody(number: Integers, own: Integers, others: Integers, prior: float, states: int) -> Floats:
-    """Probability that none of a number goes to a state, of so many that there are."""
-    size = int(number.max(initial=0)) + int((own + others).max(initial=0)) + 1
-    rest, every = _rising((states - 1) * prior, size), _rising(states * prior, size)
-    log = rest[others + number] - rest[others] - every[own + others + number] + every[own + others]
-    found: Floats = np.exp(log)
-    return found
-
-
-def _along(found: Floats, total: Integers, own: Floats, others: Floats) -> None:
-    """Fill a beta-binomial law from its first probability on, by the ratio of neighbours.
-
-    Parameters
-    ----------
-    found
-        ``(…, k, trial)``, the first ``k`` given.
+    one
+        What one state is worth.
     total
-        ``(…, trial)`` numbers.
-    own, others
-        ``(trial,)`` parameters.
+        Most that there are together.
     """
-    left, fewer = total.astype(np.float64), np.empty(total.shape)
-    for k in range(found.shape[1] - 1):
-        now = np.multiply(found[:, k], left, out=found[:, k + 1])
-        left -= 1.0
-        np.maximum(left, 0.0, out=left)
-        now *= (own + k) / (k + 1.0)
-        np.add(left, others, out=fewer)
-        now /= fewer
-
-
-@lru_cache(maxsize=32)
-def _rising_to(prior: float, size: int) -> Floats:
-    from scipy import special
-
-    found: Floats = special.gammaln(prior + np.arange(size))
+    most = [len(held) - 1, held.shape[1] - 1]
+    worth = [[_worth(one, moved[state, to], most[state] + 1) for to in (0, 1)] for state in (0, 1)]
+    found = np.zeros((total + 1, total + 1, held.shape[-1]))
+    for first in range(most[0] + 1):
+        reach = min(most[1], total - first) + 1
+        for out in range(reach):
+            # so many of those not in it, and of those in it who are then not in it
+            own = held[first, out:reach] * worth[1][0][out] * worth[1][1][: reach - out]
+            for to in range(first + 1):
+                share = worth[0][0][to] * worth[0][1][first - to]
+                found[to + out, first - to : first - to + len(own)] += share * own
     return found
 
 
-def _rising(prior: float, size: int) -> Floats:
-    """Logarithms of the gamma function at a prior and 0, 1, 2 … more."""
-    return _rising_to(float(prior), 1 << max(int(size) - 1, 1).bit_length())
+def _worth(table: Floats, seen: Integers, size: int) -> Floats:
+    """What states are worth for 0, 1, … of so many, ``(number, trial)``."""
+    # those beyond the table are nobody's
+    number = np.minimum(np.arange(size), table.shape[1] - 1)
+    found: Floats = table.take(seen * table.shape[1] + number[:, None])
+    return found
+
+
+def _worth_from(table: Floats, seen: Integers, start: Integers, before: int, size: int) -> Floats:
+    """The same from a trial's own number on, and nothing for less than nobody.
+
+    Parameters
+    ----------
+    start
+        ``(trial,)``
+    before, size
+        How many numbers before it, and how many from it on.
+    """
+    number = start + np.arange(-before, size)[:, None]
+    place = np.clip(number, 0, table.shape[1] - 1)
+    found: Floats = table.take(seen * table.shape[1] + place)
+    if before:
+        found[number < 0] = 0.0
+    return found
+
+
+def _worths(prior: float, seen: int, size: int) -> Worths:
+    """Rising factorials over factorials, ``(seen, number)``, of the priors and those seen."""
+    wide = [1 << max(int(least) - 1, 15).bit_length() for least in (seen, size)]
+    return _rising(float(prior), *wide)
+
+
+@lru_cache(maxsize=16)
+def _rising(prior: float, seen: int, size: int) -> Worths:
+    # a power of two for each of the number keeps them small; it cancels, and changes no bit
+    last, lowest = size - 1, 3.0 * prior
+    log = math.lgamma(lowest + last) - math.lgamma(lowest) - math.lgamma(last + 1.0)
+    scale = 2.0 ** -max(0, round(log / math.log(2.0) / last))
+    one, two, three = (_table(states * prior, seen, size, scale) for states in (1, 2, 3))
+    # who would be more than there may be has no mass: it is multiplied with nothing, or divides it
+    one[np.isinf(one)] = 0.0
+    for table in (two, three):
+        np.minimum(table, np.finfo(np.float64).max, out=table)
+    return one, two, three
+
+
+def _table(prior: float, seen: int, size: int, scale: float) -> Floats:
+    found, worth = np.ones((seen, size)), prior + np.arange(seen)
+    with np.errstate(over="ignore"):
+        for number in range(size - 1):
+            step = (worth + number) / (number + 1.0)
+            found[:, number + 1] = found[:, number] * step * scale
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from adaptive_cart.conduct.rules import listed
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns import early_law_loops
 
 
 def told_early(design: Design) -> Iterator[str]:
@@ -21,3 +22,8 @@ def told_early(design: Design) -> Iterator[str]:
             f"{months} that has been reached (a chain with Dirichlet rows by arm, each state worth "
             f"{early.prior:g} beforehand)"
         )
+        if len(early.from_) > 1 and not early_law_loops.THERE:
+            yield (
+                f"What {len(early.from_)} months tell of {name} is added up without numba, which "
+                'takes longer: python -m pip install "adaptive_cart[compiled]"'
+            )

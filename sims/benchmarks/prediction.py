@@ -1,12 +1,12 @@
 """What earlier months cost: the main design with ``[prediction]`` against the same without.
 
-    python sims/benchmarks/prediction.py [--trials 2500] [--rounds 5]
+    python sims/benchmarks/prediction.py [--trials 2500] [--rounds 5] [--arrays]
 
 The designs of ``sims/validation/early_tells_late.py``, judged at every look, in blocks as large as
 a run has. All of them take turns, each on the trials of its round; the median of
 processor times a trial is shown, its range, and the ratio to the design without earlier months in
 the same round. The first round, in which tables are analysed for the first time, is shown apart
-("cold").
+("cold"). With ``--arrays`` nothing is compiled, as where numba is not installed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from early_tells_late import base
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns import early_law_loops
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.running.stretches import block_size
 
@@ -54,7 +55,10 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=5)
     reader.add_argument("--scenario", default="expected")
     reader.add_argument("--only", default="", help="variants whose name contains it")
+    reader.add_argument("--arrays", action="store_true", help="as where there is no numba")
     given = reader.parse_args()
+    if given.arrays:
+        early_law_loops.THERE = False
     plans = {name: plan_of(*own) for name, own in VARIANTS.items()
              if name == "without" or given.only in name}  # fmt: skip
     taken: dict[str, list[float]] = {name: [] for name in plans}

@@ -22,6 +22,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns import early_law_loops
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.equations import parsed
@@ -294,6 +295,8 @@ def test_a_failure_is_known_before_its_month_and_moves_no_look() -> None:
         ({"prediction": {"dfr": {"from": [6.0, 3.0]}}}, "prediction.dfr.from", "that increase"),
         ({"prediction": {"dfr": {"from": []}}}, "prediction.dfr.from", "at least one"),
         ({"prediction": {"dfr": {"from": [3.0], "counts": "x"}}}, "prediction.dfr.counts", "all"),
+        ({"prediction": {"dfr": {"from": [3.0], "prior": 1e9}}}, "prediction.dfr.prior", "5,000,0"),
+        ({"enrolment": {"max_n": 1002, "per_month": 20.0}}, "prediction.dfr", "at most 1,000"),
         ({"prediction": {"crs3": {"from": [0.5]}}}, "prediction.crs3", "of type landmark"),
         ({"prediction": {"drf": {"from": [3.0]}}}, "prediction.drf", "'dfr'?"),
         ({"prediction": {"remission": {"from": [3.0]}}}, "prediction.remission", "no rule"),
@@ -311,6 +314,15 @@ def test_what_cannot_tell_is_refused(change: Table, path: str, words: str) -> No
         Design(**raw)
     told = {problem.path: problem.message for problem in refused.value.problems}
     assert any(where.startswith(path) and words in said for where, said in told.items()), told
+
+
+def test_what_is_compiled_is_said_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = Design(**design([3.0])), Design(**design([3.0, 6.0]))
+    monkeypatch.setattr(early_law_loops, "THERE", True)
+    assert not any("numba" in line for line in told_early(two))
+    monkeypatch.setattr(early_law_loops, "THERE", False)
+    assert not any("numba" in line for line in told_early(one))
+    assert any('"adaptive_cart[compiled]"' in line for line in told_early(two))
 
 
 def test_a_direct_truth_does_not_say_the_states() -> None:

@@ -10,11 +10,14 @@ from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import one_of
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
+from adaptive_cart.nouns.early_law import MOST
 
 if TYPE_CHECKING:
+    from adaptive_cart.design.design import EarlyMonths
     from adaptive_cart.design.rule_tables import PredictiveQuestion, Rule
 
 
+WORTH = (0.000001, 5_000_000)  # beforehand, of a state of a row
 NONE = "no posterior question; only such"
 
 
@@ -199,6 +202,7 @@ def early_months(pieces: Pieces) -> Found:
                 f"'{name}' analyses the infused only; earlier months tell of everybody",
                 path_to("endpoints", name, "strategy"),
             )
+        yield from _within_floats(pieces, early, path)
         analysis = pieces.analysis.get(name)
         if analysis is not None and not analysis.enumerates:
             yield (
@@ -215,6 +219,20 @@ def early_months(pieces: Pieces) -> Found:
                 'look use it with `counts = "all"`',
                 "rules",
             )
+
+
+def _within_floats(pieces: Pieces, early: EarlyMonths, path: str) -> Found:
+    """Whether what a state is worth for everybody is a number that a machine can hold."""
+    low, high = WORTH
+    if not low <= early.prior <= high:
+        yield f"{path}.prior", f"found {early.prior:g}; {low:f} to {high:,} are expected"
+    if pieces.enrolment is not None and pieces.enrolment.max_n > MOST:
+        yield (
+            path,
+            f"earlier months are counted in for at most {MOST:,} participants, and max_n is "
+            f"{pieces.enrolment.max_n:,}; leave it out",
+            "enrolment.max_n",
+        )
 
 
 def _predicted(pieces: Pieces, rule: Rule) -> list[Rule]:
