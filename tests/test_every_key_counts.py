@@ -1031,6 +1031,8 @@ KEYS: dict[str, list[Case]] = {
                           randomisation__by={"endpoint": "rate"}, **RATES)],
     "Order.remains_at": [to("several", "randomisation/by/remains_at", 3.0, "refused",
                             randomisation__by={"endpoint": "dfr"})],
+    "Order.median": [to("several", "randomisation/by/median", True, "refused",
+                        randomisation__by={"endpoint": "dfr"})],
     "Order.restricted_mean": [to("several", "randomisation/by/restricted_mean", 3.0, "refused",
                                  randomisation__by={"endpoint": "dfr"})],
     "Landmark.type": [to("direct", "endpoints/dfr/type", "event_rate", "refused")],

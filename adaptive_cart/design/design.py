@@ -116,6 +116,7 @@ class Order(Part):
     restricted_mean: PositiveMonths | None = Field(
         default=None, description="by the mean months without the event, of the first so many"
     )
+    median: bool | None = Field(default=None, description="by the median months to the event")
 
 
 class ResponseAdaptive(Part):

@@ -167,7 +167,7 @@ class Posterior:
         return self._known(self.drawn(question).mean(axis=1))
 
     def best(self, question: Question, rows: Integers) -> Floats:
-        """Probability of each of the arms compared to be the best, ``(row, arm)``.
+        """Probability of each of the arms compared to be the best, ``(row, arm)``; they sum to 1.
 
         Parameters
         ----------
@@ -182,6 +182,9 @@ class Posterior:
         values = np.stack([self.draws(one)[rows] for one in question.quantities(self.arms)])
         best = values.argmin(axis=0) if question.lowest else values.argmax(axis=0)
         found = np.stack([(best == place).mean(axis=1) for place in range(len(arms))], axis=1)
+        if question.by.ties:  # of those that are the best together each has its part
+            top = values == (values.min(axis=0) if question.lowest else values.max(axis=0))
+            found = (top / np.maximum(top.sum(axis=0), 1)).mean(axis=2).T
         unknown = np.flatnonzero(np.isnan(values).any(axis=(0, 2)))
         found[unknown] = np.nan
         return found

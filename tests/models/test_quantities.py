@@ -8,7 +8,7 @@ time, whose median is found by halving and whose area by a fine sum.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 
 Floats = np.ndarray
@@ -233,6 +233,14 @@ BY_TIME: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
         {"kind": "best", "ordered_by": "restricted_mean", "month": 18.0, "among": (0, 1, 2)},
         lambda n: largest([n("restricted_mean", arm, 18.0) for arm in range(3)]),
     ),
+    (
+        {"kind": "best", "ordered_by": "median", "among": (0, 1, 2)},
+        lambda n: longer(n, 0) & longer(n, 2),
+    ),
+    (
+        {"kind": "rank", "ordered_by": "median", "among": (0, 1, 2), "places": 2},
+        lambda n: longer(n, 0) | longer(n, 2),
+    ),
 ]
 BY_LEVEL: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
     ({"kind": "ratio", "minus": 0, "value": 1.4},
@@ -260,6 +268,11 @@ def later(own: Floats, other: Floats, by: float) -> Floats:
 def sooner(own: Floats, other: Floats, times: float) -> Floats:
     """Two that never come are alike: their ratio is 1."""
     return np.where(np.isinf(other), True, own < times * other)
+
+
+def longer(numbers: Callable[..., Floats], than: int) -> Floats:
+    """Two medians that never come are alike, and neither is the longer."""
+    return numbers("median", 1, 0.0) > numbers("median", than, 0.0)
 
 
 def largest(values: list[Floats]) -> Floats:
@@ -299,6 +312,23 @@ def test_the_mean_of_so_many_months_and_the_median_that_are_told(name: str) -> N
     median = float(fast.mean(Question("y", 1, kind="median"))[0])
     below, error = slow.probability(slow.number("median", 1, 0.0) < median)
     assert below == pytest.approx(0.5, abs=fast.drawn_error + 4.0 * error)
+
+
+def test_arms_that_are_the_best_together_share_what_the_best_has() -> None:
+    """Shares of randomisation by the median: of infinite ones each has its part."""
+    fast = of_model("weibull_cure")
+    order = Question("y", 0, kind="best", ordered_by="median", among=(0, 1, 2))
+    (shares,) = fast.best(order, np.array([0]))
+    drawn = np.stack([fast.draws(Quantity("y", "median", arm))[0] for arm in range(3)], axis=-1)
+    expected = np.zeros(3)
+    for row in drawn:
+        top = [arm for arm in range(3) if row[arm] == max(row)]
+        expected[top] += 1.0 / len(top) / len(drawn)
+    assert np.isinf(drawn).all(axis=1).any()
+    assert shares == pytest.approx(expected, abs=1e-12)
+    alone = [float(fast.probability(replace(order, arm=arm))[0]) for arm in range(3)]
+    assert sum(alone) < 1.0 - 0.01  # none is the best where two are alike
+    assert shares.sum() == pytest.approx(1.0)
 
 
 def test_a_ratio_that_has_no_mean_is_told_by_its_median() -> None:

@@ -1,8 +1,9 @@
 """Whether an arm is the best of the experimental arms that are still open.
 
 Arms are put in order by one number of each: the endpoint's own parameter, the hazard where the
-model has no other, or what a further key names (``remains_at``, ``restricted_mean``). The best has
-the largest, or the smallest where less is better.
+model has no other, or what a further key names (``remains_at``, ``restricted_mean``, ``median``).
+The best has the largest, or the smallest where less is better. Of equals the earlier arm is the
+better one; but of two medians that are infinite neither is, so that no arm may be the best.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Best(QuestionKind):
     has_value = False
     among_open = True
     asked_for = "the best arm"
-    by_keys = ("remains_at", "restricted_mean")  # of kinds that may put arms in order
+    by_keys = ("remains_at", "restricted_mean", "median")  # of kinds that may put arms in order
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -51,15 +52,24 @@ class Best(QuestionKind):
         return tuple(replace(one, name=own) for one in found)
 
     def rank(self, question: Question, values: Sequence[Floats]) -> Floats:
-        """Place of the arm among those compared, 1 the best; of equals the earlier one is."""
+        """Place of the arm among those compared, 1 the best; of equals the earlier one is.
+
+        Of kinds of which arms may be equal: how many are at least as good, itself among them.
+        """
         arms = question.compared(len(values) + 1)
         stacked = np.stack(values, axis=-1)
+        if question.by.ties:
+            own = stacked[..., [arms.index(question.arm)]]
+            as_good = stacked <= own if question.lowest else stacked >= own
+            return as_good.sum(axis=-1).astype(np.float64)
         order = np.argsort(stacked if question.lowest else -stacked, axis=-1, kind="stable")
         found: Floats = 1.0 + np.argmax(order == arms.index(question.arm), axis=-1)
         return found
 
     def combine(self, question: Question, values: Sequence[Floats]) -> Floats:
         """1 where the arm's value is the best, 0 elsewhere."""
+        if question.by.ties:
+            return (self.rank(question, values) == 1.0).astype(np.float64)
         arms = question.compared(len(values) + 1)
         stacked = np.stack(values, axis=-1)
         best = np.argmin(stacked, axis=-1) if question.lowest else np.argmax(stacked, axis=-1)

@@ -78,6 +78,8 @@ class QuestionKind:
         summary has it.
     orders
         Whether a question that compares the open arms may put them in order by it.
+    ties
+        Whether two arms may be equal by it, in the truth and in draws: neither is then the better.
     heavy
         Whether its posterior may have no mean, so that its median is told.
     fits
@@ -102,6 +104,7 @@ class QuestionKind:
     of_several: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float] | None] = None
     orders: ClassVar[bool] = False
+    ties: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
     fits: ClassVar[tuple[tuple[float, float], str] | None] = None
 

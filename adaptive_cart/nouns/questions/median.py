@@ -24,6 +24,8 @@ class Median(QuestionKind):
     quantity = "median"
     limits = (0.0, math.inf)
     heavy = True
+    orders = True
+    ties = True  # both infinite
     comparison = "difference in median times"
     asked_for = "a median time"
 

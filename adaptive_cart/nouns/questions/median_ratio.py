@@ -16,5 +16,6 @@ class MedianRatio(Median):
     asks = ("median", "ratio_to")
     other = "ratio_to"
     ratio = True
+    orders = False
     asked_for = "a ratio of median times"
     comparison = "ratio of median times"
