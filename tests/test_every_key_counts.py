@@ -1489,6 +1489,9 @@ KEYS: dict[str, list[Case]] = {
         to("direct", "calibration/spend", [0.002, 0.025], "told",
            calibration={"type_one_error": 0.025, "spend": [0.01, 0.025]},
            rules__1__at_least="calibrate")],
+    "Calibration.shares": [
+        to("direct", "calibration/shares", {"efficacy": 1.0}, "refused",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
     "Calibration.design_prior": [
         to("direct", "calibration/design_prior", "enthusiastic", "told", **AVERAGED)],
     "Calibration.false_discovery": [

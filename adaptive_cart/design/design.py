@@ -281,6 +281,11 @@ class Calibration(Part):
         description="type I error up to each look at which the rule for success is judged, at most",
     )
 
+    shares: dict[str, Inside01] | None = Field(
+        default=None,
+        description="by rule for success: its share of type_one_error, for a threshold of its own",
+    )
+
     false_stop: dict[str, FalseStop] | None = Field(
         default=None, description="by futility or safety rule: what its threshold is found for"
     )

@@ -34,6 +34,7 @@ from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
+from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.shared_calibration import SharedCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
@@ -168,6 +169,12 @@ class Evidence:
         """The search for thresholds of stops; nothing where theirs were typed."""
         found = self.result.calibration
         return None if found is None else found.of_stops
+
+    @cached_property
+    def calibration_of_several(self) -> SeveralCalibration | None:
+        """The search for thresholds of several rules for success; nothing where there was none."""
+        found = self.result.calibration
+        return None if found is None else found.of_several
 
     @cached_property
     def calibration_of_averages(self) -> AveragedCalibration | None:

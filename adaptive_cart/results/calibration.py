@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.results.operating import Figure
+
+if TYPE_CHECKING:
+    from adaptive_cart.results.several_calibration import SeveralCalibration
 
 KIND = "adaptive_cart calibration"
 FORMAT = 1
@@ -57,6 +60,11 @@ class Searched:
     scenarios: tuple[str, ...]
     asked: str
     found: str
+
+    @property
+    def of_several(self) -> SeveralCalibration | None:
+        """How the thresholds of several rules for success were found: they were not."""
+        return None
 
     def matches(self, design: Design) -> bool:
         """Whether a design's thresholds are the ones found here, and its tables those searched."""

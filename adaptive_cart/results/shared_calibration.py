@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
 
 KIND = "adaptive_cart calibration of claims"
@@ -214,11 +215,13 @@ class SharedCalibration(Searched):
             return None
 
 
-AnyCalibration = Calibrated | SharedCalibration | StopCalibration | AveragedCalibration
+AnyCalibration = (
+    Calibrated | SharedCalibration | StopCalibration | AveragedCalibration | SeveralCalibration
+)
 
 
 def calibration_of(plain: Any) -> AnyCalibration | None:
     """Read the plain tables of a calibration of any kind; nothing where they are of none."""
-    kinds = (Calibrated, SharedCalibration, StopCalibration, AveragedCalibration)
+    kinds = get_args(AnyCalibration)
     found: list[AnyCalibration | None] = [kind.of(plain) for kind in kinds]
     return next((one for one in found if one is not None), None)

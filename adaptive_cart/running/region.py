@@ -156,11 +156,16 @@ def _bound(design: Design) -> str:
         return ""
     what = "its upper 95% bound" if design.calibration.by_upper_bound else "its estimate"
     shape = Shape.of(design)
+    shared = design.calibration.shares
+    each = ""
+    if shared is not None:
+        named = ", ".join(f"{name} {share:g}" for name, share in shared.items())
+        each = f"; a threshold for each rule, by shares of it: {named}"
     form = "" if shape.flat else f"; thresholds over the looks {SHAPES[shape.name]}"
     if design.calibration.spend is not None:
         spent = ", ".join(f"{most:g}" for most in design.calibration.spend)
         form = f"; up to the looks at which success is judged at most {spent} of it is spent"
-    return f"; where it is simulated, {what} is{form}"
+    return f"; where it is simulated, {what} is{form}{each}"
 
 
 def _left_out(design: Design) -> str:

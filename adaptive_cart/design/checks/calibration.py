@@ -13,6 +13,7 @@ from adaptive_cart.design.checks.null_region import (
     null_region,
 )
 from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.checks.shared_success import shared_success
 from adaptive_cart.design.checks.spent_by_look import spent_by_look
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import role_of
@@ -52,6 +53,7 @@ def calibration(pieces: Pieces) -> Found:
     yield from _futility(pieces)
     yield from _shape(pieces)
     yield from spent_by_look(pieces)
+    yield from shared_success(pieces)
     yield from _by_claim(pieces)
     yield from _false_stops(pieces)
     yield from averaged_targets(pieces)

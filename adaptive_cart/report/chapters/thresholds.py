@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.report.chapters.averaged_threshold import averaged_threshold
+from adaptive_cart.report.chapters.several_thresholds import several_thresholds
 from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
 from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
 from adaptive_cart.report.document import (
@@ -37,6 +38,9 @@ def thresholds(evidence: Evidence) -> list[Block]:
     averaged = averaged_threshold(evidence)
     if averaged:
         return averaged
+    several = several_thresholds(evidence)
+    if several:
+        return several
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
     shared = [*shared_thresholds(evidence), *stop_thresholds(evidence)]
     if evidence.calibration is not None:
@@ -240,7 +244,7 @@ def basis(evidence: Evidence) -> list[Block]:
         text = given(evidence.facts.basis, "facts: basis")
         evidence.trace.reported(RESTS_ON, "criterion")
         return [Paragraph(line=line("Basis of the criterion: ", text))]
-    if evidence.calibration is not None:
+    if evidence.calibration is not None or evidence.calibration_of_several is not None:
         evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
         return [
             paragraph(

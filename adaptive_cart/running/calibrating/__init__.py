@@ -11,6 +11,7 @@ from adaptive_cart.running.calibrating.averages import Averages
 from adaptive_cart.running.calibrating.claims import SharedClaims
 from adaptive_cart.running.calibrating.overruled import FutilityOverruled
 from adaptive_cart.running.calibrating.search import Effort, Search
+from adaptive_cart.running.calibrating.several import SeveralRules
 from adaptive_cart.running.calibrating.spending import Spending
 from adaptive_cart.running.calibrating.stops import Stops
 from adaptive_cart.running.calibrating.type_one_error import TypeOneError
@@ -18,6 +19,7 @@ from adaptive_cart.running.calibrating.type_one_error import TypeOneError
 SEARCHES: tuple[Search, ...] = (
     Stops(),
     FutilityOverruled(),
+    SeveralRules(),
     Averages(),
     SharedClaims(),
     Spending(),

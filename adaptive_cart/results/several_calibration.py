@@ -1,0 +1,125 @@
+"""Thresholds of several rules for success, each for its share of the type I error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from adaptive_cart.results.calibration import Calibrated, Searched
+from adaptive_cart.results.operating import Figure
+
+KIND = "adaptive_cart calibration of several rules"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SeveralCalibration(Searched):
+    """A threshold of each rule for success, and what all of them together come to.
+
+    Attributes
+    ----------
+    rules
+        By rule: how its threshold was found, for its share of the error.
+    target
+        The type I error of any of them that is wanted.
+    family
+        The largest probability of any false success that was found, with all thresholds in force,
+        and ``family_at`` which truth.
+    notes
+        What a reader must know.
+    """
+
+    rules: Mapping[str, Calibrated]
+    target: float
+    family: Figure
+    family_at: str
+    notes: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    asked: str
+    found: str
+
+    @property
+    def of_success(self) -> None:
+        """How one threshold for success was found: there are several."""
+        return
+
+    @property
+    def of_claims(self) -> None:
+        """How those of claims that share the error were found: there are none."""
+        return
+
+    @property
+    def of_stops(self) -> None:
+        """How those of stops were found: there are none."""
+        return
+
+    @property
+    def of_averages(self) -> None:
+        """How a threshold was found for averages: it was not."""
+        return
+
+    @property
+    def of_several(self) -> SeveralCalibration:
+        """How those of several rules for success were found."""
+        return self
+
+    @property
+    def trials(self) -> int:
+        """Simulated trials at each point; 0 where all were enumerated."""
+        return max(one.trials for one in self.rules.values())
+
+    def of_rule(self, name: str) -> Any:
+        """What stands in the place of ``"calibrate"`` in a rule."""
+        return self.rules[name].of_rule(name)
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def lines(self) -> list[str]:
+        """The null points of each rule, a line each."""
+        return [f"{name}: {told}" for name, one in self.rules.items() for told in one.lines()]
+
+    def short(self) -> str:
+        """Say the thresholds in a clause."""
+        return "; ".join(f"{name}: {one.short()}" for name, one in self.rules.items())
+
+    def words(self) -> str:
+        """Say what was found, a line each."""
+        told = [f"'{n}': {line}" for n, one in self.rules.items() for line in _lines_of(one)]
+        figure = self.family
+        how = "exact" if not figure.n else (
+            f"{figure.n:,} trials, 95% interval {figure.lower:.4f} to {figure.upper:.4f}"
+        )  # fmt: skip
+        above = "above" if figure.estimate > self.target else "at most"
+        together = (
+            f"any false success with all of them in force: {figure.estimate:.4f} at "
+            f"{self.family_at} ({how}), {above} the {self.target:g} wanted"
+        )
+        return "\n".join([*told, together, *(f"note: {note}" for note in self.notes)])
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def plain(self) -> dict[str, Any]:
+        """As plain tables, for JSON."""
+        own = asdict(self)
+        own["rules"] = {name: one.plain() for name, one in self.rules.items()}
+        return {"kind": KIND, "format": FORMAT, **own}
+
+    @staticmethod
+    def of(plain: Any) -> SeveralCalibration | None:
+        """Read plain tables; nothing where they are not those of such a calibration."""
+        if not isinstance(plain, dict) or plain.get("kind") != KIND or plain["format"] != FORMAT:
+            return None
+        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
+        try:
+            rules = {name: Calibrated.of(one) for name, one in told["rules"].items()}
+            if not rules or None in rules.values():
+                return None
+            told["rules"] = rules
+            told["family"] = Figure(**told["family"])
+            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
+            return SeveralCalibration(**told)
+        except (KeyError, TypeError, AttributeError):
+            return None
+
+
+def _lines_of(one: Calibrated) -> list[str]:
+    return one.words().splitlines()
