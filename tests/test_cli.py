@@ -414,6 +414,17 @@ def test_progress_on_a_terminal(design, tmp_path):
     assert max(len(line) for line in table if "─" in line) <= 90
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_check_folds_its_lines_to_the_terminal_and_in_no_pipe(design):
+    whole = subprocess.run(
+        command("check", design), capture_output=True, text=True, env=environment(), check=True
+    ).stdout
+    assert max(map(len, whole.splitlines())) > 80
+    shown = on_a_terminal(command("check", design), 80).replace("\r", "")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split() == whole.split()
+
+
 def test_silent_in_a_pipe(design):
     found = subprocess.run(
         command("simulate", design, "--trials", "500", "--engine", "simulate", "--jobs", "1"),

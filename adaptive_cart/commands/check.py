@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import folded
 
 # What the libraries of `check` load and never use there: half of the time it would take.
 _POSTPONED = (
@@ -41,9 +42,10 @@ def command(design: Path, settings: tuple[str, ...]) -> None:
     from adaptive_cart.telling.check import described
 
     if names_designs(read_tables(design)):
-        click.echo(_programme(design, settings))
+        told = _programme(design, settings)
     else:
-        click.echo(described(load_design(design, settings)))
+        told = described(load_design(design, settings))
+    click.echo(folded(told))
 
 
 def _programme(file: Path, settings: tuple[str, ...]) -> str:

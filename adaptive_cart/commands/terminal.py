@@ -22,13 +22,37 @@ def say_goes_on(resume: bool) -> NoReturn:
     sys.exit(1)
 
 
-def width() -> int:
-    """Characters in a line of the terminal; in a pipe a fixed number, unless COLUMNS says one."""
+def _said_width() -> int | None:
+    """Characters in a line of the terminal, or as COLUMNS says; nothing in a pipe."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         import shutil
 
         return shutil.get_terminal_size().columns or PIPE
-    return PIPE
+    return None
+
+
+def width() -> int:
+    """Characters in a line of the terminal; in a pipe a fixed number, unless COLUMNS says one."""
+    return _said_width() or PIPE
+
+
+def folded(text: str) -> str:
+    """Fold lines that are wider than the terminal, each below its own beginning; none in a pipe."""
+    wide = _said_width()
+    if wide is None:
+        return text
+    from textwrap import wrap
+
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        below = f"{indent}    "
+        room = max(wide, len(below) + 20)
+        parts = wrap(
+            line, room, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+        )
+        lines += parts or [""]
+    return "\n".join(lines)
 
 
 def encodable(text: str) -> str:
