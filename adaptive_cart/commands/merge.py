@@ -1,4 +1,4 @@
-"""``adaptive-cart merge``: put the parts of a run together."""
+"""``adaptive-cart merge``: put the parts of a run, or of a sweep, together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,34 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @options.workers
 @options.resume
 def command(folder: Path, jobs: int | None, resume: bool) -> None:
-    """Put together what simulate --part has written into FOLDER; the parts are left as they are."""
+    """Put together what simulate --part or sweep --part has written into FOLDER.
+
+    The parts are left as they are.
+    """
+    from adaptive_cart.sweeps.parts import holds_parts_of_a_sweep
+
+    if holds_parts_of_a_sweep(folder):
+        _of_sweep(folder, jobs, resume)
+    else:
+        _of_run(folder, jobs, resume)
+
+
+def _of_sweep(folder: Path, jobs: int | None, resume: bool) -> None:
+    from adaptive_cart.commands.sweep import show_sweep
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.sweeps.parts import merge_sweep
+
+    if not resume:
+        raise InputError(
+            "--restart: the parts of a sweep are its runs, and merge runs none; leave it out, or "
+            "give it to sweep --part"
+        )
+    with progress() as bar:
+        found = merge_sweep(folder, jobs=jobs, progress=bar.show, tell=bar.tell)
+    show_sweep(found)
+
+
+def _of_run(folder: Path, jobs: int | None, resume: bool) -> None:
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.shares import merge
 

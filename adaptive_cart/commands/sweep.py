@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adaptive_cart.commands import options
 from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+
+if TYPE_CHECKING:
+    from adaptive_cart.sweeps import Sweep
 
 
 @click.command(name="sweep")
@@ -43,6 +46,11 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @options.workers
 @options.engine()
 @options.formats("Of the figures")
+@click.option(
+    "--part",
+    metavar="NUMBER/OF",
+    help="Run this part of the variants alone, as a job of a batch scheduler; then type merge.",
+)
 @options.out("Folder of the sweep; else sweeps/<name of the design file>.")
 @options.resume
 def command(
@@ -59,6 +67,7 @@ def command(
     jobs: int | None,
     engine: Any,
     formats: tuple[str, ...],
+    part: str | None,
     out: Path | None,
     resume: bool,
 ) -> None:
@@ -68,33 +77,49 @@ def command(
     """
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
+    from adaptive_cart.running.shares import Share
     from adaptive_cart.sweeps import sweep
+    from adaptive_cart.sweeps.parts import require_no_figures, sweep_part
     from adaptive_cart.sweeps.varying import vary_of
 
     if one_at_a_time and pairs:
         raise InputError("--one-at-a-time and --pairs: give one of the two")
+    share = None if part is None else Share.parse(part)
+    if share is not None:
+        require_no_figures(formats)
     loaded = load_design(design, settings)
     options.tell_settings(loaded)
+    folder = out or Path("sweeps") / design.stem
+    asked: dict[str, Any] = {
+        "how": "one_at_a_time" if one_at_a_time else "pairs" if pairs else None,
+        "recalibrate": recalibrate,
+        "looks_in_proportion": looks_in_proportion,
+        "trials": trials,
+        "seed": seed,
+        "scenarios": scenarios or None,
+        "jobs": jobs,
+        "engine": engine,
+        "restart": not resume,
+    }
+    vary = vary_of(varied) or None
     try:
         with progress() as bar:
-            found = sweep(
-                loaded,
-                vary_of(varied) or None,
-                how="one_at_a_time" if one_at_a_time else "pairs" if pairs else None,
-                recalibrate=recalibrate,
-                looks_in_proportion=looks_in_proportion,
-                trials=trials,
-                seed=seed,
-                scenarios=scenarios or None,
-                jobs=jobs,
-                engine=engine,
-                out=out or Path("sweeps") / design.stem,
-                restart=not resume,
-                progress=bar.show,
-                tell=bar.tell,
-            )
+            asked |= {"progress": bar.show, "tell": bar.tell}
+            if share is not None:
+                held = sweep_part(loaded, share, folder, vary, **asked)
+            else:
+                found = sweep(loaded, vary, out=folder, **asked)
     except KeyboardInterrupt:
         say_goes_on(resume)
-    found.write_figures(formats or options.FORMATS)
+    if share is not None:
+        click.echo(f"{held}, in {folder}")
+        click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
+        return
+    show_sweep(found, formats)
+
+
+def show_sweep(found: Sweep, formats: tuple[str, ...] = ()) -> None:
+    """Make the figures of a sweep, and show its table."""
+    found.write_figures(formats or ("pdf", "svg", "png"))
     click.echo(encodable(found.text(width())))
     click.echo(f"table, figures and the results of every variant in {found.folder}", err=True)

@@ -183,7 +183,8 @@ def simulate(
         )
     if why := refused(design, choice):
         raise EngineError(why)
-    tell(f"engine: {choice.engine} ({choice.why})")
+    why = "as its parts were run" if finished else choice.why
+    tell(f"engine: {choice.engine} ({why})")
     if choice.engine == "simulate":
         for words in cost_of_draws(Plan.of(design), number, len(chosen)):
             tell(words)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import Store, version
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.run import Progress, simulate
@@ -34,8 +35,8 @@ from adaptive_cart.sweeps.varying import How, Variant, variants_of
 SWEEP, VARIANTS = "sweep.json", "variants"
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    return None
+def silent(what: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 def sweep(
@@ -54,7 +55,7 @@ def sweep(
     restart: bool = False,
     backend: str = "loky",
     scheduler: str | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Sweep:
     """Run a design as written and with keys of it set otherwise, on the same participants.
@@ -103,33 +104,11 @@ def sweep(
         _require_ours(folder, identity, restart)
         number = design.simulation.trials if trials is None else trials
         tell(_cost(design, variants, number, names, folder))
-        rows, told = SweepRows(variants[0]), set[str]()
-
-        def once(message: str) -> None:
-            if message not in told:
-                told.add(message)
-                tell(message)
-
-        for place, variant in enumerate(variants):
-            what = f"{place + 1} of {len(variants)}, {variant.label}: "
-
-            def show(stage: str, done: int, total: int, what: str = what) -> None:
-                progress(f"{what}{stage}", done, total)
-
-            result = simulate(
-                variant.design,
-                trials=trials,
-                seed=seed,
-                scenarios=names,
-                jobs=jobs,
-                engine=engine,
-                out=folder / VARIANTS / variant.digest,
-                restart=restart,
-                backend=backend,
-                scheduler=scheduler,
-                progress=show,
-                tell=once,
-            )
+        rows = SweepRows(variants[0])
+        for variant, result in run_variants(
+            variants, folder, trials, seed, names, jobs, engine, restart, backend, scheduler,
+            progress, tell,
+        ):  # fmt: skip
             rows.add(variant, candidate_of(result, variant.label))
         found = Sweep(
             design=design,
@@ -149,6 +128,53 @@ def sweep(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return found
+
+
+def run_variants(
+    variants: Sequence[Variant],
+    folder: Path,
+    trials: int | None,
+    seed: int | None,
+    scenarios: list[str] | None,
+    jobs: int | None,
+    engine: Engine,
+    restart: bool,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Iterator[tuple[Variant, Result]]:
+    """Run variants one after the other, each into its folder of a sweep; parameters as there."""
+    told = set[str]()
+
+    def once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            tell(message)
+
+    for place, variant in enumerate(variants):
+        what = f"{place + 1} of {len(variants)}, {variant.label}: "
+
+        def show(stage: str, done: int, total: int, what: str = what) -> None:
+            progress(f"{what}{stage}", done, total)
+
+        yield (
+            variant,
+            simulate(
+                variant.design,
+                trials=trials,
+                seed=seed,
+                scenarios=scenarios,
+                jobs=jobs,
+                engine=engine,
+                out=folder / VARIANTS / variant.digest,
+                restart=restart,
+                backend=backend,
+                scheduler=scheduler,
+                progress=show,
+                tell=once,
+            ),
+        )
 
 
 def _require_ours(folder: Path, identity: Mapping[str, Any], restart: bool) -> None:
@@ -181,7 +207,7 @@ def _cost(
     """Say what there is to run, before it is run."""
     number = len(design.scenarios) if scenarios is None else len(scenarios)
     runs = len(variants)
-    there = sum(_finished(folder / VARIANTS / variant.digest) for variant in variants)
+    there = sum(finished(folder / VARIANTS / variant.digest) for variant in variants)
     said = (
         f"{runs} runs, the design as written among them, in each of {number} "
         f"scenario{'s' if number > 1 else ''}: {runs * number * trials:,} trials where they are "
@@ -190,7 +216,8 @@ def _cost(
     return f"{said}; {there} of the runs are there already" if there else said
 
 
-def _finished(folder: Path) -> bool:
+def finished(folder: Path) -> bool:
+    """Whether a variant has been run, by its folder."""
     try:
         found = Store(folder).manifest()
     except ResultsError:  # told when it is run
