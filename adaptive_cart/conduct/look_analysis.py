@@ -17,6 +17,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.weighing import drawn_of
 from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import undecided
+from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
@@ -141,15 +142,7 @@ class LookAnalysis:
 
     def best(self, order: Question) -> Floats:
         """Probability of each open experimental arm to be the best, ``(chosen trial, arm)``."""
-        found = np.zeros(self.open_arms.shape)
-        posterior = self.posterior(order.endpoint)
-        patterns, which = np.unique(self.open_arms[:, order.first :], axis=0, return_inverse=True)
-        for number, pattern in enumerate(patterns):
-            arms = tuple(int(arm) + order.first for arm in np.flatnonzero(pattern))
-            rows = np.flatnonzero(which.reshape(-1) == number)
-            if arms:
-                found[rows[:, None], arms] = posterior.best(replace(order, among=arms), rows)
-        return found
+        return self.posterior(order.endpoint).best_of_open(order, self.open_arms)
 
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
@@ -222,11 +215,10 @@ def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question
     if not target.to_be_named:
         yield target, np.arange(len(open_arms))
         return
-    patterns, which = np.unique(open_arms[:, target.first :], axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
+    for pattern, rows in each_distinct(open_arms[:, target.first :]):
         arms = tuple(int(arm) + target.first for arm in np.flatnonzero(pattern))
         if target.arm in arms:
-            yield replace(target, among=arms), np.flatnonzero(which.reshape(-1) == number)
+            yield replace(target, among=arms), rows
 
 
 def in_full(target: Question, open_arms: Booleans) -> Question:

@@ -17,6 +17,7 @@ import numpy as np
 
 from adaptive_cart.models.binary.external_counts import beside
 from adaptive_cart.models.ties import Sides, settled, side_of
+from adaptive_cart.nouns.distinct_rows import distinct_rows, each_distinct
 from adaptive_cart.nouns.early_tables import cells
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -95,10 +96,7 @@ def predictive_probability(
     if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
         return looked_up(model, condition, shape[0], tuple(successes[:, arm] for arm in arms))
     answer = np.empty(len(successes), dtype=np.float64)
-    numbers, which = np.unique(shape, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    for position, row in enumerate(numbers):
-        here = np.flatnonzero(which == position)
+    for row, here in each_distinct(shape):
         seen = tuple(successes[here, arm] for arm in arms)
         answer[here] = looked_up(model, condition, row, seen)
     return answer
@@ -181,7 +179,7 @@ def _one_by_one(
     assert question.minus is not None
     now, last, other_now, other_last = numbers
     many, turns = _final_boundary(model, condition, last, other_last)
-    cells, which = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
+    cells, which = distinct_rows(np.stack(seen, axis=1))
     answer = np.empty(len(cells))
     tails: Floats = np.zeros(0)
     for place, (mine, theirs) in enumerate(cells):  # in order of the first arm's responders
@@ -192,7 +190,7 @@ def _one_by_one(
             tails = (above if many else below)[turns]
         other = model.predictive_weights(question.minus, int(theirs), other_now, other_last)
         answer[place] = float((tails * other).sum())
-    return np.clip(answer, 0.0, 1.0)[which.reshape(-1)]
+    return np.clip(answer, 0.0, 1.0)[which]
 
 
 @lru_cache(maxsize=64)

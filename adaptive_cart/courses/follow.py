@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,20 @@ def groups_of(
             inside = in_arm if stratum is None else in_arm & (stratum == s)
             found.append((a, s, np.flatnonzero(inside)))
     return found
+
+
+class Groups:
+    """The same, found when they are first gone through: not every outcome is drawn by groups."""
+
+    def __init__(self, arm: Labels, stratum: Labels | None, arms: int, strata: int) -> None:
+        self._asked = (arm, stratum, arms, strata)
+
+    def __iter__(self) -> Iterator[tuple[int, int, Positions]]:
+        return iter(self._found)
+
+    @cached_property
+    def _found(self) -> list[tuple[int, int, Positions]]:
+        return groups_of(*self._asked)
 
 
 def exponential(u: Floats, hazard: float) -> Floats:
@@ -370,7 +385,7 @@ def follow(
 
 
 def groups_by_truth(
-    groups: Sequence[tuple[int, int, Positions]],
+    groups: Iterable[tuple[int, int, Positions]],
     courses: Sequence[Courses],
     of_trial: npt.NDArray[np.int64],
     width: int,

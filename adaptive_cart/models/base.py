@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from adaptive_cart.models.ties import Error, Sides, certain, not_known, settled, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions, PlainCompletions
+from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, KINDS, LEVEL, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -187,6 +189,23 @@ class Posterior:
             found = (top / np.maximum(top.sum(axis=0), 1)).mean(axis=2).T
         unknown = np.flatnonzero(np.isnan(values).any(axis=(0, 2)))
         found[unknown] = np.nan
+        return found
+
+    def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
+        """Probability of each open experimental arm to be the best, ``(trial, arm)``; others 0.
+
+        Parameters
+        ----------
+        order
+            Which of some arms is the best, and by what.
+        open_arms
+            ``(trial, arm)``.
+        """
+        found = np.zeros(open_arms.shape)
+        for pattern, rows in each_distinct(open_arms[:, order.first :]):
+            arms = tuple(int(arm) + order.first for arm in np.flatnonzero(pattern))
+            if arms:
+                found[rows[:, None], arms] = self.best(replace(order, among=arms), rows)
         return found
 
     def covers(self, question: Question, level: float) -> Booleans:

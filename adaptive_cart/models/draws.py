@@ -30,6 +30,7 @@ import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.nouns.completions import DRAWS, LOG_DRAWS
+from adaptive_cart.nouns.distinct_rows import distinct_rows
 from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Floats, Integers
 
@@ -131,5 +132,5 @@ def of_distinct(
     tables: npt.NDArray[Number], work_out: Callable[[npt.NDArray[Number]], Floats]
 ) -> Floats:
     """Draws of tables ``(trial, number)``, each distinct one worked out once."""
-    distinct, which = np.unique(tables, axis=0, return_inverse=True)
-    return work_out(distinct)[which.reshape(-1)]
+    distinct, which = distinct_rows(tables)
+    return work_out(distinct)[which]

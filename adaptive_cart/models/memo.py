@@ -2,8 +2,8 @@
 
 Ten thousand simulated trials of thirty participants show only a few hundred distinct tables of
 counts at a look.  An analysis model therefore encodes a table as one integer and asks the memo for
-the answers of a whole block of trials: known keys are found by binary search, unknown ones are
-worked out once, together, and kept.
+the answers of a whole block of trials: known keys are found in a hash table, all at once,
+unknown ones are worked out once, together, and kept.
 
 A memo is no part of any result: an answer must be a function of `what` and its key alone, so that
 an answer found and an answer worked out anew are the same to the last bit.  Memory is bounded; what
@@ -15,15 +15,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Answers", "Keys", "Memo"]
 
-Keys: TypeAlias = npt.NDArray[np.int64]  # (key,)
+Keys: TypeAlias = npt.NDArray[np.int64]  # (key,), not negative
 Answers: TypeAlias = npt.NDArray[np.float64]  # (key,), or (key, width) where an answer is a row
+Places: TypeAlias = npt.NDArray[np.int64]
+
+_EMPTY: Final = -1
+_FEWEST_PLACES_LOG: Final = 4
+# 2**64 over the golden ratio, odd: neighbouring keys are scattered (Knuth 1998, The Art of Computer
+# Programming 3, section 6.4)
+_SCATTER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Memo:
@@ -60,7 +67,7 @@ class Memo:
         what
             The question, with everything that the answer depends on besides the key.
         keys
-            (table,); repeats are welcome.
+            (table,), none negative; repeats are welcome.
         work_out
             Takes distinct keys in rising order, gives an answer or a row of answers for each.
             It may look up other questions in the same memo.
@@ -70,70 +77,135 @@ class Memo:
             (table,) or (table, width), freshly allocated.
         """
         with self._lock:
-            known = np.zeros(keys.shape, dtype=np.bool_)
-            found: Answers | None = None
             collection = self._collections.get(what)
-            if collection is not None:
-                self._collections[what] = self._collections.pop(what)
-                known, slots = collection.find(keys)
-                found = collection.answers[slots]
-                if known.all():
-                    return found
-            ordered = np.sort(keys[~known])
-            first = np.ones(ordered.shape, dtype=np.bool_)
-            first[1:] = ordered[1:] != ordered[:-1]
-            unknown = ordered[first]
-            new = work_out(unknown)
-            self._keep(what, unknown, new)
-            if found is None:
+            if collection is None:
+                unknown = _distinct(keys)
+                new = work_out(unknown)
+                self._keep(what, unknown, new)
                 return new[np.searchsorted(unknown, keys)]
-            found[~known] = new[np.searchsorted(unknown, keys[~known])]
+            self._collections[what] = self._collections.pop(what)
+            slots = collection.find(keys)
+            missing = np.flatnonzero(slots < 0)
+            found: Answers = collection.answers.take(slots, axis=0, mode="clip")
+            if len(missing):
+                asked = keys[missing]
+                unknown = _distinct(asked)
+                new = work_out(unknown)
+                self._keep(what, unknown, new)
+                found[missing] = new[np.searchsorted(unknown, asked)]
             return found
 
     def _keep(self, what: Hashable, keys: Keys, answers: Answers) -> None:
         """Add new answers, forgetting old collections until there is room."""
-        # Twice the bytes: storage doubles as it grows.
-        need = 2 * answers.nbytes + 16 * keys.size
-        if need > self.limit_bytes or keys.size == 0:
+        if keys.size == 0 or answers.nbytes + 32 * keys.size > self.limit_bytes:
             return
-        while self._collections and self._held_bytes + need > self.limit_bytes:
+        collection = self._collections.get(what)
+        while True:
+            held = 0 if collection is None else collection.held_bytes
+            collection = collection or _Collection(answers)
+            others = self._held_bytes - held
+            if others + collection.bytes_with(keys.size) <= self.limit_bytes:
+                break
+            if not self._collections:
+                return
             oldest = next(iter(self._collections))
             self._held_bytes -= self._collections.pop(oldest).held_bytes
-        collection = self._collections.get(what)
-        if collection is None:
-            collection = self._collections[what] = _Collection(keys, answers)
-        else:
-            self._held_bytes -= collection.held_bytes
-            collection.add(keys, answers)
-        self._held_bytes += collection.held_bytes
+            collection = self._collections.get(what)
+        self._collections[what] = collection
+        collection.add(keys, answers)
+        self._held_bytes = others + collection.held_bytes
+
+
+def _distinct(keys: Keys) -> Keys:
+    """Keys in rising order, each once."""
+    ordered = np.sort(keys)
+    first = np.ones(ordered.shape, dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 class _Collection:
-    """Answers to one question: sorted keys, and the slot of each in storage that grows."""
+    """Answers to one question in storage that grows, and the slot of each key in a hash table.
 
-    def __init__(self, keys: Keys, answers: Answers) -> None:
-        self.keys = keys
-        self.slots = np.arange(keys.size, dtype=np.int64)
-        self.answers = answers.copy()
+    The table has a power of two of places, at least twice as many as keys. A key lies at the first
+    place that was free from its own on.
+    """
+
+    def __init__(self, alike: Answers) -> None:
+        self.number = 0
+        self._row_bytes = alike.itemsize * int(np.prod(alike.shape[1:], dtype=np.int64))
+        self.answers = np.empty((0, *alike.shape[1:]))
+        self._places_log = _FEWEST_PLACES_LOG
+        self._clear_places()
+
+    def _clear_places(self) -> None:
+        self._keys = np.full(1 << self._places_log, _EMPTY, dtype=np.int64)
+        self._slots = np.full(1 << self._places_log, _EMPTY, dtype=np.int64)
+
+    def bytes_with(self, more: int) -> int:
+        """Memory once so many keys have been added."""
+        return 16 * (1 << self._log_for(more)) + self._rows_for(more) * self._row_bytes
+
+    def _log_for(self, more: int) -> int:
+        """Places of the table for so many more keys, as a power of two."""
+        return max(self._places_log, (2 * (self.number + more) - 1).bit_length())
+
+    def _rows_for(self, more: int) -> int:
+        """Rows of storage for so many more keys: it doubles as it grows."""
+        held, wanted = self.answers.shape[0], self.number + more
+        return held if wanted <= held else max(wanted, 2 * self.number)
 
     @property
     def held_bytes(self) -> int:
-        return self.keys.nbytes + self.slots.nbytes + self.answers.nbytes
+        return self._keys.nbytes + self._slots.nbytes + self.answers.nbytes
 
-    def find(self, keys: Keys) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Which keys are known, and a slot for each (any slot where unknown)."""
-        place = np.searchsorted(self.keys, keys)
-        np.minimum(place, self.keys.size - 1, out=place)
-        return self.keys[place] == keys, self.slots[place]
+    def _own_places(self, keys: Keys) -> Places:
+        scattered = keys.view(np.uint64) * _SCATTER
+        scattered >>= np.uint64(64 - self._places_log)
+        return scattered.view(np.int64)
+
+    def find(self, keys: Keys) -> Places:
+        """The slot of each key, ``_EMPTY`` where it is unknown."""
+        keys = np.ascontiguousarray(keys)
+        places = self._own_places(keys)
+        slots = self._slots[places]
+        there = self._keys[places]
+        # elsewhere only if another key has taken the place
+        on = np.flatnonzero((there != keys) & (there != _EMPTY))
+        last = len(self._keys) - 1
+        while len(on):
+            places = (places[on] if len(places) != len(on) else places) + 1 & last
+            wanted, there = keys[on], self._keys[places]
+            slots[on] = self._slots[places]
+            further = (there != wanted) & (there != _EMPTY)
+            on, places = on[further], places[further]
+        return slots
 
     def add(self, keys: Keys, answers: Answers) -> None:
-        """Merge keys, none of which is known yet."""
-        first, last = self.keys.size, self.keys.size + keys.size
+        """Add distinct keys, none of which is known yet."""
+        first, last = self.number, self.number + keys.size
         if last > self.answers.shape[0]:
-            larger = np.empty((max(last, 2 * first), *answers.shape[1:]))
+            larger = np.empty((self._rows_for(keys.size), *answers.shape[1:]))
             larger[:first] = self.answers[:first]
             self.answers = larger
         self.answers[first:last] = answers
-        place = np.searchsorted(self.keys, keys)
-        self.keys = np.insert(self.keys, place, keys)
-        self.slots = np.insert(self.slots, place, np.arange(first, last))
+        slots, places_log = np.arange(first, last), self._log_for(keys.size)
+        self.number = last
+        if places_log > self._places_log:
+            full = self._keys != _EMPTY
+            keys, slots = np.append(self._keys[full], keys), np.append(self._slots[full], slots)
+            self._places_log = places_log
+            self._clear_places()
+        self._put(keys, slots)
+
+    def _put(self, keys: Keys, slots: Places) -> None:
+        """Give every key the first free place from its own on; of several that want it, one."""
+        places = self._own_places(np.ascontiguousarray(keys))
+        last = len(self._keys) - 1
+        while len(keys):
+            free = self._keys[places] == _EMPTY
+            self._keys[places[free]] = keys[free]
+            mine = free & (self._keys[places] == keys)
+            self._slots[places[mine]] = slots[mine]
+            more = ~mine
+            keys, slots, places = keys[more], slots[more], places[more] + 1 & last

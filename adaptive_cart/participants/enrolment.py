@@ -214,8 +214,12 @@ class Enrolment:
             self._by_period(rows, later, open_arms[rows])
         elif shares is not None:
             self.shares = shares
-            u = self.latents.of("allocation")[rows]
-            self.arm[rows] = np.where(later, drawn_arms(u, shares[rows]), self.arm[rows])
+            first = int(np.argmax(later.any(axis=0))) if later.any() else later.shape[1]
+            if first < later.shape[1]:  # who came before that in every trial stays as is
+                u = self.latents.of("allocation")[rows, first:]
+                drawn = drawn_arms(u, shares[rows])
+                before = self.arm[rows, first:]
+                self.arm[rows, first:] = np.where(later[:, first:], drawn, before)
         else:
             self._take_slots(rows, later, open_arms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from adaptive_cart.nouns.records import Floats, Integers, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
-Groups = list[tuple[int, int, npt.NDArray[np.intp]]]
+Groups = Iterable[tuple[int, int, npt.NDArray[np.intp]]]
 Array = npt.NDArray[Any]
 
 
@@ -81,7 +82,7 @@ def populate(
         whose = (part * arms + arm).astype(narrow(len(whole.arms)))
         if own is not None:  # of the same parts, in the same shares
             own = replace(own, distinct=tuple(each.side_by_side for each in own.distinct))
-    groups = courses.groups_of(whose, stratum, len(whole.arms), strata)
+    groups = courses.Groups(whose, stratum, len(whole.arms), strata)
     course: Course | None = None
     if whole.courses is not None:
         opening = opening_of(design)
@@ -188,7 +189,7 @@ def _outcomes(
             labels = None if stratum is None else stratum[rows]
             drawing = _drawing(
                 design, each, name, latents.rows(rows),
-                courses.groups_of(arm[rows], labels, len(truth.arms), len(truth.strata)),
+                courses.Groups(arm[rows], labels, len(truth.arms), len(truth.strata)),
                 arrival[rows], arm[rows], labels, None if course is None else course.rows(rows),
             )  # fmt: skip
             piece = drawing.endpoint.direct.draw(drawing)

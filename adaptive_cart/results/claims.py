@@ -19,6 +19,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.results.estimand import TrueValues
@@ -170,10 +171,8 @@ def _alike(
         yield won, None, None
         return
     both = np.hstack([arms[won], strata[won]])
-    patterns, which = np.unique(both, axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        rows = won[which.reshape(-1) == number]
-        yield rows, _where(pattern[: arms.shape[1]]), _where(pattern[arms.shape[1] :])
+    for pattern, here in each_distinct(both):
+        yield won[here], _where(pattern[: arms.shape[1]]), _where(pattern[arms.shape[1] :])
 
 
 def _where(is_open: Booleans) -> tuple[int, ...]:

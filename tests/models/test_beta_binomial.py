@@ -558,6 +558,23 @@ def test_impossible_counts_and_questions():
         model.interval(1, 0, one, one, 1.0)
 
 
+def test_memo_answers_like_a_dictionary_whatever_is_asked():
+    generator, memo, known, asked = np.random.default_rng(8), Memo(), {}, []
+
+    def answers(keys):
+        asked.extend(keys.tolist())
+        return np.sqrt(keys.astype(float))
+
+    # few and many, neighbours and far apart, the largest keys too: the table grows, keys collide
+    for number, span, step in [(5, 9, 1), (400, 3_000, 1), (2_000, 2**14, 2**40), (3_000, 900, 64)]:
+        for _ in range(6):
+            keys = generator.integers(0, span, number) * step
+            found = memo.look_up("root", keys, answers)
+            known |= {int(key): math.sqrt(key) for key in keys}
+            assert found.tolist() == [known[int(key)] for key in keys]
+    assert sorted(asked) == sorted(known)  # each once
+
+
 def test_memo_works_out_each_key_once_and_forgets_the_oldest():
     asked = []
 

@@ -59,7 +59,7 @@ class Drawing:
     latents: Latents
     arm: Labels
     stratum: Labels | None
-    groups: Sequence[Group]
+    groups: Iterable[Group]
     course: Course | None
     infused: Sequence[Sequence[bool]]
     after_first: Sequence[Sequence[Mapping[str, float]]] = ()

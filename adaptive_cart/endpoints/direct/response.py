@@ -15,6 +15,8 @@ from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
 
+FEW = 3  # different probabilities
+
 
 class Response(DirectTruth):
     """A probability of response; the column holds 0 or 1, known from its month on."""
@@ -35,9 +37,12 @@ class Response(DirectTruth):
         u, values, arm, stratum = drawing.uniforms(), drawing.values, drawing.arm, drawing.stratum
         if stratum is not None:
             return u < np.array(values, dtype=np.float64)[arm, stratum]
+        distinct = {by_stratum[0]: None for by_stratum in values}
+        if len(distinct) > FEW:
+            return u < np.array([by_stratum[0] for by_stratum in values]).take(arm)
         # few arms: comparing whole blocks costs less than looking up everybody's probability
         found: Booleans | None = None
-        for probability in {by_stratum[0]: None for by_stratum in values}:
+        for probability in distinct:
             inside: Booleans = u < probability
             others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
             for other in others:

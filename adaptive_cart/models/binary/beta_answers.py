@@ -27,6 +27,7 @@ from adaptive_cart.models.binary.beta_exact import (
     exact_posterior,
 )
 from adaptive_cart.models.ties import Sides, as_written, settled, side_of, strictly_inside
+from adaptive_cart.nouns.distinct_rows import distinct_rows
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats, Integers
 
@@ -81,9 +82,9 @@ def sides_of(
         if inside and not 0.0 < threshold < 1.0:
             return strictly_inside(threshold, rows)
         counts = np.concatenate([successes[rows][:, arms], totals[rows][:, arms]], axis=1)
-        tables, which = np.unique(counts, axis=0, return_inverse=True)
+        tables, which = distinct_rows(counts)
         found = [_side(model, asked, arms, threshold, tuple(int(n) for n in row)) for row in tables]
-        return np.array(found)[which.reshape(-1)]
+        return np.array(found)[which]
 
     return sides
 

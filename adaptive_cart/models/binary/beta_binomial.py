@@ -55,6 +55,7 @@ Intervals are solved to 1e-10.  Tests hold all of this to 1e-11 or, for interval
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -72,6 +73,7 @@ from adaptive_cart.models.binary.beta_mixture import (
 )
 from adaptive_cart.models.binary.beta_quantile import quantile_of
 from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
+from adaptive_cart.nouns.distinct_rows import each_distinct
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -225,6 +227,21 @@ class BetaBinomial:
     def turned(self) -> BetaBinomial:
         """The same of those without the event."""
         return BetaBinomial(tuple(prior.turned for prior in self.priors))
+
+    def by_priors(
+        self, places: npt.NDArray[np.intp]
+    ) -> Iterator[tuple[BetaBinomial, npt.NDArray[np.intp]]]:
+        """Rows of arms by their priors: a model of these alone, and the rows that have them.
+
+        Parameters
+        ----------
+        places
+            ``(row, arm)``, indices of arms.
+        """
+        kinds = list(dict.fromkeys(self.priors))
+        kind = np.array([kinds.index(prior) for prior in self.priors])
+        for own, rows in each_distinct(kind[places]):
+            yield BetaBinomial(tuple(kinds[place] for place in own)), rows
 
     def best(
         self, arms: tuple[int, ...], successes: TableArm, totals: TableArm, lowest: bool = False

@@ -184,6 +184,20 @@ class CountsPosterior(Posterior):
         arms = question.compared(self.arms)
         return self.model.best(arms, successes[rows], totals[rows], question.lowest)
 
+    def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
+        found = np.zeros(open_arms.shape)
+        candidates = open_arms[:, order.first :]
+        successes, totals = self._table(order)
+        for number in range(1, candidates.shape[1] + 1):
+            rows = np.flatnonzero(candidates.sum(axis=1) == number)
+            places = np.nonzero(candidates[rows])[1].reshape(-1, number) + order.first
+            for model, here in self.model.by_priors(places):
+                mine, arms = rows[here, None], places[here]
+                found[mine, arms] = model.best(
+                    tuple(range(number)), successes[mine, arms], totals[mine, arms], order.lowest
+                )
+        return found
+
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)
 

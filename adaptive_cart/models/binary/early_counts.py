@@ -124,6 +124,10 @@ class EarlyCountsPosterior(CountsPosterior):
         """From draws."""
         return super(CountsPosterior, self).best(question, rows)
 
+    def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
+        """The same, by the arms that are open."""
+        return super(CountsPosterior, self).best_of_open(order, open_arms)
+
     # ── draws ─────────────────────────────────────────────────────────────────────────────
     def draw(self, quantity: Quantity) -> Floats:
         """Draws of an arm's probability, of each with its own number of responders."""
