@@ -674,6 +674,8 @@ ENTERING: dict[str, Any] = {
     "rules/0/posterior": {"endpoint": "dfr", "arm": "each", "minus": "soc", "above": 0.0},
 }  # fmt: skip
 ENTERED_LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binomial"}}
+WALKED: dict[str, Any] = ENTERED_LATE | {"analysis/dfr/time_trend": {
+    "model": "time_machine", "period_months": 3.0, "step_scale": 0.05}}  # fmt: skip
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
@@ -1014,6 +1016,14 @@ KEYS: dict[str, list[Case]] = {
              start=ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}}),
         Case("several", {"analysis/dfr/time_trend/model": "period"}, "refused",
              ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}})],
+    "TrendAdjustment.period_months": [
+        Case("several", {"analysis/dfr/time_trend/period_months": 1.0}, start=WALKED),
+        Case("several", {"analysis/dfr/time_trend/period_months": GONE}, "refused", WALKED)],
+    "TrendAdjustment.order": [
+        Case("several", {"analysis/dfr/time_trend/order": 1}, start=WALKED)],
+    "TrendAdjustment.step_scale": [
+        Case("several", {"analysis/dfr/time_trend/step_scale": 2.0}, start=WALKED),
+        Case("several", {"analysis/dfr/time_trend/step_scale": GONE}, "refused", WALKED)],
     "After.after": [Case("several", {"arms/two/enters": {"after": "one"}}, start=ENTERING),
                     Case("several", {"arms/two/enters": {"after": "two"}}, "refused", ENTERING)],
     "Arm.allocation": [to("direct", "arms/cart/allocation", 1),
@@ -1660,6 +1670,7 @@ KEYS: dict[str, list[Case]] = {
     "Scenario.time_trend": [
         to("direct", "scenarios/works/time_trend", {"dfr": {"cart": {"per_year": 2.0}}})],
     "TimeTrend.per_year": [drift("per_year", -2.0, per_year=2.0)],
+    "TimeTrend.turns_at_month": [drift("turns_at_month", 9.0, per_year=3.0, turns_at_month=3.0)],
     "TimeTrend.step": [drift("step", -1.0, step=1.0, at_month=5.0)],
     "TimeTrend.at_month": [drift("at_month", 0.0, step=1.0, at_month=5.0),
                            drift("at_month", GONE, "refused", step=1.0,

@@ -23,7 +23,13 @@ from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
-from adaptive_cart.nouns.summaries import Counts, EarlyCounts, PeriodCounts, Summary
+from adaptive_cart.nouns.summaries import (
+    CalendarCounts,
+    Counts,
+    EarlyCounts,
+    PeriodCounts,
+    Summary,
+)
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 if TYPE_CHECKING:
@@ -238,7 +244,7 @@ class Plan:
         found: Summary = kind.summary(prepared, seen)
         if endpoint in self.periodic:
             assert isinstance(found, Counts)
-            return self._by_period(kind, found, prepared, seen)
+            return self._by_period(endpoint, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
         analysis = self.fitted[endpoint][0] if endpoint in self.fitted else None
@@ -265,15 +271,21 @@ class Plan:
         return frozenset(name for name, (analysis, _) in self.fitted.items() if analysis.by_period)
 
     def _by_period(
-        self, kind: EndpointBase, whole: Counts, prepared: Any, snapshot: Snapshot
+        self, endpoint: str, whole: Counts, prepared: Any, snapshot: Snapshot
     ) -> PeriodCounts:
         """What can be seen of an endpoint, by period of randomisation too."""
+        every = self.fitted[endpoint][0].calendar_months
         population = snapshot.population
+        if every is not None:
+            population = population.over_calendar(every)
         inside = Snapshot(snapshot.date, snapshot.randomised, population.by_period)
-        by_period = kind.summary(prepared, inside)
+        by_period = self.design.endpoints[endpoint].summary(prepared, inside)
+        windows = population.windows
         assert isinstance(by_period, Counts)
-        assert population.windows is not None
-        return PeriodCounts.of(whole, by_period, population.windows.open_in)
+        assert windows is not None
+        if every is None:
+            return PeriodCounts.of(whole, by_period, windows.open_in)
+        return CalendarCounts.over(whole, by_period, windows.open_in, windows.calendar)
 
     def _beside(self, endpoint: str, counts: Counts, snapshot: Snapshot) -> CountsBeside:
         """The same, and beside it the external data of the endpoint that are drawn anew."""

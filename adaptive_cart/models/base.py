@@ -479,6 +479,11 @@ class AnalysisBase(Part):
     )
 
     @property
+    def calendar_months(self) -> float | None:
+        """Length of the equal calendar periods that are told apart too; nothing where none are."""
+        return None
+
+    @property
     def over_strata(self) -> str:
         """How strata enter a question that names none, in words."""
         return "averaged over the strata by their shares" if self.by_stratum else "strata pooled"

@@ -111,6 +111,25 @@ class Population:
         period = self.windows.period_of(self.arrival)
         return replace(self, stratum=period, strata=self.windows.periods)
 
+    def over_calendar(self, every: float) -> Population:
+        """The same participants, whose periods are bounded by the calendar too.
+
+        Parameters
+        ----------
+        every
+            Length of a calendar period in months.
+        """
+        if every not in self._over_calendar:
+            assert self.windows is not None
+            came = self.arrival[np.isfinite(self.arrival)]
+            windows = self.windows.over_calendar(every, float(came.max(initial=0.0)))
+            self._over_calendar[every] = replace(self, windows=windows)
+        return self._over_calendar[every]
+
+    @cached_property
+    def _over_calendar(self) -> dict[float, Population]:
+        return {}
+
     @property
     def label(self) -> Labels:
         """Stratum of everybody, ``(trial, participant)``; 0 where there are none."""

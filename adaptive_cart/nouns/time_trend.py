@@ -8,18 +8,21 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy import special
 
-from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, Finite, Months, Part
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, Finite, Months, Part, PositiveMonths
 from adaptive_cart.nouns.records import Floats
 
 
 class TimeTrend(Part):
     """A shift of the logit by month of randomisation, from the opening of the trial.
 
-    What is given is added up: a straight line, a step, and a wave of twelve months.
+    What is given is added up: a straight line, which may turn, a step, and a wave of twelve months.
     """
 
     per_year: Finite | None = Field(
         default=None, description="a straight line: by how much the logit rises a year"
+    )
+    turns_at_month: PositiveMonths | None = Field(
+        default=None, description="month at which the line turns and goes back as fast as it came"
     )
     step: Finite | None = Field(
         default=None, description="by how much the logit is higher from `at_month` on"
@@ -39,6 +42,8 @@ class TimeTrend(Part):
             if (getattr(self, size) is None) != (getattr(self, month) is None):
                 given, lacking = (size, month) if getattr(self, month) is None else (month, size)
                 raise ValueError(f"has '{given}' without '{lacking}'; the two go together")
+        if self.turns_at_month is not None and self.per_year is None:
+            raise ValueError("has 'turns_at_month' without 'per_year', the line that turns")
         if self.per_year is None and self.step is None and self.amplitude is None:
             raise ValueError(
                 "says no trend; write per_year = …, step = … with at_month = …, or amplitude = … "
@@ -51,7 +56,8 @@ class TimeTrend(Part):
         month = np.where(np.isfinite(month), month, 0.0)
         found = np.zeros(month.shape)
         if self.per_year is not None:
-            found += self.per_year * month / MONTHS_PER_YEAR
+            top = np.inf if self.turns_at_month is None else self.turns_at_month
+            found += self.per_year * (month - 2.0 * np.maximum(month - top, 0.0)) / MONTHS_PER_YEAR
         if self.step is not None and self.at_month is not None:
             found += np.where(month >= self.at_month, self.step, 0.0)
         if self.amplitude is not None and self.peak_month is not None:
@@ -68,7 +74,9 @@ class TimeTrend(Part):
         """Say it: ``logit + 0.15 a year``."""
         parts = []
         if self.per_year is not None:
-            parts.append(f"{self.per_year:+g} a year")
+            turns = self.turns_at_month
+            back = "" if turns is None else f" until month {turns:g} and back as fast"
+            parts.append(f"{self.per_year:+g} a year{back}")
         if self.step is not None:
             parts.append(f"{self.step:+g} from month {self.at_month:g} on")
         if self.amplitude is not None:

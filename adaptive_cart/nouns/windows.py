@@ -7,13 +7,13 @@ at the very moment of a change is still randomised as before. The control is alw
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.calendar import short_of, until
+from adaptive_cart.nouns.calendar import TIE, short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 
 Floats = npt.NDArray[np.float64]
@@ -102,20 +102,52 @@ class Windows:
         ``(trial, arm)`` months; infinite for never.
     moments
         What may bound a period: an arm, and whether it opens.
+    every
+        Months after which a calendar period ends and the next begins; these bound periods too.
+        Infinite where the calendar bounds none.
+    calendar_periods
+        How many calendar periods there are until the last participant.
     """
 
     opens: Floats
     closes: Floats
     moments: tuple[tuple[int, bool], ...]
+    every: float = np.inf
+    calendar_periods: int = 1
 
     @cached_property
     def bounds(self) -> Floats:
         """Months between periods, ``(trial, bound)``, rising; infinite where there are fewer."""
         columns = [(self.opens if opens else self.closes)[:, arm] for arm, opens in self.moments]
+        columns += [np.full(len(self.opens), end) for end in self._calendar_ends]
         found = np.sort(np.stack(columns, axis=1), axis=1)
         again = np.zeros(found.shape, dtype=np.bool_)
         again[:, 1:] = found[:, 1:] <= until(found[:, :-1])
         return np.sort(np.where(again, np.inf, found), axis=1)
+
+    @property
+    def _calendar_ends(self) -> list[float]:
+        return [self.every * number for number in range(1, self.calendar_periods)]
+
+    def over_calendar(self, every: float, last: float) -> Windows:
+        """The same, periods being bounded by equal calendar periods too.
+
+        Parameters
+        ----------
+        every
+            Length of a calendar period in months.
+        last
+            Month at which the last participant is randomised.
+        """
+        number = max(int(np.ceil((last - TIE) / every)), 1)
+        return replace(self, every=every, calendar_periods=number)
+
+    @cached_property
+    def calendar(self) -> Labels:
+        """Calendar period in which each period lies, ``(trial, period)``; the first is 0."""
+        begins = np.concatenate([np.zeros((len(self.bounds), 1)), self.bounds], axis=1)
+        ends = np.array([self._calendar_ends]).repeat(len(begins), axis=0)
+        return numbered(ends, begins + 2.0 * TIE)
 
     @property
     def periods(self) -> int:
@@ -138,7 +170,7 @@ class Windows:
 
     def rows(self, trials: npt.NDArray[np.int64]) -> Windows:
         """The same of some trials."""
-        return Windows(self.opens[trials], self.closes[trials], self.moments)
+        return replace(self, opens=self.opens[trials], closes=self.closes[trials])
 
 
 def numbered(bounds: Floats, month: Floats) -> Labels:

@@ -59,7 +59,7 @@ class Case:
 def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
     """The analysis, its priors, and the model in PyMC."""
     analysis = ANALYSES[case.table.get("model", name)].model_validate({"model": name, **case.table})
-    analysis = analysis.told_external(case.external)
+    analysis = analysis.told_external(case.external).over_time()
     if case.early is not None:
         analysis = analysis.counting_early(case.early)
     face = analysis.reference(case.arms, case.strata, case.shares)

@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import calibration_beyond
 import calibration_borrowed
+import calibration_calendar
 import calibration_early
 import calibration_intervals
 import numpy as np
@@ -638,6 +639,8 @@ CASES = {
         {"cart": Question("e", 1, value=0.1), "cart - soc": Question("e", 1, 0, value=0.02)},
     ),
     "beta_binomial_early": calibration_early.CASE,
+    "beta_binomial_time_machine": calibration_calendar.case(2),
+    "beta_binomial_time_machine_first_order": calibration_calendar.case(1),
     "normal_beyond": calibration_beyond.NORMAL,
     "normal_visits_beyond": calibration_beyond.VISITS,
 }

@@ -19,7 +19,7 @@ from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponent
 from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, PeriodCounts
+from adaptive_cart.nouns.summaries import CalendarCounts, Counts, Durations, Exposure, PeriodCounts
 from adaptive_cart.participants.enrolment import Enrolment, first_list
 from adaptive_cart.participants.period_lists import most_blocks, name_of
 from adaptive_cart.participants.population import latents_for
@@ -74,7 +74,8 @@ def adjusted_by_period(
 ) -> float:
     """The fast posterior of what the twin has counted by arm and period."""
     arms = design.arm_names
-    nobody = np.zeros((1, len(arms), design.windows(np.full((1, len(arms)), np.inf)).periods))
+    most = design.windows(np.full((1, len(arms)), np.inf)).periods
+    nobody = np.zeros((1, len(arms), max(most, len(data["cells"]))))
     had, seen = nobody.astype(np.int64), nobody.astype(np.int64)
     open_in = nobody.astype(np.bool_)
     for period, (cells, opened) in enumerate(zip(data["cells"], data["open"], strict=True)):
@@ -85,10 +86,16 @@ def adjusted_by_period(
     counts = PeriodCounts(none, none, none, none, had, seen, open_in)
     analysis = design.analysis_of(endpoint)
     assert analysis is not None
+    if analysis.calendar_months is not None:
+        whole = counts.successes, counts.totals, counts.missing, counts.due
+        had, seen, open_in = (part[..., : len(data["cells"])] for part in (had, seen, open_in))
+        calendar = np.array([data["calendar"]])
+        counts = CalendarCounts(*whole, had, seen, open_in, calendar)
     asked = Question(endpoint, arms.index(question["arm"]), value=question["above"])
     if "minus" in question:
         asked = replace(asked, minus=arms.index(question["minus"]))
-    return float(analysis.posterior(None, counts, None).probability(asked)[0])
+    fitted = analysis.fitted(arms, (1.0,))
+    return float(analysis.posterior(fitted, counts, None).probability(asked)[0])
 
 
 def hazard_ratio(table: dict[str, Any], question: dict[str, Any], data: dict[str, Any]) -> float:

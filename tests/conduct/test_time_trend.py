@@ -21,6 +21,7 @@ from conduct.test_fast_equals_adaptive_twin import compare
 Raw = dict[str, Any]
 SHAPES: dict[str, Raw] = {
     "a line": {"per_year": 1.5},
+    "a line that turns": {"per_year": 2.0, "turns_at_month": 5.0},
     "a step": {"step": -2.0, "at_month": 6.0},
     "a wave": {"amplitude": 1.2, "peak_month": 4.0},
     "all together": {"per_year": -0.8, "step": 1.0, "at_month": 3.0, "amplitude": 0.5,
@@ -147,6 +148,8 @@ def test_check_says_the_trend_and_over_whom_values_are_averaged() -> None:
         ({"free": 0.1}, "time_trend.free: found 0.1; a trend is expected: { per_year"),
         ({"fre": {"per_year": 0.1}}, "fre: no endpoint of this design (did you mean 'free'?)"),
         ({"free": {"per_yer": 0.1}}, "per_yer: neither a key of a trend nor an arm (did you mean"),
+        ({"free": {"turns_at_month": 3.0}}, "has 'turns_at_month' without 'per_year'"),
+        ({"free": {"per_year": 1.0, "turns_at_month": 0.0}}, "time_trend.free.turns_at_month"),
         ({"free": {"step": 0.1}}, "time_trend.free: has 'step' without 'at_month'"),
         ({"free": {"peak_month": 1.0}}, "time_trend.free: has 'peak_month' without 'amplitude'"),
         ({"free": {}}, "time_trend.free: says no trend; write per_year"),

@@ -48,6 +48,8 @@ MODELS = (
     "normal",
     "normal_visits",
     "beta_binomial_early",
+    "beta_binomial_time_machine",
+    "beta_binomial_time_machine_first_order",
     "normal_beyond",
     "normal_visits_beyond",
     "weibull_cure_intervals",
@@ -74,6 +76,8 @@ LONG = (
     "weibull_cure",
     "piecewise_exponential_commensurate",
     "gamma_poisson_robust_map",
+    "beta_binomial_time_machine",
+    "beta_binomial_time_machine_first_order",
 )
 
 

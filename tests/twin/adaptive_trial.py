@@ -929,10 +929,12 @@ def probability(
         people = [person for person in people if person["stratum"] in open_strata]
     elif stratum is not None:
         people = in_stratum(people, stratum)
-    trend = trial.raw.get("analysis", {}).get(name, {}).get("time_trend", {}).get("model", "pooled")
-    if trend == "periods":
+    told = trial.raw.get("analysis", {}).get(name, {}).get("time_trend", {})
+    trend = told.get("model", "pooled")
+    if trend in ("periods", "time_machine"):
         assert trial.ask is not None
-        return float(trial.ask(name, question, by_period(trial, name, date), list(open_strata)))
+        table = by_period(trial, name, date, told.get("period_months", NEVER))
+        return float(trial.ask(name, question, table, list(open_strata)))
     if trend == "concurrent" and "minus" in question:
         pair = (arm, question["minus"])
         people = [p for p in people if all(enrolled_in(trial, a, p) for a in pair)]
@@ -953,13 +955,18 @@ def enrolled_in(trial: Trial, arm: str, person: Person) -> bool:
     return not by(month, entry_of(trial, arm)) and by(month, stop_of(trial, arm))
 
 
-def by_period(trial: Trial, name: str, date: float) -> Table:
+def by_period(trial: Trial, name: str, date: float, every: float = NEVER) -> Table:
     """Counts of a binary endpoint by arm and period, and which arms were open in each period.
 
-    A period ends when any arm enters or stops enrolling, for whatever reason.
+    A period ends when any arm enters or stops enrolling, for whatever reason, or with a calendar
+    period of some months, whose number is told of each.
     """
     moments = [entry_of(trial, arm) for arm in trial.arms]
     moments += [stop_of(trial, arm) for arm in trial.arms]
+    last, end = max(person["randomised_month"] for person in trial.people), every
+    while end < last:
+        moments.append(end)
+        end += every
     bounds: list[float] = []
     for month in sorted(month for month in moments if 0.0 < month < NEVER):
         if not bounds or not by(month, bounds[-1]):
@@ -979,7 +986,9 @@ def by_period(trial: Trial, name: str, date: float) -> Table:
                 for arm in trial.arms
             }
         )
-    return {"cells": cells, "open": opened}
+    begins = [0.0, *bounds]
+    calendar = [0 if every == NEVER else int((month + 1e-6) // every) for month in begins]
+    return {"cells": cells, "open": opened, "calendar": calendar}
 
 
 def utility_probability(trial: Trial, question: Table, date: float) -> float:

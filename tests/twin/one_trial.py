@@ -721,6 +721,8 @@ def drifted(truth: Table, name: str, person: Person, month: float) -> Table:
     told = truth.get("time_trend", {}).get(name, {})
     trend = {**told, **told.get(person["arm"], {})}
     shift = trend.get("per_year", 0.0) * month / 12.0
+    if "turns_at_month" in trend and month > trend["turns_at_month"]:
+        shift = trend["per_year"] * (2.0 * trend["turns_at_month"] - month) / 12.0
     if "step" in trend and month >= trend["at_month"]:
         shift += trend["step"]
     if "amplitude" in trend:

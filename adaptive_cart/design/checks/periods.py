@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.planned import may_close
 from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
+
+MOST_PERIODS: Final = 40  # of the calendar, that an analysis tells apart: a posterior takes longer
 
 
 def periods(pieces: Pieces) -> Found:
@@ -235,6 +237,7 @@ def adjusted(pieces: Pieces) -> Found:
                 f'found "impute", and {where} tells periods apart, which imputation does not; '
                 f'write missing = "non_response" or "exclude"',
             )
+        yield from _too_many(pieces, name, analysis.over_time().calendar_months)
         beside = [key for key, data in pieces.external.items() if data and data.endpoint == name]
         if beside:
             yield (
@@ -249,6 +252,22 @@ def adjusted(pieces: Pieces) -> Found:
                 f"of the two out",
             )
         yield from _not_asked(pieces, name, where)
+
+
+def _too_many(pieces: Pieces, name: str, every: float | None) -> Found:
+    """Tell calendar periods that are so short that there are more than can be told apart."""
+    enrolment = pieces.enrolment
+    if every is None or enrolment is None or any(enrolment.faults()):
+        return
+    full = enrolment.pace.month_of(enrolment.max_n)
+    if full > MOST_PERIODS * every:
+        yield (
+            path_to("analysis", name, "time_trend", "period_months"),
+            f"found {every:g}; the last of max_n = {enrolment.max_n} participants is expected at "
+            f"month {full:.4g}, which makes more than {MOST_PERIODS} calendar periods: write at "
+            f"least {full / MOST_PERIODS:.2g}",
+            "enrolment",
+        )
 
 
 def _not_asked(pieces: Pieces, name: str, where: str) -> Found:

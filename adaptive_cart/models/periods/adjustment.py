@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from adaptive_cart.nouns.parts import Part
+from adaptive_cart.models.periods.walk import Walk
+from adaptive_cart.nouns.parts import Part, PositiveMonths
 
-COEFFICIENT_SD: Final = 2.5  # of every coefficient of the logistic model with periods
+COEFFICIENT_SD: Final = 2.5  # of every coefficient of the logistic models over the calendar
+MACHINE: Final = "time_machine"
+WIDEST_STEP: Final = 2.0  # on the logit; a step of that size takes 0.1 to 0.45
+
+StepScale = Annotated[float, Field(gt=0.0, le=WIDEST_STEP, allow_inf_nan=False)]
 
 
 class TrendAdjustment(Part):
     """How a comparison deals with participants randomised while one of its arms was not open."""
 
-    model: Literal["concurrent", "pooled", "periods"] = Field(
+    model: Literal["concurrent", "pooled", "periods", "time_machine"] = Field(
         description="they are left out, count like all others, or help to estimate the periods of "
-        "a logistic model"
+        "a logistic model, each with an effect of its own, or with a random walk over the calendar"
+    )
+    period_months: PositiveMonths | None = Field(
+        default=None, description="time_machine: length of a calendar period"
+    )
+    order: Literal[1, 2] | None = Field(
+        default=None,
+        description="time_machine: the walk takes steps (1), or changes of steps (2, if left out)",
+    )
+    step_scale: StepScale | None = Field(
+        default=None,
+        description="time_machine: scale of the half-normal prior of the standard deviation of a "
+        "step, on the logit",
     )
 
     def problems(self, has_prior: bool, strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """What does not go with it: path below the analysis, and message."""
         found = []
-        if self.model == "periods" and has_prior:
+        if self.model in ("periods", MACHINE) and has_prior:
             found.append(
                 (
                     "prior",
-                    f'time_trend.model is "periods", a logistic model whose coefficients are all '
-                    f"Normal(0, {COEFFICIENT_SD:g}); leave `prior` out, or write model = "
+                    f'time_trend.model is "{self.model}", a logistic model whose coefficients are '
+                    f"all Normal(0, {COEFFICIENT_SD:g}); leave `prior` out, or write model = "
                     '"concurrent"',
                 )
             )
@@ -39,9 +56,39 @@ class TrendAdjustment(Part):
                     f'at once: write "pooled", or a design without [strata]',
                 )
             )
-        return found
+        return found + self._walk_problems()
+
+    def _walk_problems(self) -> list[tuple[str, str]]:
+        """Keys of the walk that are missing, or that nothing asks for."""
+        needed = {
+            "period_months": "the length of a calendar period, for instance 3.0",
+            "step_scale": "the scale of the half-normal prior of the standard deviation of a step "
+            "on the logit, for instance 0.1",
+        }
+        if self.model == MACHINE:
+            return [
+                (f"time_trend.{key}", f'a value is needed with model = "{MACHINE}": {told}')
+                for key, told in needed.items()
+                if getattr(self, key) is None
+            ]
+        return [
+            (
+                f"time_trend.{key}",
+                f'found {getattr(self, key):g}; "{self.model}" has no random walk over the '
+                f'calendar: leave it out, or write model = "{MACHINE}"',
+            )
+            for key in ("period_months", "order", "step_scale")
+            if getattr(self, key) is not None
+        ]
 
     @property
     def by_period(self) -> bool:
         """Whether it matters in which period somebody was randomised."""
         return self.model != "pooled"
+
+    @property
+    def walk(self) -> Walk:
+        """How the logit may drift, where the model is a random walk."""
+        assert self.period_months is not None
+        assert self.step_scale is not None
+        return Walk(self.period_months, self.order or 2, self.step_scale)

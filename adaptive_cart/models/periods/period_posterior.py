@@ -18,26 +18,23 @@ millisecond.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.base import Posterior
-from adaptive_cart.models.draws import MIDDLES, ranks
+from adaptive_cart.models.draws import ranks
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
-from adaptive_cart.nouns.questions import Quantity, Question
-from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
+from adaptive_cart.models.periods.weighed_points import LOG_POINTS, POINTS, WeighedPoints
+from adaptive_cart.nouns.records import Floats
 
 FREEDOM: Final = 12.0  # degrees, of what is proposed
-LOG_POINTS: Final = 12
 UNEVEN: Final = 2.0  # mean square of weights over that of equal ones: more are proposed anew
 ROUNDS: Final = 2
 LARGE: Final = 80.0  # of a logit, beyond which its exponential is none in single precision
-POINTS: Final = 2**LOG_POINTS
 STEPS: Final = 60  # of Newton at most
 CLOSE: Final = 1e-9  # of a coefficient
 
@@ -109,22 +106,11 @@ def proposed(size: int) -> tuple[Floats, Floats]:
 
 
 @dataclass
-class PeriodPosterior(Posterior):
+class PeriodPosterior(WeighedPoints):
     """Posterior of arms and periods."""
 
-    counts: PeriodCounts
-    _kept: dict[Question, Floats] = field(default_factory=dict)
-
-    closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio")
-    exactly = "importance sampling"
     fast_error = 0.008
-    falls = True
     drawn_error = 0.008
-
-    @property
-    def arms(self) -> int:
-        """How many arms the design has."""
-        return self.counts.had.shape[1]
 
     @cached_property
     def _rows(self) -> Floats:
@@ -188,20 +174,10 @@ class PeriodPosterior(Posterior):
         """Coefficients in each logit, ``(cell, coefficient)``, in single precision."""
         return self._rows.reshape(-1, self._rows.shape[2]).astype(np.float32)
 
-    def values(self, question: Question) -> Floats:
-        """What a question is about at the points, ``(table, point)``."""
-        bare = question.at(0.0).compared_with()
-        if bare not in self._kept:
-            needed = question.quantities(self.arms)
-            shares = self.counts.shares(_arms_of(question))
-            found: Floats = np.empty((len(shares), POINTS))
-            for table, share in enumerate(shares):
-                places = self._places(table)
-                found[table] = question.combine(
-                    [self._over(places, one.arm, share) for one in needed]
-                )
-            self._kept[bare] = found
-        return self._kept[bare]
+    def levels(self, table: int, arms: Sequence[int], share: Floats) -> list[Floats]:
+        """Probability of each arm over periods, ``(point,)``."""
+        places = self._places(table)
+        return [self._over(places, arm, share) for arm in arms]
 
     def _over(self, places: Floats, arm: int, share: Floats) -> Floats:
         """Mean probability of an arm over periods, ``(point,)``."""
@@ -209,51 +185,3 @@ class PeriodPosterior(Posterior):
         odds = np.exp(-(places @ self._rows[arm][used].T.astype(np.float32)))
         level: Floats = 1.0 / (1.0 + odds) @ share[used].astype(np.float32)
         return level
-
-    # ── what it is asked ──────────────────────────────────────────────────────────────────
-    def computed(self, question: Question) -> Floats:
-        """Weight of the points at which what is asked is so."""
-        holds = question.of.holds(question, self.values(question))
-        found: Floats = (self.weights * holds).sum(axis=1)
-        return np.clip(found, 0.0, 1.0)
-
-    def mean(self, question: Question) -> Floats:
-        """Posterior mean of what is asked about; its median where the mean may not exist."""
-        if question.of.heavy:
-            return self.quantile(question, 0.5)
-        found: Floats = (self.weights * self.values(question)).sum(axis=1)
-        return found
-
-    def quantile(self, question: Question, probability: float) -> Floats:
-        """Value below which points of this weight lie."""
-        values = self.values(question)
-        order = values.argsort(axis=1)
-        reached = np.take_along_axis(self.weights, order, axis=1).cumsum(axis=1)
-        place = np.minimum((reached < probability).sum(axis=1), POINTS - 1)
-        rows = np.arange(len(values))
-        found: Floats = values[rows, order[rows, place]]
-        return found
-
-    def drawn(self, question: Question) -> Floats:
-        """Draws of what a question is about: points, each as often as its weight says."""
-        return np.take_along_axis(self.values(question), self._taken, axis=1)
-
-    @cached_property
-    def _taken(self) -> Integers:
-        """Which points draws are, each as often as its weight says, ``(table, draw)``."""
-        reached = self.weights.cumsum(axis=1)
-        rows = [np.searchsorted(own, MIDDLES * own[-1]) for own in reached]
-        return np.minimum(np.array(rows, dtype=np.int64).reshape(len(reached), -1), POINTS - 1)
-
-    def draw(self, quantity: Quantity) -> Floats:
-        """Draws of the level of an arm over its own periods."""
-        return self.drawn(Question(quantity.endpoint, quantity.arm))
-
-    def where_open(self, open_strata: object) -> Posterior:
-        """The same: strata are not told apart."""
-        return self
-
-
-def _arms_of(question: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the one it is about last."""
-    return (question.arm,) if question.minus is None else (question.minus, question.arm)

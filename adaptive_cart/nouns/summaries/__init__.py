@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from adaptive_cart.nouns.summaries.base import Summary
+from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
 from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations, SeenDurations
@@ -29,6 +30,7 @@ SUMMARIES: dict[str, SummaryKind] = {
 
 __all__ = [
     "SUMMARIES",
+    "CalendarCounts",
     "Categories",
     "Counts",
     "Durations",

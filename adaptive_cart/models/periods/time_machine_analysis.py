@@ -1,0 +1,128 @@
+"""``beta_binomial`` with ``time_trend.model = "time_machine"``: a random walk over the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.periods.periods_analysis import NORMAL
+from adaptive_cart.models.periods.time_machine_posterior import TimeMachinePosterior
+from adaptive_cart.models.periods.walk import Walk
+from adaptive_cart.nouns.questions import Question, QuestionKind
+from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
+from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
+
+
+class TimeMachineAnalysis(BetaBinomialAnalysis):
+    """Binomial by arm and calendar period: arms and a random walk on the logit."""
+
+    title: ClassVar[str] = "Logistic model with a random walk over the calendar"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_{kc} \mid \theta_{kc} \sim \mathrm{Binomial}(n_{kc}, \theta_{kc})",
+            "In arm k, among those randomised in calendar period c, the number with the event is "
+            "binomial. Calendar periods are equally long and counted back from the latest in which "
+            "anybody analysed was randomised.",
+        ),
+        Statement(
+            r"\logit \theta_{kc} = \alpha + \beta_k + \gamma_c",
+            "On the logit: an intercept, an effect of each arm, nought in the control, and an "
+            "effect of each calendar period, nought in the latest, that all arms share.",
+        ),
+        Statement(
+            r"\alpha, \beta_k \sim \mathrm{Normal}(0, 2.5)",
+            "The intercept and the arms are independently normal around nought with a standard "
+            "deviation of 2.5.",
+        ),
+        Statement(
+            r"\gamma_c \sim \mathrm{Normal}(m_c, \tau), \quad m_c = \gamma_{c-1} "
+            r"\ \text{or} \ 2\gamma_{c-1} - \gamma_{c-2}",
+            "Each calendar period is normal around that after it (first order), or around the line "
+            "through the two after it (second order; the first before the latest around nought).",
+        ),
+        Statement(
+            r"\tau \sim \text{Half-normal}(s)",
+            "The standard deviation of a step is half-normal.",
+        ),
+        Statement(
+            r"\theta_k = \sum_{c} w_c \theta_{kc}",
+            "The probability of an arm is averaged over calendar periods, each by its share w of "
+            "those analysed who were randomised while the arms of the comparison enrolled.",
+        ),
+    )
+    answers: ClassVar[tuple[str, ...]] = TimeMachinePosterior.closed
+    answered_by: ClassVar[type[Posterior]] = TimeMachinePosterior
+    enumerates: ClassVar[bool] = False
+    of_tables: ClassVar[bool] = False
+    slow: ClassVar[bool] = True
+    by_period: ClassVar[bool] = True
+    counted: ClassVar[str] = (
+        "everybody; those randomised while an arm of a comparison did not enrol help to estimate "
+        "how the logit walks over the calendar (smoothly adjusted)"
+    )
+
+    @property
+    def walk(self) -> Walk:
+        """How the logit may drift."""
+        assert self.time_trend is not None
+        return self.time_trend.walk
+
+    @property
+    def calendar_months(self) -> float | None:
+        return None if self.time_trend is None else self.time_trend.period_months
+
+    def over_time(self) -> AnalysisBase:
+        return self
+
+    @classmethod
+    def can_be_asked(cls, kind: QuestionKind) -> bool:
+        return super().can_be_asked(kind) and not kind.among_open
+
+    @classmethod
+    def predicts(cls) -> bool:
+        return False
+
+    def priors(self, fitted: Walk, arms: tuple[str, ...]) -> Iterator[Prior]:  # type: ignore[override]
+        from adaptive_cart.models.prior import of_part
+
+        yield of_part("intercept", "intercept", "probability", NORMAL)
+        yield of_part("arm", "arm", "log odds", NORMAL)
+        yield of_part("step", "step", "log odds", self._step(fitted))
+
+    def _step(self, walk: Walk) -> dict[str, Any]:
+        return {"dist": "half_normal", "sd": walk.step_scale}
+
+    def prior_table(self) -> dict[str, Any]:
+        return {"intercept": NORMAL, "arm": NORMAL, "step": self._step(self.walk)}
+
+    def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
+        return None
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Walk:  # type: ignore[override]
+        return self.walk
+
+    def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
+        return self.answered_by.error(question)
+
+    def posterior(  # type: ignore[override]
+        self, fitted: Walk, summary: Summary, open_strata: Booleans | None
+    ) -> TimeMachinePosterior:
+        if not isinstance(summary, CalendarCounts):  # of nobody: there are no periods
+            assert isinstance(summary, Counts)
+            nobody = PeriodCounts.empty(summary.totals.shape[1], 1)
+            summary = CalendarCounts.over(summary, nobody, nobody.open_in, nobody.totals[:, 0])
+        return TimeMachinePosterior(fitted, summary)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.periods.time_machine_reference import TimeMachineReference
+
+        return TimeMachineReference(self.walk, arms)
