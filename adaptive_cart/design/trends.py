@@ -103,16 +103,20 @@ def trends_of(
         kind = endpoint.direct
         if name not in direct:
             if name not in table:
-                report(name, f"a trend moves a probability that is said directly{BY}, as "
+                report(name, f"a trend moves what is said directly{BY}, as "
                        f"{name} = {{ {', '.join(f'{arm} = …' for arm in frame.arms)} }}; nothing "
                        f"says it; leave the trend out, or say it")  # fmt: skip
             continue
-        if kind is None or not all(kind.drifts(value) for by in direct[name] for value in by):
-            report(name, f"a trend moves the logit of one probability an arm{BY}; what is said of "
-                   f"'{name}' is none: leave the trend out")  # fmt: skip
+        values = [value for by in direct[name] for value in by]
+        moving = {None if kind is None else kind.trend_of(value) for value in values}
+        trend = moving.pop()
+        if trend is None or moving:
+            report(name, f"a trend moves the logit of one probability an arm, or the logarithm of "
+                   f"one yearly rate{BY}; what is said of '{name}' is neither: leave the trend "
+                   f"out")  # fmt: skip
             continue
         found[name] = tuple(
-            TimeTrend.model_validate(own) if (own := _of_arm(whole, arm)) else None
+            trend.model_validate(own) if (own := _of_arm(whole, arm)) else None
             for arm in frame.arms
         )
     return found

@@ -1,15 +1,19 @@
-"""How a probability drifts with the month of randomisation: a shift of its logit."""
+"""How a probability or a rate drifts with the month of randomisation: a shift of its logarithm."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 from scipy import special
 
+from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, Finite, Months, Part, PositiveMonths
 from adaptive_cart.nouns.records import Floats
+
+MOST_YEARLY: Final = 100.0  # events: each is a date of its own, and has to find room in memory
+STEEPEST: Final = 50.0  # of a logarithm: far beyond what is refused
 
 
 class TimeTrend(Part):
@@ -35,6 +39,8 @@ class TimeTrend(Part):
     peak_month: Months | None = Field(
         default=None, description="month at which the wave has its peak"
     )
+
+    scale: ClassVar[str] = "logit"  # of what is shifted
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -84,4 +90,20 @@ class TimeTrend(Part):
                 f"a wave of twelve months, ±{abs(self.amplitude):g}, with its peak at month "
                 f"{self.peak_month:g}"
             )
-        return "logit " + ", and ".join(parts)
+        return f"{self.scale} " + ", and ".join(parts)
+
+
+class RateTrend(TimeTrend):
+    """The same shift of the logarithm of a yearly rate."""
+
+    scale: ClassVar[str] = "log rate"
+
+    def moved(self, probability: Floats | float, month: Floats) -> Floats:
+        """A yearly rate as it is for those randomised at a month."""
+        found: Floats = probability * np.exp(np.minimum(self.shift(month), STEEPEST))
+        if found.max(initial=0.0) > MOST_YEARLY:
+            raise InputError(
+                f"a yearly rate drifts beyond {MOST_YEARLY:g} events a year ({self.words()}); "
+                "write a smaller trend"
+            )
+        return found

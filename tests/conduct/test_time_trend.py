@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.errors import DesignError, EngineError, InputError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.running.engine import choose_engine
@@ -166,12 +166,55 @@ def test_what_is_wrong_is_told(trend: Raw, told: str) -> None:
     assert len(caught.value.problems) == 1
 
 
-def test_a_trend_has_to_move_a_probability_that_is_said() -> None:
+def with_rate(trend: Raw) -> Raw:
+    """The same with a yearly rate, said directly, of which a rule asks."""
     raw = design_of({"per_year": 0.1})
     raw["endpoints"]["rate"] = {"type": "event_rate"}
     raw["analysis"] = {"rate": {"model": "gamma_poisson", "prior": {"a": 0.5, "b": 1.0}}}
-    raw["scenarios"]["one"] |= {"rate": {"usual": 0.1, "cells": 0.1}}
-    raw["scenarios"]["one"]["time_trend"]["rate"] = {"per_year": 0.1}
+    asked = {"endpoint": "rate", "arm": "cells", "above": 2.0}
+    raw["rules"].append(
+        {"name": "many", "then": "stop_for_safety", "posterior": asked, "at_least": 0.9}
+    )
+    raw["scenarios"]["one"] |= {"rate": {"usual": 0.8, "cells": 1.2}}
+    raw["scenarios"]["one"]["time_trend"]["rate"] = trend
+    return raw
+
+
+RATES = {
+    "a line that turns": {"per_year": 1.5, "turns_at_month": 6.0},
+    "unequal": {"amplitude": 1.0, "peak_month": 2.0, "cells": {"step": 1.0, "at_month": 4.0}},
+}
+
+
+@pytest.mark.parametrize("trend", RATES.values(), ids=RATES)
+def test_a_rate_drifts_on_its_logarithm_as_the_twins(trend: Raw) -> None:
+    compare(with_rate(trend), "one", 6)
+
+
+def test_the_true_rate_is_averaged_over_the_expected_arrivals() -> None:
+    from twin import adaptive_trial, one_trial
+
+    raw = with_rate(RATES["unequal"])
+    truth = one_trial.truth_of(raw, "one")
+    design = Design(**copy.deepcopy(raw))
+    found = true_values(design, design.truths["one"]).quantity(Question("rate", 1))
+    assert found is not None
+    slow = [adaptive_trial.yearly_rate(truth, "rate", "cells", None, n / 3.0) for n in range(1, 49)]
+    assert found.value == pytest.approx(math.fsum(slow) / 48, abs=1e-12)
+
+
+def test_a_rate_that_drifts_beyond_all_bounds_is_told() -> None:
+    design = Design(**with_rate({"per_year": 30.0}))
+    with pytest.raises(InputError, match="drifts beyond 100 events a year"):
+        true_values(design, design.truths["one"])
+
+
+def test_a_trend_has_to_move_what_is_one_number() -> None:
+    raw = design_of({"per_year": 0.1})
+    raw["endpoints"]["flare"] = {"type": "time_to_event"}
+    never = {"dist": "exponential", "median": 12.0}
+    raw["scenarios"]["one"] |= {"flare": {"usual": never, "cells": never}}
+    raw["scenarios"]["one"]["time_trend"]["flare"] = {"per_year": 0.1}
     with pytest.raises(DesignError, match="moves the logit of one probability an arm"):
         Design(**raw)
 

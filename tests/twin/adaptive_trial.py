@@ -475,7 +475,7 @@ def randomised(trial: Trial, participant: int, slots: dict[Any, int]) -> Person:
             month,
         )
         course["per_year"] = {
-            name: yearly_rate(truth, name, arm, stratum)
+            name: yearly_rate(truth, name, arm, stratum, month)
             for name, endpoint in endpoints.items()
             if endpoint["type"] == "event_rate"
         }
@@ -588,11 +588,15 @@ def renew_shares(trial: Trial, date: float) -> None:
 # --- What is seen -----------------------------------------------------------------------------
 
 
-def yearly_rate(truth: Table, name: str, arm: str, stratum: str | None) -> float:
-    """True events per patient-year: stated by endpoint, or among the arm's `rates`."""
+def yearly_rate(truth: Table, name: str, arm: str, stratum: str | None, month: float) -> float:
+    """True events per patient-year: stated by endpoint, or among the arm's `rates`.
+
+    What is stated drifts on its logarithm with the month of randomisation.
+    """
     if name in truth:
         rate = truth[name][arm]
-        return float(rate[stratum] if isinstance(rate, dict) else rate)
+        drift = math.exp(one_trial.drift_of(truth, name, arm, month))
+        return float(rate[stratum] if isinstance(rate, dict) else rate) * drift
     return float(one_trial.parameters(truth, arm, stratum).get("rates", {}).get(name, 0.0))
 
 

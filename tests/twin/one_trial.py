@@ -713,20 +713,26 @@ def remissions(person: Person) -> list[tuple[float, float]]:
     return sorted((onset, loss) for onset, loss in both if onset < NEVER)
 
 
-def drifted(truth: Table, name: str, person: Person, month: float) -> Table:
-    """What is said of an endpoint, moved on the logit to the month of randomisation.
+def drift_of(truth: Table, name: str, arm: str, month: float) -> float:
+    """By how much what is said of an endpoint is shifted for those randomised at a month.
 
     The trend's keys hold for all arms; what stands under an arm's name is laid over them.
     """
     told = truth.get("time_trend", {}).get(name, {})
-    trend = {**told, **told.get(person["arm"], {})}
-    shift = trend.get("per_year", 0.0) * month / 12.0
+    trend = {**told, **told.get(arm, {})}
+    shift: float = trend.get("per_year", 0.0) * month / 12.0
     if "turns_at_month" in trend and month > trend["turns_at_month"]:
         shift = trend["per_year"] * (2.0 * trend["turns_at_month"] - month) / 12.0
     if "step" in trend and month >= trend["at_month"]:
         shift += trend["step"]
     if "amplitude" in trend:
         shift += trend["amplitude"] * math.cos(math.tau * (month - trend["peak_month"]) / 12.0)
+    return shift
+
+
+def drifted(truth: Table, name: str, person: Person, month: float) -> Table:
+    """What is said of an endpoint, moved on the logit to the month of randomisation."""
+    shift = drift_of(truth, name, person["arm"], month)
     if shift == 0.0:
         return truth[name]
     probability = truth[name][person["arm"]]

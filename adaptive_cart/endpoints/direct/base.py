@@ -80,7 +80,7 @@ class Drawing:
         return found
 
     def drifting(self) -> Floats:
-        """Each participant's own probability, that of the month of randomisation."""
+        """Each participant's own probability or rate, that of the month of randomisation."""
         own = self.own(float)
         assert self.month is not None
         for arm, trend in enumerate(self.trend):
@@ -179,6 +179,10 @@ class DirectTruth(ABC):
     def drifts(self, value: Any) -> bool:
         """Whether a value is one probability, whose logit may drift with calendar time."""
         return False
+
+    def trend_of(self, value: Any) -> type[TimeTrend] | None:
+        """How a value may drift with calendar time; nothing where it may not."""
+        return TimeTrend if self.drifts(value) else None
 
     def in_array(self, value: Any) -> bool:
         """Whether outcomes are drawn as an array, in which trials of other values lie beside."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative
 from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecordedEvents, RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
-
-MOST: Final = 100.0  # events a year: each is a date of its own, and has to find room in memory
+from adaptive_cart.nouns.time_trend import MOST_YEARLY as MOST
+from adaptive_cart.nouns.time_trend import RateTrend, TimeTrend
 
 
 class Yearly(DirectTruth):
@@ -26,7 +26,14 @@ class Yearly(DirectTruth):
     holds: ClassVar[str] = "months of the events, with ; between them"
     moments: ClassVar[bool] = True
 
+    def trend_of(self, value: Any) -> type[TimeTrend] | None:
+        return RateTrend
+
     def draw(self, drawing: Drawing) -> Outcome:
+        if drawing.trend:
+            return RecurrentEvents(
+                drawing.latents, drawing.drifting() / MONTHS_PER_YEAR, drawing.name
+            )
         own = drawing.own(lambda yearly: yearly / MONTHS_PER_YEAR)
         return RecurrentEvents(drawing.latents, own, drawing.name)
 
