@@ -73,7 +73,7 @@ class ReferencePosteriors:
         self.answers: dict[tuple[str, Question, bytes], Answer] = {}
         self._references: dict[str, Any] = {}
         self._ahead: dict[str, Any] = {}
-        self._compiled: dict[int, Any] = {}
+        self._compiled: dict[tuple[int, object], Any] = {}
         self._fits: dict[tuple[str, bytes], tuple[Any, str | None]] = {}
         self._first: dict[str, Any] = {}
 
@@ -92,10 +92,11 @@ class ReferencePosteriors:
 
         key = (endpoint, _bytes_of(data))
         if key not in self._fits:
-            if id(face) not in self._compiled:
-                self._compiled[id(face)] = Compiled(face, data)
+            model = id(face), face.form(data)
+            if model not in self._compiled:
+                self._compiled[model] = Compiled(face, data)
             self._fits[key] = fitted_carefully(
-                self._compiled[id(face)],
+                self._compiled[model],
                 data,
                 seed=self.seed + self.plan.stream(endpoint),
                 chains=CHAINS,

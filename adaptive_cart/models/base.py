@@ -292,6 +292,13 @@ class Reference:
         """Likelihood and prior with their numbers, a line each, for a protocol or a report."""
         raise NotImplementedError  # abstract: every model supplies it
 
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """What of the data a model is made for: data of another form need another model.
+
+        By default nothing, so that one model is fitted to all.
+        """
+        return None
+
     def data(
         self,
         summary: Summary,

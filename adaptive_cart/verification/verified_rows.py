@@ -170,7 +170,7 @@ class Comparison:
         self.seed = seed
         self._references: dict[str, Reference] = {}
         self._looking_ahead: dict[str, Reference] = {}
-        self._compiled: dict[int, Compiled] = {}
+        self._compiled: dict[tuple[int, object], Compiled] = {}
 
     def rows(self, look: ChosenLook) -> list[Row]:
         """Every probability that is asked for at a look, by both faces."""
@@ -272,11 +272,12 @@ class Comparison:
     ) -> tuple[Fit, str | None]:
         """A fit with so many draws at least, made anew where there is but a shorter one."""
         key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        if id(reference) not in self._compiled:
-            self._compiled[id(reference)] = Compiled(reference, data)
+        model = id(reference), reference.form(data)
+        if model not in self._compiled:
+            self._compiled[model] = Compiled(reference, data)
         if key not in fits or draws > fits[key][0].length:
             fits[key] = fitted_carefully(
-                self._compiled[id(reference)],
+                self._compiled[model],
                 data,
                 seed=self._seed(look, self.plan.stream(endpoint)),
                 draws=max(draws, DRAWS),

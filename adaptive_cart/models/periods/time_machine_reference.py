@@ -73,6 +73,10 @@ class TimeMachineReference(Reference):
             "shares": summary.shares(arms)[trial, :reached],
         }
 
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """How many calendar periods there are."""
+        return data["totals"].shape
+
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data; steps are drawn in units of their standard deviation."""
         import pymc as pm
