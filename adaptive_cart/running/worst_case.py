@@ -58,7 +58,7 @@ Measured = Literal["false_success", "power", "futility_stop", "safety_stop"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
 FEW, FEWER = 21, 7  # where it is simulated
 TRIALS = 10_000
-NOT_CERTIFIED = "it is simulated, and nothing is said of what lies between the rates"
+NOT_CERTIFIED = "it is simulated, and nothing is said of what lies between the truths"
 CONFIRMING = 100_000  # fresh trials at the worst of many truths that were chosen from
 NOT_BETWEEN = (
     "the error is simulated, and nothing was asked of what lies between the truths; --certify "
@@ -314,9 +314,10 @@ def _simulated(
     many = max(trials, CONFIRMING) if asked.over == "region" else trials
     fresh: Figure = proportion(false_successes(design, again, many, own_seed(seed)), many)
     words = _strata_words(design, region) if asked.over == "strata" else region.words
+    between = NOT_CERTIFIED if asked.over == "region" else NOT_BETWEEN
     return replace(
         asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),
-        worst=worst, fresh=fresh, why_none=NOT_BETWEEN, notes=(*asked.notes, *notes),
+        worst=worst, fresh=fresh, why_none=between, notes=(*asked.notes, *notes),
     )  # fmt: skip
 
 
