@@ -739,7 +739,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "sam": {"heterogeneity": 0.3},
     "commensurate": {"heterogeneity": 0.3},
 }
-APART = {"Rates": {"difference": 1.0}, "Hazard": {"ratio": 1.5}, "Means": {}}
+APART = {"Rates": {"difference": 1.0}, "Hazard": {"ratio": 1.5}, "Means": {"difference": 1.0}}
 NUMBER_BASED = {"weight": 0.9, "heterogeneity": 1.0, "difference": 0.4, "ratio": 3.0}
 SPIKE = {"spike": 100.0, "slab": [0.5, 2.0], "weight": 0.6}
 
@@ -774,7 +774,7 @@ BY_MIXTURES = ("robust_map", "sam", "commensurate")
 def ways_to_borrow(kind: str) -> dict[str, list[Case]]:
     """Every key of the tables by which an arm borrows from data of a kind."""
     found = {}
-    for method in ("pooled", "power", *(() if kind == "Means" else BY_MIXTURES)):
+    for method in ("pooled", "power", *BY_MIXTURES[: 2 if kind == "Means" else 3]):
         keys: dict[str, Any] = {"external": ["registry", "trial"], "method": "merged"}
         keys |= dict.fromkeys(OUTSIDE[kind][2], 5.0)
         extra = EXTRA.get(method, {}) | (APART[kind] if method == "sam" else {})

@@ -143,7 +143,7 @@ class Fit:
         size = size + lean**2 / self.steepness
         return location, np.sqrt(self.left / self.freedom * size)
 
-    def below(self, arm: int, minus: int | None, value: float) -> Floats:
+    def below(self, arm: int, minus: int | None, value: float | Floats) -> Floats:
         """Probability that a mean, or a difference, lies below a value, ``(trial,)``."""
         location, scale = self.of(arm, minus)
         return t_below(self.freedom, (value - location) / scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from adaptive_cart.models.normal.borrowed_means import (
     AnyBorrowedMeans,
     BorrowedMeans,
     Known,
+    MixedMeans,
 )
+from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
 from adaptive_cart.models.normal.normal import Fit, Normal
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
@@ -45,6 +48,11 @@ class MeanPrior(Part):
 
     mean: Finite = Field(description="mean change, of who starts at the mean baseline")
     worth: Worth = Field(description="participants that it counts for")
+
+    @property
+    def told_as(self) -> str:
+        """Words in the place of mean and worth; none."""
+        return ""
 
     @property
     def known(self) -> Known:
@@ -88,15 +96,17 @@ class MeansPosterior(Posterior):
     def fit(self, stratum: int) -> Fit:
         """Of the strata that a question is about; worked out once."""
         if stratum not in self._fits:
-            products = self.products
-            if stratum >= 0:
-                products = products[:, :, stratum]
-            elif stratum == OPEN and self.open_strata is not None:
-                products = (products * self.open_strata[:, None, :, None, None]).sum(axis=2)
-            else:
-                products = products.sum(axis=2)
-            self._fits[stratum] = self.model.fit(products)
+            self._fits[stratum] = self.model.fit(self._of_strata(stratum))
         return self._fits[stratum]
+
+    def _of_strata(self, stratum: int) -> Floats:
+        """Sums of products of the strata that a question is about, ``(trial, arm, 3, 3)``."""
+        if stratum >= 0:
+            return self.products[:, :, stratum]
+        if stratum == OPEN and self.open_strata is not None:
+            opened: Floats = (self.products * self.open_strata[:, None, :, None, None]).sum(axis=2)
+            return opened
+        return self.products.sum(axis=2)
 
     @cached_property
     def _fits(self) -> dict[int, Fit]:
@@ -180,11 +190,16 @@ class MeansPosterior(Posterior):
         return {}
 
     def _drawn_parameters(self, stratum: int) -> tuple[Floats, Floats, Callable[[int], Floats]]:
+        return self._of_component(self.fit(stratum), stratum)
+
+    def _of_component(
+        self, fit: Fit, stratum: int
+    ) -> tuple[Floats, Floats, Callable[[int], Floats]]:
         from scipy import special
 
         from adaptive_cart.models.draws import KNOTS, SCORES, ranks, spread
 
-        fit, both = self.fit(stratum), self.arms + 2  # the spread and the slope of all
+        both = self.arms + 2  # the spread and the slope of all
         rank = ranks(both * (1 + self.products.shape[2]))[both * max(stratum + 1, 0) :]
         half = np.where(fit.unknown, 1.0, fit.freedom)[:, None] / 2.0
         variance = fit.left[:, None] / (2.0 * special.gammainccinv(half, special.ndtr(KNOTS)))
@@ -194,6 +209,73 @@ class MeansPosterior(Posterior):
             return fit.draws(arm, sd, (SCORES[rank[2 + arm]], SCORES[rank[1]]))
 
         return sd, fit.slopes(sd, SCORES[rank[1]]), mean
+
+
+@dataclass(frozen=True)
+class MixedMeansPosterior(MeansPosterior):
+    """Posterior of mean changes where the prior of one is a mixture."""
+
+    model: MixedNormal
+
+    def mixed(self, stratum: int) -> tuple[list[Fit], Floats]:
+        """Posterior of each component, and its weight, of the strata that a question is about."""
+        if stratum not in self._mixed:
+            self._mixed[stratum] = self.model.fits(self._of_strata(stratum))
+        return self._mixed[stratum]
+
+    @cached_property
+    def _mixed(self) -> dict[int, tuple[list[Fit], Floats]]:
+        return {}
+
+    def computed(self, question: Question) -> Floats:
+        if not self.without_draws(question):
+            return super().computed(question)
+        below = self._over(question, lambda fit: fit.below(*_asked(question), question.value))
+        return 1.0 - below if question.above else below
+
+    def _over(self, question: Question, answer: Callable[[Fit], Floats]) -> Floats:
+        fits, weights = self.mixed(question.stratum)
+        found: Floats = (weights * np.stack([answer(fit) for fit in fits], axis=1)).sum(axis=1)
+        return found
+
+    def sides(self, question: Question) -> Sides:
+        """Nothing is certain."""
+        return strictly_inside if self.without_draws(question) else super().sides(question)
+
+    def mean(self, question: Question) -> Floats:
+        if not self.without_draws(question):
+            return super().mean(question)
+        centre = self._over(question, lambda fit: fit.of(*_asked(question))[0])
+        return np.where(self.fit(question.stratum).unknown, np.nan, centre)
+
+    def quantile(self, question: Question, probability: float) -> Floats:
+        if not self.without_draws(question):
+            return super().quantile(question, probability)
+        return mixture_quantile(*self.mixed(question.stratum), *_asked(question), probability)
+
+    def _drawn_parameters(self, stratum: int) -> tuple[Floats, Floats, Callable[[int], Floats]]:
+        """Draws of a component, and then of what it leaves."""
+        from adaptive_cart.models.draws import MIDDLES, shuffled
+
+        fits, weights = self.mixed(stratum)
+        reached = np.cumsum(np.nan_to_num(weights, nan=1.0), axis=1)
+        chance = MIDDLES[shuffled(max(stratum + 1, 0))]
+        which = (reached[:, None, :-1] <= chance[None, :, None]).sum(axis=-1)[None]
+        drawn = [self._of_component(fit, stratum) for fit in fits]
+
+        def chosen(values: list[Floats]) -> Floats:
+            return np.take_along_axis(np.stack(values), which, axis=0)[0]
+
+        sd, slopes, means = zip(*drawn, strict=True)
+        return (
+            chosen(list(sd)),
+            chosen(list(slopes)),
+            lambda arm: chosen([mean(arm) for mean in means]),
+        )
+
+
+def _asked(question: Question) -> tuple[int, int | None]:
+    return question.arm, question.minus
 
 
 class NormalAnalysis(AnalysisBase):
@@ -245,7 +327,11 @@ class NormalAnalysis(AnalysisBase):
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         from adaptive_cart.errors import nearest, one_of
 
+        mixed = [arm for arm, one in self.borrowed(arms).items() if isinstance(one, MixedMeans)]
         return [
+            (f"prior.{arm}", f"'{mixed[0]}' has a mixture too; one arm borrows by a mixture")
+            for arm in mixed[1:]
+        ] + [
             (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; arms: {one_of(arms)}")
             for arm in self.prior or {}
             if arm not in arms
@@ -262,14 +348,20 @@ class NormalAnalysis(AnalysisBase):
             if arm in (self.prior or {}):
                 drawn = self.posterior(replace_flat(fitted, place), empty, None)
                 given = (self.prior or {})[arm].known
-                words = f"t around {given.mean:g}, worth {given.worth:g} participants"
+                words = (self.prior or {})[
+                    arm
+                ].told_as or f"t around {given.mean:g}, worth {given.worth:g} participants"
                 one = of_draws(arm, "mean change", words, drawn.drawn(Question("", place))[0])
                 yield replace(one, part=arm, of_arm=True)
 
     def prior_table(self) -> dict[str, Any]:
         given = {arm: prior.known for arm, prior in (self.prior or {}).items()}
-        means: dict[str, dict[str, float]] = {}
+        means: dict[str, Any] = {}
         for arm, one in given.items():
+            words = (self.prior or {})[arm].told_as
+            if words:
+                means[arm] = words
+                continue
             means[arm] = {"mean": one.mean, "worth": one.worth}
             if one.freedom > 0.0:
                 means[arm] |= {"sd": math.sqrt(one.squares / one.freedom), "of": one.freedom}
@@ -282,9 +374,41 @@ class NormalAnalysis(AnalysisBase):
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
         given = self.prior or {}
         known = [given[arm].known if arm in given else NOTHING for arm in arms]
+        mixed = {
+            place: prior
+            for place, arm in enumerate(arms)
+            if isinstance(prior := given.get(arm), BorrowedMeans) and len(prior.parts) > 1
+        }
         for name, data in self._beside.items():
             own = given[name].known if name in given else NOTHING
             known.append(own.with_participants(data) if data.has("mean") else own)
+        if not mixed:
+            return self._together(known)
+        parts, weights = [], []
+        for some in itertools.product(*(prior.parts for prior in mixed.values())):
+            each = list(known)
+            for place, (_, component) in zip(mixed, some, strict=True):
+                each[place] = component
+            parts.append(self._together(each))
+            weights.append(math.prod(weight for weight, _ in some))
+        whole = self._together(known)
+        adapting = [
+            Adapting(place, *by)
+            for place, prior in mixed.items()
+            if (by := prior.ratio_by()) is not None
+        ]
+        return MixedNormal(
+            whole.mean,
+            whole.worth,
+            whole.sd,
+            whole.sd_worth,
+            tuple(parts),
+            tuple(weights),
+            adapting[0] if adapting else None,
+        )
+
+    def _together(self, known: list[Known]) -> Normal:
+        """Priors of all arms, and of the spread what they say of it together."""
         mean, worth = tuple(one.mean for one in known), tuple(one.worth for one in known)
         spreads = [(one.squares, one.freedom) for one in known if one.freedom > 0.0]
         if not spreads:
@@ -305,6 +429,8 @@ class NormalAnalysis(AnalysisBase):
         if outside:
             none = np.zeros((len(products), outside, *products.shape[2:]))
             products = np.concatenate([products, none], axis=1)
+        if isinstance(fitted, MixedNormal):
+            return MixedMeansPosterior(fitted, products, open_strata)
         return MeansPosterior(fitted, products, open_strata)
 
     def reference(

@@ -70,7 +70,14 @@ class NormalReference(Reference):
         # behind the arms stand external data: nobody of a trial is in them
         turned = np.pad(turned, [(0, len(self.arms) - len(turned)), (0, 0), (0, 0)])
         number = turned[:, 0, 0]
+        adapting = self._adapting
+        weights = {}
+        if adapting is not None:
+            before = getattr(self.prior, "weights", ())
+            seen = number[adapting.arm], turned[adapting.arm, 0, 2]
+            weights["weights"] = adapted(adapting, before, *seen)
         return {
+            **weights,
             "number": number,
             "baseline": turned[:, 0, 1],
             "change": turned[:, 0, 2],
@@ -86,7 +93,10 @@ class NormalReference(Reference):
         prior = self.prior
         worth = np.array(prior.worth)
         with pm.Model(coords={"arm": list(self.arms)}) as model:
-            given = {name: pm.Data(name, data[name], dims="arm") for name in data}
+            given = {
+                name: pm.Data(name, data[name], dims=None if name == "weights" else "arm")
+                for name in data
+            }
             mean = pm.Flat("mean", dims="arm")
             slope = pm.Flat("slope")
             log_sd = pm.Flat("log_sd")
@@ -101,7 +111,13 @@ class NormalReference(Reference):
             )
             add_baselines(given["number"].sum(), given["baselines_squared"].sum())
             pm.Potential("changes", (-given["number"] * log_sd - 0.5 * squares / variance).sum())
-            if worth.any():  # a sum of nothing but zeros is never compiled to an end
+            parts = getattr(prior, "parts", ())
+            if parts:
+                logs = [self._of_part(part, mean, log_sd, variance) for part in parts]
+                weights = given.get("weights", np.array(getattr(prior, "weights", ())))
+                mixed = pm.math.stack(logs) + pm.math.log(weights)
+                pm.Potential("of_means", pm.math.logsumexp(mixed))
+            elif worth.any():  # a sum of nothing but zeros is never compiled to an end
                 away = worth * (mean - np.array(prior.mean)) ** 2
                 known = (worth > 0.0).astype(np.float64)
                 pm.Potential("of_means", (-known * log_sd - 0.5 * away / variance).sum())
@@ -110,6 +126,20 @@ class NormalReference(Reference):
                 spread = -prior.sd_worth * (log_sd + 0.5 * prior.sd**2 / variance)
                 pm.Potential("of_spread", spread)
         return model
+
+    @staticmethod
+    def _of_part(prior: Normal, mean: Any, log_sd: Any, variance: Any) -> Any:
+        """Log density of the means in a component, with what components differ by."""
+        total: Any = 0.0
+        for arm, (middle, worth) in enumerate(zip(prior.mean, prior.worth, strict=True)):
+            if worth > 0.0:
+                total = total + 0.5 * np.log(worth) - log_sd
+                total = total - 0.5 * worth * (mean[arm] - middle) ** 2 / variance
+        return total
+
+    @property
+    def _adapting(self) -> Any:
+        return getattr(self.prior, "adapting", None)
 
     def of(
         self,
@@ -150,3 +180,23 @@ class NormalReference(Reference):
             )
         now = Scores(last, summary.missing)
         return scores_completed(now, coming.last_visit(), some, [Law.stacked(laws)])
+
+
+def adapted(by: Any, before: tuple[float, ...], number: float, change: float) -> Floats:
+    """Weights that an arm's own mean change sets: two normal likelihoods, and not the fast code.
+
+    Parameters
+    ----------
+    number, change
+        Participants, and the sum of their changes.
+    """
+    from scipy.special import expit
+    from scipy.stats import norm
+
+    shares = np.array(before[:-1]) / (1.0 - before[-1])
+    if number == 0.0:
+        return np.append(0.5 * shares, 0.5)
+    law = norm(change / number, by.sd / np.sqrt(number))
+    same = law.logpdf(by.mean)
+    other = max(law.logpdf(by.mean + by.difference), law.logpdf(by.mean - by.difference))
+    return np.append(expit(same - other) * shares, expit(other - same))
