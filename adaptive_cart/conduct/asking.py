@@ -67,6 +67,21 @@ class Asking(ABC):
         """All that is asked at once where this question stands for a target."""
         return (question,)
 
+    def of_whole(self, question: Question) -> tuple[Whole, tuple[Question, ...]] | None:
+        """What stands behind a question, and what its parts ask of the target; nothing if itself.
+
+        What follows claims that, and not the question alone.
+        """
+        return None
+
+    def claimed(self, question: Question) -> tuple[Question, ...]:
+        """All on which the claim depends where this question stands for a target."""
+        behind = self.of_whole(question)
+        if behind is None:
+            return self.every(question)
+        own = zip(behind[0].parts, behind[1], strict=True)
+        return tuple(one for part, asked in own for one in part.asks.claimed(asked))
+
     def hangs_on(self, question: Question) -> int:
         """On how many questions the answer hangs, for one target."""
         return len(self.every(question))
@@ -233,6 +248,10 @@ class Prediction(Asking):
             unknown = seen.posterior(name).unpredictable(completion.apart)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
+
+    def of_whole(self, question: Question) -> tuple[Whole, tuple[Question, ...]] | None:
+        """The predicted rule, where it asks several questions."""
+        return None if self.whole is None else (self.whole, self.all_asked(question))
 
     def hangs_on(self, question: Question) -> int:
         """All that the predicted rule asks of the target, endpoint by endpoint."""

@@ -131,6 +131,16 @@ class Condition:
         """Whether it holds of one target, by part; nothing where what is known does not say."""
         return folded(self.shape, held.__getitem__, all_known, any_known)
 
+    def opposite(self) -> Condition:
+        """Return what is so of the opposites of its parts where the opposite of it is so."""
+
+        def turned(shape: Shape) -> Shape:
+            if isinstance(shape, int):
+                return shape
+            return Together(not shape.every, tuple(turned(one) for one in shape.of))
+
+        return replace(self, shape=turned(self.shape))
+
     def joined(self, words: Sequence[str]) -> str:
         """Put the words of the parts together: ``A and (B or C)``."""
         outer = self.shape

@@ -85,6 +85,20 @@ class ResolvedRule:
         """What it asks of anybody, endpoint by endpoint."""
         return tuple(one for asked in self.asked for one in asked.of_endpoints)
 
+    @property
+    def claimed(self) -> tuple[Question, ...]:
+        """All on which its claims depend: what it asks, or what the rule does that it predicts."""
+        return tuple(
+            one for part in self.parts for q in part.targets for one in part.asks.claimed(q)
+        )
+
+    @property
+    def claims_of(self) -> tuple[str, ...]:
+        """Rules on several questions whose claims it takes, since it predicts them."""
+        predicted = (part for part in self.parts if part.asks.of_whole(part.question) is not None)
+        names = [part.prediction.rule for part in predicted if part.prediction is not None]
+        return tuple(dict.fromkeys(names)) if self.decision.claims else ()
+
     def questions(self, target: int) -> tuple[tuple[Question, ...], ...]:
         """What it asks of a target, by part: all that the part asks at once."""
         found = zip(self.parts, self.condition.places, strict=True)
@@ -95,8 +109,12 @@ class ResolvedRule:
         return any(analysed[question.arm] < self.least for question in self.asked)
 
     def about_open(self, target: int) -> bool:
-        """Whether what it asks of a target depends on the arms, or strata, that are open."""
-        return any(question.about_open for asked in self.questions(target) for question in asked)
+        """Whether what it claims of a target depends on the arms, or strata, that are open."""
+        return any(
+            question.about_open
+            for number, part in enumerate(self.parts)
+            for question in part.asks.claimed(part.targets[self.condition.whose(number, target)])
+        )
 
     def alike(self, target: Target) -> list[int]:
         """Positions of its own targets that are the same as one of another rule.

@@ -1,9 +1,10 @@
 """Whether the claim of a success is so in a scenario: what makes a success false.
 
 A success rule claims what it asks (with ``below`` as its threshold, the opposite); a predictive one
-what the rule claims that it predicts. At its margin a claim is false, above or below, and so is the
-claim to be the best arm where another one is truly as good. A claim about the open strata, or about
-the best of the open arms, is judged by what was open when the success was declared.
+what the rule claims that it predicts, all its questions put together as there. At its margin a
+claim is false, above or below, and so is the claim to be the best arm where another one is truly
+as good. A claim about the open strata, or about the best of the open arms, is judged by what was
+open when the success was declared.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Claims:
         """
         rule = self.rules[position]
         true = [
-            self._true(part, asked, open_arms, open_strata)
-            for part, asked in zip(rule.parts, rule.questions(place), strict=True)
+            self._true(part, part.targets[places[place]], open_arms, open_strata)
+            for part, places in zip(rule.parts, rule.condition.places, strict=True)
         ]
         known = rule.condition.known_of_target(true)
         return None if known is None else not known
@@ -67,13 +68,30 @@ class Claims:
     def _true(
         self,
         part: Comparison,
-        asked: tuple[Question, ...],
+        asked: Question,
         open_arms: tuple[int, ...] | None,
         open_strata: tuple[int, ...] | None,
+        opposite: bool = False,
     ) -> bool | None:
-        """Whether what a comparison claims of a target is so; nothing where it is not known."""
-        so = [self._so(target, part.affirms, open_arms, open_strata) for target in asked]
-        return all_known(so) if part.affirms else any_known(so)
+        """Whether what a comparison claims of a target is so; nothing where it is not known.
+
+        Parameters
+        ----------
+        opposite
+            Whether the opposite is claimed.
+        """
+        affirms = part.affirms != opposite
+        behind = part.asks.of_whole(asked)
+        if behind is not None:
+            whole, questions = behind
+            claims = [
+                self._true(inner, own, open_arms, open_strata, not affirms)
+                for inner, own in zip(whole.parts, questions, strict=True)
+            ]
+            return (whole if affirms else whole.opposite()).known_of_target(claims)
+        every = part.asks.every(asked)
+        so = [self._so(target, affirms, open_arms, open_strata) for target in every]
+        return all_known(so) if affirms else any_known(so)
 
     def _so(
         self,

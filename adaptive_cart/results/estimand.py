@@ -335,7 +335,7 @@ def _with_external(design: Design, truth: Truth, endpoint: str, cells: Cells) ->
 def _needed(design: Design, also: Sequence[Question], known: Plan | None = None) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design) if known is None else known
-    claimed = [q for rule in plan.rules if rule.decision.claims for q in rule.asked]
+    claimed = [q for rule in plan.rules if rule.decision.claims for q in rule.claimed]
     weighed = [utility.question for utility in plan.utilities]
     asked = [estimand.question for estimand in plan.estimands] + claimed + weighed + [*also]
     arms = len(design.arm_names)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
@@ -178,15 +179,27 @@ def _false_targets(rule: ResolvedRule, endpoint: str, rates: Floats) -> tuple[in
     found = []
     for place in range(len(rule.targets)):
         true = [
-            all(
-                asked.endpoint == endpoint and not bool(false_at(asked, rates[None, :])[0])
-                for asked in together
-            )
-            for together in rule.questions(place)
+            _true_at(part, part.targets[places[place]], endpoint, rates)
+            for part, places in zip(rule.parts, rule.condition.places, strict=True)
         ]
         if not rule.condition.known_of_target(true):
             found.append(place)
     return tuple(found)
+
+
+def _true_at(part: Comparison, asked: Question, endpoint: str, rates: Floats) -> bool:
+    """Whether what a comparison claims of a target is so at some rates of an endpoint."""
+    behind = part.asks.of_whole(asked)
+    if behind is not None and not part.affirms:  # its opposite: nothing here makes it true
+        return False
+    if behind is not None:
+        whole, questions = behind
+        own = zip(whole.parts, questions, strict=True)
+        return bool(whole.known_of_target([_true_at(p, q, endpoint, rates) for p, q in own]))
+    return all(
+        one.endpoint == endpoint and not bool(false_at(one, rates[None, :])[0])
+        for one in part.asks.every(asked)
+    )
 
 
 # ── scenarios ─────────────────────────────────────────────────────────────────────────────────

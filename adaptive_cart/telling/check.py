@@ -242,6 +242,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         yield from _of_all(design, resolved)
         together = _strata_together(design, resolved)
         yield f"    judged at {resolved.when(design)}{together}"
+        for name in resolved.claims_of:
+            yield f"    claims what '{name}' claims, with all of its questions"
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"

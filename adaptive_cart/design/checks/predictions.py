@@ -49,15 +49,6 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"{place}.predictive",
         )
         return
-    of_several = target.posterior is None or target.posterior.kind.of_several
-    if of_several and rule.decision.claims:
-        asked_for = "several questions" if target.posterior is None else "for a utility"
-        yield (
-            f"{path}.rule",
-            f"'{target.name}' asks {asked_for}, and what {rule.then} then claims is not one; "
-            f"predict it in a rule that claims nothing, such as declare_futility",
-            f"{place}.posterior",
-        )
     if target.from_ is not None:
         yield (
             f"{path}.rule",

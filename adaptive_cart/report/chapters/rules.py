@@ -39,6 +39,13 @@ from adaptive_cart.running.boundaries import Boundary
 LIMIT = 40  # rows of responders in the control that a table of boundaries shows
 
 
+def _claims_of(evidence: Evidence, name: str) -> Iterator[Slot]:
+    """Say whose claims a rule takes, where what it predicts asks several questions."""
+    resolved = next(rule for rule in evidence.plan.rules if rule.name == name)
+    for other in resolved.claims_of:
+        yield from (" It claims what ", code(other), " claims, with all of its questions.")
+
+
 def _criterion(evidence: Evidence) -> list[Block]:
     rows = [
         row(given(place, "design: rules"), code(rule.name), rule.decision.does,
@@ -50,6 +57,7 @@ def _criterion(evidence: Evidence) -> list[Block]:
         line(
             code(rule.name), ": success if ", evidence.condition(rule),
             ", judged at ", evidence.when(rule), ".",
+            *_claims_of(evidence, rule.name),
         )
         for rule in evidence.design.rules_ending(SUCCESS)
     ]  # fmt: skip
