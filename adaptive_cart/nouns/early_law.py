@@ -43,7 +43,7 @@ def responders(waiting: Integers, moved: Integers, prior: float) -> Floats:
     number = waiting.sum(axis=(1, 2))
     found = np.zeros((len(waiting), int(number.max(initial=0)) + 1))
     worths = _worths(prior, int(moved.sum(axis=-1).max(initial=0)) + 1, found.shape[1])
-    if loops.pays(len(waiting)):
+    if loops.pays(*waiting.shape[:2]):
         loops.compiled()[0](waiting, moved, *worths, found)
         return found
     # those of a size together: arrays are smaller

@@ -4,7 +4,7 @@ Over arrays they are in :mod:`~adaptive_cart.nouns.early_law` and
 :mod:`~adaptive_cart.nouns.early_tables`, which say what they are. Here the same is added in the
 same order, so that every bit is the same, but no further than a trial's own numbers reach. In
 Python that is slow. Compiled by numba it is the faster by far with two months or more, so it is
-done where there is numba, and where many trials pay for its start.
+done where there is numba, and from when on a process has asked for enough to pay for its start.
 """
 
 from __future__ import annotations
@@ -17,13 +17,23 @@ import numpy as np
 
 from adaptive_cart.nouns.records import Floats, Integers
 
-PAYS: Final = 100  # trials from which on compiled loops are loaded
+PAYS: Final = 100_000  # steps over arrays that take as long as it takes to load compiled loops
 THERE = find_spec("numba") is not None
 
 
-def pays(trials: int) -> bool:
-    """Whether so many trials are added up in compiled loops."""
-    return THERE and trials >= PAYS
+class _Started:
+    """Steps that this process has been asked for; compiled loops are loaded when they are many."""
+
+    steps = 0
+
+
+def pays(trials: int, months: int = 1) -> bool:
+    """Whether compiled loops are used now: loading them takes a second or more, once a process.
+
+    Until then arrays do the same. It is no part of a result which of them does it.
+    """
+    _Started.steps += trials * months**2
+    return THERE and _Started.steps >= PAYS
 
 
 @lru_cache(maxsize=1)

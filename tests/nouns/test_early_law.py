@@ -24,10 +24,30 @@ def drawn(trials: int, months: int, most: int = 6) -> tuple[Integers, Integers]:
     return waiting, moved
 
 
+class Used:
+    """The compiled loops, and how often they were asked for."""
+
+    times = 0
+    loaded = staticmethod(loops.compiled)
+
+    def __call__(self):
+        self.times += 1
+        return self.loaded()
+
+
 def arrays(waiting: Integers, moved: Integers, prior: float, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         patch.setattr(loops, "THERE", False)
         return responders(waiting, moved, prior)
+
+
+def test_loops_are_loaded_when_a_process_has_asked_for_enough(monkeypatch):
+    monkeypatch.setattr(loops, "THERE", True)
+    monkeypatch.setattr(loops._Started, "steps", 0)
+    asked = [loops.pays(2_500, 3) for _ in range(6)]
+    assert asked == [False] * 4 + [True] * 2
+    monkeypatch.setattr(loops, "THERE", False)
+    assert not loops.pays(10**9)
 
 
 @pytest.mark.parametrize("months", [1, 2, 3, 4])
@@ -40,8 +60,10 @@ def test_loops_and_arrays_are_the_same_to_the_last_bit(months, monkeypatch):
     loops.laws(waiting[:20], moved[:20], *_worths(0.7, seen, size), found)  # as Python runs them
     assert (found == expected[:20]).all()
     pytest.importorskip("numba")
-    assert loops.pays(len(waiting))
+    monkeypatch.setattr(loops, "PAYS", 0)
+    monkeypatch.setattr(loops, "compiled", used := Used())
     assert (responders(waiting, moved, 0.7) == expected).all()
+    assert used.times == 1
 
 
 def test_a_trial_has_the_same_law_in_any_company(monkeypatch):
@@ -74,6 +96,7 @@ def test_what_is_asked_of_tables_is_added_in_the_same_order(monkeypatch):
         )
         assert expected[trial] == pytest.approx(by_hand, abs=1e-12)
     pytest.importorskip("numba")
+    monkeypatch.setattr(loops, "PAYS", 0)
     assert (averaged(answers, totals, had, totals, laws) == expected).all()
 
 
