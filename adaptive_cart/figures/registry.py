@@ -22,6 +22,7 @@ from adaptive_cart.figures import (
     words_participants,
     words_rules,
 )
+from adaptive_cart.figures.accepted_region import KIND as ACCEPTED
 from adaptive_cart.figures.category_bars import KIND as CATEGORIES
 from adaptive_cart.figures.kinds import FigureKind
 from adaptive_cart.figures.long_term import KIND as LONG_TERM
@@ -256,5 +257,6 @@ _ALL = (
     SCORES,
     LONG_TERM,
     UTILITY,
+    ACCEPTED,
 )
 FIGURES: dict[str, FigureKind] = {kind.id: kind for kind in _ALL}

@@ -52,8 +52,8 @@ CANNOT = {
     "products_multiarm": {"F10", "F11f", "C6", "C7", "C8"} | COURSE,
     "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6", "C7", "C8"} | COURSE,
 }
-# none of them has an ordinal endpoint
-CANNOT = {name: cannot | {"C9"} for name, cannot in CANNOT.items()}
+# none of them has an ordinal endpoint, or a rule about a benefit and a risk
+CANNOT = {name: cannot | {"C9", "C11"} for name, cannot in CANNOT.items()}
 
 
 @pytest.fixture(scope="module")
