@@ -33,6 +33,7 @@ from adaptive_cart.nouns.completions import DRAWS, LOG_DRAWS
 from adaptive_cart.nouns.distinct_rows import distinct_rows
 from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.sobol_points import MOST_DIMENSIONS, ScrambledSobol
 
 __all__ = ["DRAWS", "KNOTS", "LOG_DRAWS", "MIDDLES", "SCORES", "axis_of", "of_distinct", "ranks",
            "shuffled", "spread", "within_cells"]  # fmt: skip
@@ -48,12 +49,21 @@ KNOTS: Final[Floats] = np.linspace(-4.0, 4.0, 161)
 @lru_cache(maxsize=16)
 def ranks(axes: int, log_draws: int = LOG_DRAWS) -> Integers:
     """Which of the parts of (0, 1) each draw takes of each axis, ``(axis, draw)``."""
-    from scipy.stats import qmc  # slow to import
-
-    points = qmc.Sobol(axes, rng=np.random.default_rng(SEED)).random_base2(log_draws)
-    order = points.argsort(axis=0, kind="stable")
+    order = _points(axes, log_draws).argsort(axis=0, kind="stable")
     found: Integers = order.argsort(axis=0, kind="stable").T
     return found
+
+
+def _points(axes: int, log_draws: int) -> npt.NDArray[np.uint32] | Floats:
+    """Scrambled Sobol points, ``(draw, axis)``, of any scale."""
+    if axes > MOST_DIMENSIONS:
+        from scipy.stats import qmc  # slow to import
+
+        points: Floats = qmc.Sobol(axes, rng=np.random.default_rng(SEED)).random_base2(log_draws)
+        return points
+    sobol = ScrambledSobol.of(axes, [SEED])
+    number = 2**log_draws
+    return np.stack([sobol.steps(axis, slice(0, 1), number)[0] for axis in range(axes)], axis=1)
 
 
 @lru_cache(maxsize=64)

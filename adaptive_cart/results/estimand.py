@@ -30,10 +30,10 @@ from adaptive_cart.endpoints import is_time
 from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.ranked import better, common_odds_ratio, or_better
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.sobol_points import BITS, ScrambledSobol
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
 from adaptive_cart.results.sampled_cells import KnownCells, Measured, endpoint_cells, sampled_cells
-from adaptive_cart.results.sobol_points import BITS, ScrambledSobol
 from adaptive_cart.results.true_times import (
     OF_TIMES,
     SampledMedians,

@@ -24,11 +24,13 @@ SHAPES_KEPT: Final = 256
 KNOTS: Final[Floats] = np.linspace(-5.0, 5.0, 801)  # normal scores; beyond all points
 
 
+@lru_cache(maxsize=4)
 def _places(categories: int) -> Integers:
     """Which part of (0, 1) each point takes, ``(axis, point)``: an arm's categories, another's."""
     from adaptive_cart.models.draws import ranks
 
-    return ranks(2 * categories, LOG_POINTS)
+    # the points of an axis side by side, since they are gone through axis by axis
+    return np.ascontiguousarray(ranks(2 * categories, LOG_POINTS))
 
 
 @lru_cache(maxsize=SHAPES_KEPT)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from adaptive_cart.results.sobol_points import BITS, MOST_DIMENSIONS, ScrambledSobol
+from adaptive_cart.nouns.sobol_points import BITS, MOST_DIMENSIONS, ScrambledSobol
 
 
 def test_points_are_those_of_scipy() -> None:
