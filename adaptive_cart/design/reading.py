@@ -94,19 +94,47 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
 
     They come in the order of the file.
     """
+    found, pieces = _problems(raw)
+    if not found and pieces is not None:
+        found = [*_too_frequent(raw, pieces), *_drawn_beyond(raw, pieces)]
+    renamed = {} if pieces is None else pieces.renamed
+    as_told = [Problem(as_written(p.path, renamed), p.message) for p in found]
+    in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
+    return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
+
+
+def _problems(raw: Mapping[str, Any]) -> tuple[list[Problem], Pieces | None]:
+    """What is wrong with tables as they stand, whatever may be drawn; and their pieces, if any."""
     beyond = [*_too_deep(raw)][:1] or [*_too_many(raw)] or [*_no_text(raw)]
     if beyond:
-        return beyond
+        return beyond, None
     reading = _Reading(raw)
     pieces = reading.pieces()
     found = [*reading.problems, *problems_between(pieces)]
     told = {problem.path for problem in found}
     also = (*_too_large(raw), *_unprintable(raw))
-    found += [problem for problem in also if problem.path not in told]
-    found = found or [*_drawn_beyond(raw, pieces)]
-    as_told = [Problem(as_written(p.path, pieces.renamed), p.message) for p in found]
-    in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
-    return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
+    return [*found, *(problem for problem in also if problem.path not in told)], pieces
+
+
+def _too_frequent(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
+    """Tell true rates that are written and whose events, each a date, are too many to be drawn."""
+    most = {
+        name: direct.most
+        for name, endpoint in pieces.endpoints.items()
+        if endpoint is not None
+        and (direct := endpoint.direct) is not None
+        and direct.most is not None
+    }
+
+    def numbers(table: Any, path: str, limit: float | None) -> Iterator[Problem]:
+        if isinstance(table, Mapping):
+            for key, value in table.items():
+                yield from numbers(value, path_to(path, str(key)), limit or most.get(str(key)))
+        elif limit is not None and isinstance(table, int | float) and table > limit:
+            yield Problem(path, f"found {shown(table)}; at most {limit:g} is expected")
+
+    for key in ("truth", "scenarios"):
+        yield from numbers(raw.get(key), key, None)
 
 
 def _drawn_beyond(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
@@ -121,7 +149,7 @@ def _drawn_beyond(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
         for step in steps[:-1]:
             inner = inner.setdefault(step, {})
         inner[steps[-1]] = end
-        for problem in problems_of(there):
+        for problem in _problems(there)[0]:
             yield Problem(where, f"reaches {end:g}, where {problem}")
             break
 

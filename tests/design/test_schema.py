@@ -194,7 +194,7 @@ def test_an_editor_can_say_what_a_key_means() -> None:
     parameters = re.compile(
         r"(Beta|Exponential|Fixed|Gamma|GammaPrior|Gompertz|HalfNormal|LogLogistic|Lognormal|Normal"
         r"|Parameters|Piecewise|Weibull"
-        r"|Crossing|(Pooled|Power)(Hazard|Rates)|\w+Prior|\w+Analysis)\.\w+|\w+Change\.\w+"
+        r"|Crossing|(Commensurate|Pooled|Power|RobustMap|Sam)(Hazard|Rates)|\w+Prior|\w+Analysis)\.\w+|\w+Change\.\w+"
     )
     assert [place for place in silent if not parameters.fullmatch(place)] == []
     assert all("description" in table for table in document["$defs"].values())

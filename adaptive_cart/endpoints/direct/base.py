@@ -145,6 +145,8 @@ class DirectTruth(ABC):
         What a cell of the endpoint's own column holds, in short.
     moments
         Whether that column holds moments: months, or dates.
+    most
+        The largest number that may be written; nothing where there is no bound.
     """
 
     value: ClassVar[Any]
@@ -154,6 +156,7 @@ class DirectTruth(ABC):
     is_time: ClassVar[bool] = False
     holds: ClassVar[str]
     moments: ClassVar[bool] = False
+    most: ClassVar[float | None] = None
 
     # ── the truth ─────────────────────────────────────────────────────────────────────────
     def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:

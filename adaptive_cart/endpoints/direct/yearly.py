@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative
 from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecordedEvents, RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.nouns.time_trend import MOST_YEARLY as MOST
-from adaptive_cart.nouns.time_trend import RateTrend, TimeTrend
+from adaptive_cart.nouns.time_trend import MOST_YEARLY, RateTrend, TimeTrend
 
 
 class Yearly(DirectTruth):
     """A rate of events a year; the column holds the months of all of them."""
 
-    value: ClassVar[Any] = Annotated[NonNegative, Field(le=MOST)]
-    wanted: ClassVar[str] = f"a number from 0 to {MOST:g}"
+    value: ClassVar[Any] = NonNegative
+    wanted: ClassVar[str] = "a number of at least 0"
+    most: ClassVar[float | None] = MOST_YEARLY
     holds: ClassVar[str] = "months of the events, with ; between them"
     moments: ClassVar[bool] = True
 
