@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.validation import steps_of
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Proof
 from adaptive_cart.optimising.found import AS_WRITTEN, SEARCH, Optimum, Row
@@ -73,17 +74,17 @@ class OptimumExhibit:
         evidence.trace.reported(ALTERNATIVES, f"t-{key}")
         blocks: list[Block] = [
             Heading(text=TITLE, key=key, level=2),
-            Paragraph(line=_asked(found, f"t-{key}")),
+            Paragraph(line=_asked(evidence, found, f"t-{key}")),
             _table(found, f"t-{key}"),
             *_figure(found, key),
-            *(Paragraph(line=said) for said in _answer(found)),
+            *(Paragraph(line=said) for said in _answer(evidence, found)),
         ]
         if "rules." in found.space:
             return [replace(block, audience="restricted") for block in blocks]
         return blocks
 
 
-def _asked(found: Optimum, table: str) -> Line:
+def _asked(evidence: Evidence, found: Optimum, table: str) -> Line:
     wanted = found.wanted
     power = [
         prose("a power of {least} in {name}", least=given(least, SEARCH), name=code(name))
@@ -100,7 +101,7 @@ def _asked(found: Optimum, table: str) -> Line:
         aim=_aims(found),
         mixture=given(wanted.mixture.words(), SEARCH),
         error=given(wanted.error, SEARCH),
-        region=given(found.region, SEARCH),
+        region=given(evidence.labelled(found.region), SEARCH),
         power=line(", and ", listed(power)) if power else "",
         table=Reference(table),
     )
@@ -153,7 +154,16 @@ def _named(found: Optimum) -> Iterator[tuple[str, Row]]:
 
 def _called(name: str, one: Row) -> Line:
     said = line(name[0].upper() + name[1:])
-    return said if name == AS_WRITTEN else line(said, ": ", given(one.words(), SEARCH))
+    others = {key: value for key, value in one.settings.items() if not _of_looks(key)}
+    if name == AS_WRITTEN or not others:
+        return said
+    return line(said, ": ", given(replace(one, settings=others).words(), SEARCH))
+
+
+def _of_looks(key: str) -> bool:
+    """Whether a key is about looks, which have a column of their own."""
+    first, *_, last = steps_of(key)
+    return "looks" in (first, last)
 
 
 def _cells(name: str, one: Row) -> Iterator[Line]:
@@ -197,7 +207,7 @@ def _figure(found: Optimum, key: str) -> Iterator[Block]:
 
 
 # ── what was found ────────────────────────────────────────────────────────────────────────────
-def _answer(found: Optimum) -> Iterator[Line]:
+def _answer(evidence: Evidence, found: Optimum) -> Iterator[Line]:
     confirmed = found.confirmed
     if confirmed is None:
         yield prose(
@@ -220,7 +230,7 @@ def _answer(found: Optimum) -> Iterator[Line]:
             ]
         ),
         error=_figure_of(fresh.error, "probability"),
-        at=given(fresh.error_at, SEARCH),
+        at=given(evidence.labelled(fresh.error_at), SEARCH),
     )  # fmt: skip
     if confirmed.shown is not None:
         yield _shown(confirmed)
