@@ -28,6 +28,8 @@ from adaptive_cart.sweeps.moving_looks import (
     FreeLooks,
     at_shares,
     block_of,
+    free_looks,
+    shares_of,
     with_numbers,
     wrong_looks,
 )
@@ -213,8 +215,7 @@ class Space:
         found = [freed.place_of(value_at(plain, steps_of(freed.key))) for freed in self.freed]
         if self.looks is not None:
             fewest, most, number = self.looks.fewest, self.looks.most, self.design.looks.number
-            last = float(self.design.looks.at[-1])
-            early = [float(at) / last for at in self.design.looks.at[:-1]]
+            early = shares_of(self.design)
             inside = fewest <= number <= most
             found.append((number - fewest + 0.5) / (most - fewest + 1) if inside else None)
             found += [*early, *[1.0] * (most - 1 - len(early))]
@@ -266,8 +267,10 @@ def made(
         raise DesignError([Problem(SIZE, f"found {shown(size)}; a whole number is expected")])
     size = max(int(Fraction(size, block) + Fraction(1, 2)), 1) * block if moved else size
     changes = {**settings, **({SIZE: size} if moved else {})}
-    if design.looks.scale in NUMBERS:
-        changes |= with_numbers(design, at_shares(design, size, block, shares))
+    if shares is not None:
+        changes |= with_numbers(design, free_looks(design, size, block, shares))
+    elif design.looks.scale in NUMBERS:
+        changes |= with_numbers(design, at_shares(design, size, block))
     found = design.replace(changes) if changes else design
     return Candidate(changes, found)
 
@@ -291,11 +294,11 @@ def space_of(
     if not free and looks is None:
         message = "nothing is free; write --free KEY=LOW:HIGH, or --looks FEWEST:MOST"
         problems.append(Problem(FREE, message))
-    free_looks = None
+    freed_looks = None
     if looks is not None:
-        free_looks = FreeLooks(*looks)
-        problems += wrong_looks(design, free_looks)
-    return Space(design, tuple(freed), free_looks), problems
+        freed_looks = FreeLooks(*looks)
+        problems += wrong_looks(design, freed_looks, by_calendar=True)
+    return Space(design, tuple(freed), freed_looks), problems
 
 
 def _freed(key: str, values: Any) -> Freed | Problem:

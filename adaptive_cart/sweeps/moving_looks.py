@@ -1,11 +1,13 @@
 """How looks move: with the size, to other times, to another number; and rules that name them.
 
 Looks that count participants come out in whole allocation blocks, those that count events in whole
-events; a half is rounded up. Looks by months alone stay where they are.
+events; a half is rounded up. Looks by months alone stay where they are as the size moves; where
+their times are free they come out in whole months, the last one as it is written.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -101,6 +103,32 @@ def at_shares(
     return _within(design, size, [number * unit for number in numbers])
 
 
+def free_looks(design: Design, size: int, block: int, shares: Sequence[float]) -> list[float]:
+    """Looks as they are written, at shares of the last one: numbers, or months.
+
+    The last one is the final look where there is one, of everybody, and is not written then.
+    """
+    last = design.looks.at[-1]
+    if design.looks.scale not in NUMBERS:
+        whole = math.ceil(last)
+        months = rising([int(Fraction(share) * whole + Fraction(1, 2)) for share in shares], whole)
+        return [*map(float, months[:-1]), last]
+    if design.looks.final is None:
+        return list(at_shares(design, size, block, shares))
+    everybody = size // block
+    numbers = rising([int(Fraction(share) * everybody + Fraction(1, 2)) for share in shares],
+                     everybody)  # fmt: skip
+    return [number * block for number in numbers[:-1]]
+
+
+def shares_of(design: Design) -> list[float]:
+    """Times of all looks but the last, as shares of it: what :func:`free_looks` is given."""
+    looks = design.looks
+    if looks.final is not None:
+        return [float(at) / design.enrolment.max_n for at in looks.at]
+    return [float(at) / float(looks.at[-1]) for at in looks.at[:-1]]
+
+
 def final_of(design: Design, size: int, block: int) -> int:
     """The last look in proportion to ``max_n``, in blocks or events."""
     last = Fraction(int(design.looks.at[-1]) * size, design.enrolment.max_n)
@@ -131,12 +159,13 @@ def rising(numbers: Sequence[int], last: int) -> list[int]:
 
 
 # ── the design with them ──────────────────────────────────────────────────────────────────────
-def with_numbers(design: Design, numbers: Sequence[int]) -> dict[str, Any]:
-    """Settings for looks by other numbers, and for the rules that name looks."""
+def with_numbers(design: Design, numbers: Sequence[float]) -> dict[str, Any]:
+    """Settings for looks by other numbers or months, and for the rules that name looks."""
     looks = design.looks
     inner = looks.written(list(numbers))[looks.scale]
     named = ("looks", looks.scale, "numbers") if isinstance(inner, dict) else ("looks", looks.scale)
-    return {path_to("", *named): list(numbers)} | _rules(design, len(numbers))
+    number = len(numbers) + (looks.final is not None)
+    return {path_to("", *named): list(numbers)} | _rules(design, number)
 
 
 def _rules(design: Design, number: int) -> dict[str, Any]:
@@ -155,13 +184,17 @@ def _rules(design: Design, number: int) -> dict[str, Any]:
 
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────
-def wrong_looks(design: Design, looks: FreeLooks, most: int = MOST_LOOKS) -> Iterable[Problem]:
+def wrong_looks(
+    design: Design, looks: FreeLooks, most: int = MOST_LOOKS, by_calendar: bool = False
+) -> Iterable[Problem]:
     """Why looks cannot be free in a design.
 
     Parameters
     ----------
     most
         Looks that may be asked for.
+    by_calendar
+        Whether looks by months may be free, and those before a final look of everybody.
     """
     if not 1 <= looks.fewest <= looks.most <= most:
         yield Problem(
@@ -169,15 +202,28 @@ def wrong_looks(design: Design, looks: FreeLooks, most: int = MOST_LOOKS) -> Ite
             f"found {looks.fewest}:{looks.most}; FEWEST:MOST from 1 to {most} is expected",
         )
         return
-    scale = design.looks.scale
-    if scale not in NUMBERS or design.looks.at_months or design.looks.final is not None:
-        yield Problem(
-            "--looks",
-            f"looks by {scale}{' and months' if design.looks.at_months else ''} stay as they are; "
-            f"looks by {', '.join(NUMBERS)} alone can be free",
-        )
+    if why := _kept_as_written(design, by_calendar):
+        yield Problem("--looks", why)
         return
+    if design.looks.final is not None and looks.fewest < 2:
+        message = "one is stated before the final look at least: --looks 2:… is the fewest then"
+        yield Problem("--looks", message)
     yield from _wrong_rules(design, looks)
+
+
+def _kept_as_written(design: Design, by_calendar: bool) -> str:
+    """Why looks stay as they are written; blank where they can be free."""
+    looks = design.looks
+    scale, final = looks.scale, looks.final is not None
+    if looks.at_months or (final and scale not in OF_PARTICIPANTS):
+        also = " and months" if looks.at_months else " and a final one"
+        return f"looks by {scale}{also} stay as they are; looks by one scale alone can be free"
+    if not by_calendar and (final or scale not in NUMBERS):
+        return (
+            f"looks by {'a final one of everybody' if final else scale} stay as they are; looks by "
+            f"{', '.join(NUMBERS)} alone can be free"
+        )
+    return ""
 
 
 def _wrong_rules(design: Design, looks: FreeLooks) -> Iterable[Problem]:

@@ -282,6 +282,40 @@ def test_looks_and_sizes_are_whole_blocks_and_rules_go_with_the_number_of_looks(
     assert all(int(at) % 3 == 0 for at in wider.looks.at)
 
 
+def test_looks_by_months_and_before_a_final_one_can_be_free() -> None:
+    by_months = two_arms(looks={"months": [12.0, 18.0, 25.5]})
+    moved = made(by_months, {}, [0.1, 0.5, 1.0]).design  # of 26 months, to the nearest
+    assert list(moved.looks.at) == [3.0, 13.0, 25.5]
+    fewer = made(by_months, {}, [0.999, 1.0]).design  # earlier than the last one
+    assert list(fewer.looks.at) == [25.0, 25.5]
+    assert fewer.judged_at(fewer.rules[1]) == (1,)
+    with_final = two_arms(looks={"observed": [16, 28], "final": "all_observed"})
+    moved = made(with_final, {"enrolment.max_n": 60}, [0.25, 0.5, 0.75, 1.0]).design
+    assert list(moved.looks.at) == [16, 30, 46]
+    assert moved.looks.number == 4
+    assert moved.judged_at(moved.rules[1]) == (1, 2, 3)
+    for design in (by_months, with_final):
+        space, problems = space_of(design, {}, (2, 4))
+        assert not problems
+        at = space.written()
+        assert at is not None
+        found = space.candidate(at)
+        assert found is not None
+        assert len(found.design.looks.at) == len(design.looks.at)
+    # a search over them: the design found has looks that none of the others could have without it
+    found_ = ac.optimise(
+        by_months, looks=(2, 3), minimise="months", weights=EVEN, error=0.5,
+        power={"expected": 0.1}, candidates=5, trials=30, fresh=40, jobs=1, engine="simulate",
+    )  # fmt: skip
+    assert {row.looks[-1] for row in found_.rows} == {25.5}
+    assert len({row.looks for row in found_.rows}) > 1
+    _, (problem, *_) = space_of(
+        two_arms(looks={"observed": [16, 40], "months": [9.0, 20.0], "whichever": "later"}), {},
+        (2, 3),
+    )  # fmt: skip
+    assert "looks by observed and months stay as they are" in str(problem)
+
+
 @pytest.fixture(scope="module")
 def simulated() -> Optimum:
     """A search of which everything is simulated."""
