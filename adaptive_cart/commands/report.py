@@ -49,7 +49,8 @@ from adaptive_cart.commands.terminal import progress
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of a worst case, sweep, search or programme of the same design; may be repeated.",
+    help="Folder of a worst case, sweep, search, programme or analysis (--tipping) of the same "
+    "design; may be repeated.",
 )
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Else the results folder."

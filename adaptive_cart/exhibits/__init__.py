@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from adaptive_cart.analysis.folder import JSON
 from adaptive_cart.errors import CartError, InputError
+from adaptive_cart.exhibits.real_look import RealLookExhibit
 from adaptive_cart.optimising.found import SEARCH
 from adaptive_cart.optimising.reported import OptimumExhibit
 from adaptive_cart.programmes.reported import ProgrammeExhibit
@@ -21,8 +23,12 @@ KINDS: Mapping[str, Callable[[Path], Exhibit]] = {
     SWEEP: SweepExhibit.read,
     RECORD: ProgrammeExhibit.read,
     SEARCH: OptimumExhibit.read,
+    JSON: RealLookExhibit.read,
 }
-COMMANDS = "`adaptive-cart worst-case`, `sweep`, `optimise` and `programme` write such folders"
+COMMANDS = (
+    "`adaptive-cart worst-case`, `sweep`, `optimise`, `programme` and `analyze --tipping` write "
+    "such folders"
+)
 
 
 def exhibit(folder: str | Path) -> Exhibit:

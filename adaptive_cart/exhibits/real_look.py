@@ -1,0 +1,226 @@
+"""The tipping points of a look of the real trial, in the report: restricted, whatever they say.
+
+An analysis is asked for them with ``analyze --tipping``. What it found is read from its
+``analysis.json``; the outcomes of a running trial are for those alone who may see them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from adaptive_cart.analysis.findings import MissingTip, PriorTipFound
+from adaptive_cart.analysis.folder import JSON
+from adaptive_cart.errors import InputError, ResultsError
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Paragraph,
+    Reference,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    paragraph,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given, significant
+
+TIPPING = 65  # number of the item
+SOURCE = JSON
+
+
+@dataclass(frozen=True)
+class RealLookExhibit:
+    """The tipping points of one analysis.
+
+    Attributes
+    ----------
+    look, month
+        Which look it was, and when.
+    decision
+        What it came to, in words.
+    notes
+        Why some are not told.
+    """
+
+    folder: Path
+    digest: str
+    look: int
+    month: float
+    decision: str
+    missing: tuple[MissingTip, ...]
+    priors: tuple[PriorTipFound, ...]
+    notes: tuple[str, ...]
+    chapter = "sensitivity"
+
+    @staticmethod
+    def read(folder: Path) -> RealLookExhibit:
+        """Read the folder that ``analyze`` wrote.
+
+        Raises
+        ------
+        InputError
+            If the analysis was not asked for tipping points.
+        ResultsError
+            If the file is damaged, or was written by another version.
+        """
+        try:
+            told = json.loads((folder / JSON).read_text(encoding="utf-8"))
+            tipping = told["tipping"]
+            if tipping is not None:
+                return RealLookExhibit(
+                    folder,
+                    told["design_digest"],
+                    int(told["look"]),
+                    float(told["date"]),
+                    str(told["decision"]["words"]),
+                    tuple(_missing(one) for one in tipping["missing"]),
+                    tuple(_prior(one) for one in tipping["priors"]),
+                    tuple(tipping["notes"]),
+                )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ResultsError(
+                f"{folder}: holds no analysis as this version writes it ({error}); run "
+                f"`adaptive-cart analyze` again"
+            ) from None
+        raise InputError(
+            f"{folder}: holds an analysis that was not asked for tipping points; run "
+            f"`adaptive-cart analyze … --tipping` again"
+        )
+
+    @property
+    def key(self) -> str:
+        """One for each name of a folder."""
+        return f"real-look-{self.folder.name}"
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"the analysis in {self.folder}"
+
+    def belongs_to(self, digest: str) -> bool:
+        """Whether it is of the design of this fingerprint."""
+        return self.digest == digest
+
+    def blocks(self, evidence: Evidence) -> list[Block]:
+        """What was decided, and what would have turned it over; restricted."""
+        key = self.key
+        tables = [*self._of_missing(f"t-{key}-missing"), *self._of_priors(f"t-{key}-priors")]
+        evidence.trace.reported(TIPPING, *(table.key for table in tables if table.key))
+        blocks: list[Block] = [
+            Heading(
+                text=f"Tipping points of look {self.look}, as it was analysed", key=key, level=2
+            ),
+            paragraph(
+                "At month {month} the analysis said: {decision}{tables}",
+                month=given(self.month, SOURCE),
+                decision=given(self.decision, SOURCE),
+                tables=_references(tables),
+            ),
+            *tables,
+            *(Paragraph(line=line(given(_sentence(note), SOURCE))) for note in self.notes),
+        ]
+        return [replace(block, audience="restricted") for block in blocks]
+
+    def _of_missing(self, key: str) -> Iterator[Table]:
+        if not self.missing:
+            return
+        rows = []
+        for tip in self.missing:
+            shown = tip.why is None
+            total = sum(len(one) for one in tip.probabilities)
+            rows.append(
+                row(
+                    code(tip.rule),
+                    "yes" if tip.holds_now else "no",
+                    _by_arm(tip.arms, tip.missing),
+                    _by_arm(tip.arms, tip.read_as) if shown else "–",
+                    _fewest(tip),
+                    line(given(len(tip.holds), SOURCE), " of ", given(total, SOURCE))
+                    if shown
+                    else "–",
+                )
+            )
+        yield Table(
+            key=key,
+            title=line("Outcomes of the missing that would turn a rule over"),
+            head=cells("Rule", "Holds", "Missing", "Responders among them, as read",
+                       "Nearest that turn it over", "Outcomes with which it holds"),
+            rows=tuple(rows),
+            align=("left",) * 6,
+            widths=(1.2, 0.6, 1.6, 1.6, 1.6, 1.2),
+        )  # fmt: skip
+
+    def _of_priors(self, key: str) -> Iterator[Table]:
+        if not self.priors:
+            return
+        yield Table(
+            key=key,
+            title=line("Values of the priors that would turn a rule over"),
+            head=cells("Rule", "Holds", "Number of a prior", "Design", "Below", "Above"),
+            rows=tuple(
+                row(
+                    code(tip.rule),
+                    "yes" if tip.holds_now else "no",
+                    line(given(tip.words, SOURCE)),
+                    *(_value(value) for value in (tip.now, tip.below, tip.above)),
+                )
+                for tip in self.priors
+            ),
+            align=("left", "left", "left", "right", "right", "right"),
+            widths=(1.2, 0.6, 3.0, 0.8, 0.8, 0.8),
+            notes=(line("Below and above: the nearest values; blank where there is none."),),
+        )
+
+
+def _references(tables: list[Table]) -> Line:
+    """Where it stands what would have to differ."""
+    where = [Reference(str(table.key)) for table in tables]
+    if not where:
+        return ()
+    verb = " shows" if len(where) == 1 else " show"
+    return line(
+        " ", listed(where), verb, " what would have to differ to turn a rule over, one thing at a "
+        "time.",
+    )  # fmt: skip
+
+
+def _missing(told: Mapping[str, Any]) -> MissingTip:
+    found = {key: _tuples(value) for key, value in told.items()}
+    return MissingTip(**found)
+
+
+def _prior(told: Mapping[str, Any]) -> PriorTipFound:
+    return PriorTipFound(**{key: _tuples(value) for key, value in told.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which a file has, as the tuples that they were."""
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def _by_arm(arms: tuple[str, ...], numbers: tuple[int, ...]) -> Line:
+    told = [line(given(number, SOURCE), " in ", code(arm))
+            for arm, number in zip(arms, numbers, strict=True)]  # fmt: skip
+    return listed(told)
+
+
+def _fewest(tip: MissingTip) -> Line:
+    if tip.why is not None:
+        return line(given(tip.why, SOURCE))
+    return line("none do") if tip.fewest is None else _by_arm(tip.arms, tip.fewest)
+
+
+def _value(value: float | None) -> Line:
+    return () if value is None else line(significant(value, 3, SOURCE))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
