@@ -84,8 +84,8 @@ class OnTrials:
         drawn = {name: self._draws(design, name) for name in weights}
         asked = [*(name for name, draws in drawn.items() if not draws), *self.wanted.power]
         result = simulate(
-            design, trials=self.trials, seed=self.seed, jobs=self.jobs, engine="simulate",
-            scenarios=[*dict.fromkeys(asked)], progress=self.progress,
+            _uncorrected(design), trials=self.trials, seed=self.seed, jobs=self.jobs,
+            engine="simulate", scenarios=[*dict.fromkeys(asked)], progress=self.progress,
         ) if asked else None  # fmt: skip
         members: list[tuple[Columns, bool | Booleans]] = [
             self._drawn(design, name, draws) if draws else _as_it_is(design, name, result)
@@ -161,6 +161,12 @@ class OnTrials:
         at = functools.partial(false_successes, design, trials=trials, seed=self.seed)
         found = spread(at, points, self.jobs)
         return dict(zip((point.name for point in points), found, strict=True))
+
+
+def _uncorrected(design: Design) -> Design:
+    """The design without estimates corrected for the stop, which no decision hangs on."""
+    tables = design.plain()
+    return design if tables.pop("adjusted_estimates", None) is None else Design(**tables)
 
 
 def _as_it_is(design: Design, scenario: str, result: Result | None) -> tuple[Columns, bool]:

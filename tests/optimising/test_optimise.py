@@ -411,8 +411,9 @@ def test_designs_that_lack_what_is_wanted_are_taken_in_one_search_of_twenty_at_m
 
 
 def test_an_error_that_can_be_enumerated_is_so_beside_simulated_months() -> None:
+    asked = two_arms(adjusted_estimates={"skeptical": {"effect": 0.25}})  # where it is enumerated
     found = ac.optimise(
-        two_arms(), {"rules.efficacy.at_least": [0.985]}, minimise="months", weights=EVEN,
+        asked, {"rules.efficacy.at_least": [0.985]}, minimise="months", weights=EVEN,
         error=0.1, power={"expected": 0.6}, trials=50, fresh=400, jobs=1,
     )  # fmt: skip
     assert found.best is not None
