@@ -8,7 +8,6 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.comparison.classical import group_sequential
-from adaptive_cart.errors import InputError
 from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.telling.check import described
@@ -61,6 +60,7 @@ def test_it_is_told_as_a_test_and_not_as_a_posterior(design: ac.Design) -> None:
         assert word not in told
 
 
-def test_there_is_nothing_to_verify(design: ac.Design) -> None:
-    with pytest.raises(InputError, match="ask for p-values and not for posterior probabilities"):
-        verify(design, looks=2)
+def test_what_is_verified_is_the_test_by_other_code(design: ac.Design) -> None:
+    found = verify(design, looks=2, jobs=1)
+    assert not found.failed, found.text()
+    assert {row.by for row in found.rows} == {"other code"}
