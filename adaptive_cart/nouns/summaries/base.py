@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -146,13 +147,13 @@ class Summary(ABC):
 
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
-        return type(self)(*(value[trials] for value in vars(self).values()))
+        return type(self)(*(value[trials] for _, value in self._held()))
 
     @classmethod
     def stacked(cls, several: Sequence[Self]) -> Self:
         """Return the trials of several, one after the other."""
         return cls(
-            *(np.concatenate([getattr(one, name) for one in several]) for name in vars(several[0]))
+            *(np.concatenate([getattr(one, n) for one in several]) for n, _ in several[0]._held())
         )
 
     def without_anybody(self) -> Self:
@@ -160,19 +161,24 @@ class Summary(ABC):
         return type(self)(
             *(
                 values if name in ("arm", "stratum") else np.zeros_like(values)
-                for name, values in vars(self).items()
+                for name, values in self._held()
             )
         )
 
     def replaced(self, where: Booleans, other: Self) -> Self:
         """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
-        fields = zip(vars(self).values(), vars(other).values(), strict=True)
+        both = zip(self._held(), other._held(), strict=True)
         return type(self)(
             *(
                 np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
-                for mine, theirs in fields
+                for (_, mine), (_, theirs) in both
             )
         )
+
+    def _held(self) -> list[tuple[str, npt.NDArray[Any]]]:
+        """Names and arrays of which it is made, and not what was worked out of them and kept."""
+        made_of = fields(self)  # type: ignore[arg-type]  # every kind is a dataclass
+        return [(one.name, getattr(self, one.name)) for one in made_of]
 
 
 def repeated(values: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
