@@ -568,6 +568,16 @@ def test_other_code_says_the_same_of_proportions() -> None:
         assert fast == pytest.approx(again, abs=1e-7), question
 
 
+@pytest.mark.parametrize("value", [-0.97, 0.97])
+def test_other_code_says_the_same_of_a_margin_that_few_proportions_can_have(value: float) -> None:
+    tables = np.array([*itertools.product((0, 3, 12, 20), repeat=2)])[:, :, None]
+    totals = np.full(tables.shape, 20)
+    counts = Counts(tables, totals, 0 * totals, totals)
+    question = Question("dfr", 1, 0, value=value)
+    again = [of_proportions(counts, k, None, question) for k in range(len(tables))]
+    assert OfProportions(None, summary=counts).computed(question) == pytest.approx(again, abs=1e-7)
+
+
 def test_other_code_says_the_same_of_times() -> None:
     random, shape = np.random.default_rng(2), (60, 40)
     months = random.exponential(5.0, shape)

@@ -118,7 +118,8 @@ def _z_of_difference(mine: tuple[int, int], theirs: tuple[int, int], value: floa
         """Of the log likelihood along the line p1 = p0 + value; it falls all the way."""
         p1 = p0 + value
         parts = ((x0, p0), (x0 - n0, 1.0 - p0), (x1, p1), (x1 - n1, 1.0 - p1))
-        return sum(x / p for x, p in parts if x)
+        # at an end of the line a proportion may be nought but for its last digit
+        return sum(x / p if p > 0.0 else math.copysign(math.inf, x) for x, p in parts if x)
 
     inside = 1e-15 * (high - low)
     first, last = low + inside, high - inside
