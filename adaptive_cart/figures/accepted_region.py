@@ -85,15 +85,14 @@ def accepted_tables(result: Result) -> Tables | Missing:
         return rule
     benefit, risk, *rest = names = _sides(plan, rule)
     arm, control = rule.targets[0].arm, result.design.control
-    beside = {one.endpoint: one.minus is not None for part in rule.parts
-              for question in part.everything for one in question.of_endpoints}  # fmt: skip
+    beside = {name: _beside_control(plan, rule, name) for name in names}
     grid, points, means = [], [], []
     for scenario, role in scenarios(result):
         own = _ends(result, scenario, names)
         if not len(own):
             continue
         rates = {name: _mean_rates(own, name, result.design.arm_names) for name in names}
-        found, observed = _grid(plan, rule, names, rates)
+        found, observed = _grid(plan, rule, rates, beside)
         seen = {
             side: _observed(own, name, result.design.arm_names, arm, beside[name])
             for side, name in (("benefit", benefit), ("risk", risk))
@@ -174,6 +173,20 @@ def _sides(plan: Plan, rule: ResolvedRule) -> list[str]:
     return [benefit, risk, *(name for name in names if name not in (benefit, risk))]
 
 
+def _beside_control(plan: Plan, rule: ResolvedRule, name: str) -> bool:
+    """Whether an endpoint is compared with the control of the trial, and not with a number alone.
+
+    External data in the place of a control stay as they were, whatever is observed in the trial.
+    """
+    arms = range(len(plan.design.arm_names))
+    return any(
+        one.endpoint == name and one.minus in arms
+        for part in rule.parts
+        for question in part.everything
+        for one in question.of_endpoints
+    )
+
+
 def _ends(result: Result, scenario: str, names: Sequence[str]) -> Any:
     """Rows of the looks that ended the trials of a scenario, an arm each, with how they ended."""
     trials, looks = trials_of(result), looks_of(result)
@@ -206,9 +219,16 @@ def _observed(own: Any, name: str, arms: tuple[str, ...], arm: int, beside: bool
 
 
 def _grid(
-    plan: Plan, rule: ResolvedRule, names: Sequence[str], rates: dict[str, list[float]]
+    plan: Plan, rule: ResolvedRule, rates: dict[str, list[float]], beside: dict[str, bool]
 ) -> tuple[Booleans, tuple[Any, Any]]:
     """The rule's verdict of every table at the planned numbers, and what is observed in each.
+
+    Parameters
+    ----------
+    rates
+        By endpoint, the benefit and the risk first: by arm, what the trials had on average.
+    beside
+        By endpoint: whether the control's is taken off what is observed.
 
     Returns
     -------
@@ -217,25 +237,18 @@ def _grid(
     planned, arm = np.array(plan.design.planned, dtype=np.int64), rule.targets[0].arm
     step = -(-int(planned[arm]) // MOST)
     own = np.arange(0, planned[arm] + 1, step)
-    both = dict(zip(names[:2], np.meshgrid(own, own, indexing="ij"), strict=True))
+    both = dict(zip([*rates][:2], np.meshgrid(own, own, indexing="ij"), strict=True))
     summaries: dict[str, Summary] = {}
     observed = []
-    for name in names:
-        events: Integers = np.rint(np.array(rates[name]) * planned).astype(np.int64)
+    for name, by_arm in rates.items():
+        events: Integers = np.rint(np.array(by_arm) * planned).astype(np.int64)
         cells = np.tile(events, (own.size**2, 1))
         if name in both:
             cells[:, arm] = both[name].ravel()
         totals = np.tile(planned, (own.size**2, 1))
         summaries[name] = Counts(*(n[:, :, None] for n in (cells, totals, 0 * totals, totals)))
         share = cells / np.maximum(totals, 1)
-        minus = any(
-            one.minus is not None
-            for part in rule.parts
-            for question in part.everything
-            for one in question.of_endpoints
-            if one.endpoint == name
-        )
-        observed.append(share[:, arm] - share[:, 0] if minus else share[:, arm])
+        observed.append(share[:, arm] - share[:, 0] if beside[name] else share[:, arm])
     return accepted(rule, AtTheLastLook(plan, summaries)), (observed[1], observed[0])
 
 

@@ -122,3 +122,39 @@ def test_a_design_without_such_a_rule_says_what_to_write(tmp_path: Path) -> None
     missing = FIGURES["C11"].tables(run)
     assert isinstance(missing, Missing)
     assert "write a rule with `all`" in str(missing)
+
+
+def test_external_data_in_the_place_of_a_control_are_not_taken_off(tmp_path: Path) -> None:
+    """The arm was taken off itself: every table and every trial stood at a benefit of nought."""
+    way = """all = [
+  { posterior = { endpoint = "crs3", arm = "cart", below = 0.20 }, at_least = 0.80 },
+  { posterior = { endpoint = "dfr", arm = "cart", minus = "old", above = 0.10 }, at_least = 0.90 },
+]
+[external.old]
+source = "a registry"
+endpoint = "dfr"
+responders = 12
+participants = 60
+"""
+    alone = DESIGN[: DESIGN.index("WAY")].replace(
+        "[arms.soc]\ncontrol = true\n[arms.cart]\nallocation = 2\n", "[arms.cart]\n"
+    )
+    scenarios = DESIGN[DESIGN.index("[scenarios.null]") :]
+    scenarios = scenarios.replace("dfr = { soc", "dfr = { old").replace("soc = 0.0, ", "")
+    path = tmp_path / "alone.toml"
+    path.write_text(alone + way + scenarios)
+    run = ac.simulate(ac.load_design(path), jobs=1, out=tmp_path / "run", engine="simulate")
+    tables = FIGURES["C11"].tables(run)
+    assert not isinstance(tables, Missing)
+    means = tables["means"].set_index("scenario")["benefit"]
+    assert means["null"] == pytest.approx(0.2, abs=0.05)
+    assert means["works"] == pytest.approx(0.6, abs=0.05)
+    cells = tables["accepted"][tables["accepted"]["scenario"] == "works"]
+    assert len(cells) == 61 * 61
+    points = (np.arange(2_000) + 0.5) / 2_000
+    outside = stats.beta(1 + 12, 1 + 48).ppf(points) + 0.10
+    better = [stats.beta(1 + x, 2 + 60 - x).sf(outside).mean() >= 0.90 for x in range(61)]
+    safe = [stats.beta(0.5 + x, 1.5 + 60 - x).cdf(0.20) >= 0.80 for x in range(61)]
+    responders, harmed = (np.rint(60 * cells[side]).astype(int) for side in ("benefit", "risk"))
+    assert np.array_equal(cells["accepted"], np.array(better)[responders] & np.array(safe)[harmed])
+    assert "less the control's" not in ac.figures.accepted(run).get_supylabel()
