@@ -80,7 +80,7 @@ class Cell:
 def curved(rules: Sequence[ResolvedRule]) -> list[Question]:
     """Claims whose margin is no straight line of the two rates."""
     found = []
-    for asked in (question for rule in rules for question in rule.asked):
+    for asked in (question for rule in rules for question in rule.claimed):
         ends = asked.of.at_margin(asked, np.array([0.25, 0.5, 0.75]))
         if abs(ends[0] - 2.0 * ends[1] + ends[2]) > 1e-12:
             found.append(asked)
@@ -122,7 +122,7 @@ def _beside(cell: Cell, found: Sequence[Cell]) -> bool:
 def _margins(rules: Sequence[ResolvedRule]) -> tuple[list[tuple[float, float]], list[float]]:
     """Margins as lines, (rate at a control rate of 0, slope), and as control rates alone."""
     lines, walls = [], []
-    for asked in (question for rule in rules for question in rule.asked):
+    for asked in (question for rule in rules for question in rule.claimed):
         if asked.minus is None and asked.arm == 0:
             walls.append(float(asked.value))
             continue

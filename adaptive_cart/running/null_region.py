@@ -94,7 +94,7 @@ def effects_of(rules: Sequence[ResolvedRule], design: Design) -> list[Effect]:
     controlled = design.control is not None
     found: dict[tuple[object, ...], Effect] = {}
     for rule in rules:
-        for asked in rule.asked:
+        for asked in rule.claimed:
             signed = asked.value if asked.arm >= asked.first else -asked.value
             beside: object = (asked.minus or 0) > 0
             if not controlled and asked.minus is not None:
@@ -220,7 +220,7 @@ def scenario_points(
         found: dict[str, Truth] = {name: truth}
         null = truth.role == "null"
         for rule in calibrated if null else ():
-            for asked in rule.asked:
+            for asked in rule.claimed:
                 found |= moved_to_margin(design, name, truth, asked)
         for label, moved in found.items():
             true = true_values(design, moved, latents)
@@ -276,7 +276,7 @@ def _beside_the_margin(
 ) -> Iterator[str]:
     """Say that the error at the margin is not what a scenario holds."""
     for rule in calibrated:
-        for asked in rule.asked:
+        for asked in rule.claimed:
             beyond, quantity = _beyond(asked, true), true.quantity(asked)
             if beyond is None or quantity is None or beyond.value >= -_slack(beyond):
                 continue

@@ -147,7 +147,7 @@ class Spans:
         if not family.rates:
             name = f"{family.scenario}, {said}" if said else family.scenario
             truths = {name: base}
-            for asked in (asked for rule in self.calibrated for asked in rule.asked):
+            for asked in (asked for rule in self.calibrated for asked in rule.claimed):
                 if base.role == "null":
                     truths |= moved_to_margin(self.design, name, base, asked)
             yield from ((one, truth, dict(at)) for one, truth in truths.items())
@@ -224,7 +224,7 @@ class Spans:
 
     def _look_at_margins(self, true: TrueValues) -> None:
         for rule in self.calibrated:
-            for asked in rule.asked:
+            for asked in rule.claimed:
                 reached = at_its_margin(asked, true)
                 self._margin[rule.name] = self._margin.get(rule.name, False) or reached
 

@@ -218,12 +218,12 @@ def region_of(design: Design) -> Region:
     numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
     truths = numbers.truths
     rules = calibrated_rules(design, resolve_rules(numbers))
-    endpoint = rules[0].asked[0].endpoint
+    endpoint = rules[0].claimed[0].endpoint
     nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
     same = all(
         asked.endpoint == endpoint and asked.of.about_levels
         for rule in rules
-        for asked in rule.asked
+        for asked in rule.claimed
     )
     rates = same and design.endpoints[endpoint].binary
     # with several targets one claim can be false where another is true
@@ -231,7 +231,7 @@ def region_of(design: Design) -> Region:
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
     if endpoint in design.prediction:  # a rate does not say the states that it asks for
         direct = []
-    whose = whose_rates(design, [asked for rule in rules for asked in rule.asked])
+    whose = whose_rates(design, [asked for rule in rules for asked in rule.claimed])
     given = None if design.calibration is None else design.calibration.null_region
     scenarios = design.scenarios
     ranges = null_ranges(given, design.compared_names, design.stratum_names, scenarios)
@@ -248,7 +248,7 @@ def region_of(design: Design) -> Region:
         where = f"all {whose} rates from {limits[0]:g} to {limits[1]:g}"
         words = f"{where} with the effects at which the claim ({claims}) is just false"
         if design.control is None and all(
-            asked.minus is None for rule in rules for asked in rule.asked
+            asked.minus is None for rule in rules for asked in rule.claimed
         ):
             words = _alone(design, limits, claims)
         if patterns:
@@ -327,4 +327,4 @@ def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[Reso
 
 def claims_of(rule: ResolvedRule, design: Design) -> str:
     """Say all claims of a rule, target by target."""
-    return "; ".join(dict.fromkeys(claim_words(asked, design) for asked in rule.asked))
+    return "; ".join(dict.fromkeys(claim_words(asked, design) for asked in rule.claimed))

@@ -25,6 +25,8 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.claims import FALSE, NONE, Claims
 from adaptive_cart.results.estimand import true_values
+from adaptive_cart.running.null_region import effects_of
+from adaptive_cart.running.region import region_of
 from adaptive_cart.telling.check import described
 from analysis.test_real_trial_round_trip import as_file, same_end, simulated, table
 from conduct.test_early_tells_late import Kept
@@ -34,7 +36,9 @@ LAST, FIRST, TRIALS = 24, 12, 40
 ABOVE, BELOW, SURE, LIKELY = 0.35, 0.45, 0.8, 0.6
 
 
-def design(word: str, free: float, fever: float, sign: str = "at_least") -> Design:
+def design(
+    word: str, free: float, fever: float, sign: str = "at_least", then: str = "declare_success"
+) -> Design:
     """One arm, two endpoints; ends in success at its first look if the rule is likely to hold."""
     inner = [
         {"posterior": {"endpoint": "free", "arm": "cells", "above": ABOVE}, "at_least": SURE},
@@ -61,7 +65,7 @@ def design(word: str, free: float, fever: float, sign: str = "at_least") -> Desi
                 sign: LIKELY,
                 "looks": [1],
             },
-            {"name": "both", "then": "declare_success", word: inner, "looks": [2]},
+            {"name": "both", "then": then, word: inner, "looks": [2]},
         ],
         scenarios={
             "null": {
@@ -162,3 +166,14 @@ def test_a_run_counts_each_false_success_once() -> None:
     np.testing.assert_array_equal(found, np.where(success, FALSE, NONE))
     assert (block.standing.noted[0][:, 0] > 0).any()
     assert (block.standing.noted[1][:, 0] > 0).any()
+
+
+def test_the_null_region_is_that_of_all_that_is_claimed() -> None:
+    """Of rates of one endpoint nothing can be said where another is claimed, too."""
+    made = design("all", 0.3, 0.6, then="stop_enrolment")
+    region = region_of(made)
+    assert region.base is None
+    assert region.words == "the null scenario 'null'"
+    (soon, _) = Plan.of(made).rules
+    names = {effect.question.endpoint for effect in effects_of([soon], made)}
+    assert names == {"free", "fever"}

@@ -318,7 +318,7 @@ def _scenarios(design: Design, rule: ResolvedRule) -> list[Point]:
 
 def _rates(design: Design, rule: ResolvedRule) -> list[Point]:
     """Control rates with the rates at which a claim is just false, where they are direct."""
-    (asked, *more) = rule.asked
+    (asked, *more) = rule.claimed
     direct = [t for t in design.truths.values() if asked.endpoint in t.direct]
     if more or not (design.endpoints[asked.endpoint].binary and asked.of.about_levels and direct):
         return []
