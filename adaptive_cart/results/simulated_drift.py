@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
 
 MEASURES: Final = ("success", "bias", "coverage", "borrowed", "conflict")
@@ -128,23 +128,25 @@ class SimulatedDrift:
 
     def _gained(self) -> str:
         gain, mcse = self.gains(EQUAL, ALONE)
-        control = self.arms[0]
-        more = [f"{level:.4g}" for level in self.levels[gain > SURE * mcse]]
-        less = [f"{level:.4g}" for level in self.levels[gain < -SURE * mcse]]
-        most, least = int(np.nanargmax(gain)), int(np.nanargmin(gain))
-        told = (
-            f"borrowing has more power (beyond {SURE:g} standard errors) where the {control} "
-            f"{self.unit} is {', '.join(more)}, most at {self.levels[most]:.4g} by "
-            f"{gain[most]:+.3f} ({mcse[most]:.3f})"
-            if more
+        where = f"where the {self.arms[0]} {self.unit} is"
+
+        def told(chosen: Booleans) -> str:
+            return ", ".join(_minus(f"{level:.4g}") for level in self.levels[chosen])
+
+        def at(place: int) -> str:
+            level, by = f"{self.levels[place]:.4g}", f"{gain[place]:+.3f}"
+            return f"at {_minus(level)} by {_minus(by)} ({mcse[place]:.3f})"
+
+        more, less = gain > SURE * mcse, gain < -SURE * mcse
+        found = (
+            f"borrowing has more power (beyond {SURE:g} standard errors) {where} {told(more)}, "
+            f"most {at(int(np.nanargmax(gain)))}"
+            if more.any()
             else "at no point has borrowing more power than chance explains"
         )
-        if less:
-            told += (
-                f"; less where it is {', '.join(less)}, at {self.levels[least]:.4g} by "
-                f"{gain[least]:+.3f} ({mcse[least]:.3f})"
-            )
-        return told.replace("-", "−")
+        if less.any():
+            found += f"; less {where} {told(less)}, {at(int(np.nanargmin(gain)))}"
+        return found
 
     def paragraph(self) -> str:
         """What a protocol would say of it."""
@@ -175,7 +177,7 @@ class SimulatedDrift:
         curve = self.curves[WRITTEN, "effect"]
         value, mcse = float(curve.estimate[measure][place]), float(curve.mcse[measure][place])
         told = f"{value:.3f} ({mcse:.3f})" if math.isfinite(value) else "not defined"
-        return told.replace("-", "−")
+        return _minus(told)
 
     # ── as numbers ────────────────────────────────────────────────────────────────────────
     def table(self) -> str:
@@ -233,6 +235,11 @@ class SimulatedDrift:
                 row = [repr(float(level)), repr(float(self.drifts[place])), *told]
                 writer.writerow([design, truth, *row])
         return text.getvalue()
+
+
+def _minus(number: str) -> str:
+    """A number with the sign of a minus; names keep their hyphens."""
+    return number.replace("-", "−")
 
 
 SCORE: Final = "mean change"

@@ -227,3 +227,13 @@ def test_one_command_makes_table_figure_and_paragraph(tmp_path: Path) -> None:
     names = {one.name for one in out.iterdir()}
     assert {"borrowing.csv", "borrowing.txt", "protocol_paragraph.txt", "borrowing.svg"} <= names
     assert np.isfinite(float((out / "borrowing.csv").read_text().splitlines()[1].split(",")[2]))
+
+
+def test_names_keep_their_hyphens_and_numbers_have_a_minus() -> None:
+    line = replace(made(), arms=("standard-care", "CAR-T"), levels=np.array([-3.0, -2.0, -1.0]))
+    power = {name: line.curves[name, "effect"].estimate["success"] for name in (EQUAL, ALONE)}
+    power[EQUAL][:], power[ALONE][:] = [0.9, 0.5, 0.1], [0.1, 0.5, 0.9]
+    said = line.words()
+    assert "where the standard-care rate a year is −3, most at −3 by +0.800" in said
+    assert "; less where the standard-care rate a year is −1, at −1 by −0.800" in said
+    assert "standard−care" not in line.paragraph()
