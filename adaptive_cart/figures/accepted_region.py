@@ -156,6 +156,17 @@ def _asked(plan: Plan) -> ResolvedRule | Missing:
             "for",
             "draw it of a design of one arm beside its control",
         )
+    analyses = [plan.fitted[name][0] for name in _endpoints(found[0])]
+    if not all(analysis.bayesian for analysis in analyses):
+        return Missing(
+            f"'{found[0].name}' asks a test, which has no posterior", "analyse both by a posterior"
+        )
+    if any(analysis.by_period for analysis in analyses):
+        return Missing(
+            f"'{found[0].name}' asks when participants were randomised (time_trend), which tables "
+            f"of counts do not say",
+            "draw it of the design without time_trend",
+        )
     return found[0]
 
 

@@ -158,3 +158,24 @@ participants = 60
     responders, harmed = (np.rint(60 * cells[side]).astype(int) for side in ("benefit", "risk"))
     assert np.array_equal(cells["accepted"], np.array(better)[responders] & np.array(safe)[harmed])
     assert "less the control's" not in ac.figures.accepted(run).get_supylabel()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "why"),
+    [
+        ('model = "beta_binomial"\ntime_trend = { model = "periods" }', "were randomised"),
+        ('model = "proportions_test"', "asks a test"),
+    ],
+)
+def test_what_tables_of_counts_do_not_answer_is_said(
+    analysis: str, why: str, tmp_path: Path
+) -> None:
+    own = DESIGN.replace('model = "beta_binomial"\nprior = { a = 1.0, b = 2.0 }', analysis).replace(
+        "WAY", "all"
+    )
+    path = tmp_path / "design.toml"
+    path.write_text(own.replace("max_n = 60", "max_n = 24").replace("[30, 60]", "[12, 24]"))
+    run = ac.simulate(ac.load_design(path), trials=4, jobs=1, out=tmp_path / "run")
+    missing = FIGURES["C11"].tables(run)
+    assert isinstance(missing, Missing)
+    assert why in str(missing)
