@@ -293,6 +293,17 @@ def test_what_does_not_go_with_it_is_told(trend: Raw, told: str) -> None:
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.parametrize("per_month", [0.7, 1.37, 2.9, 3.3, 4.1])
+def test_the_length_that_is_told_to_be_written_is_allowed(per_month: float) -> None:
+    raw = adjusted()
+    raw["enrolment"]["per_month"] = per_month
+    own = raw["analysis"]["free"]["time_trend"] = MACHINE | {"period_months": 0.01}
+    with pytest.raises(DesignError, match="calendar periods") as caught:
+        Design(**raw)
+    own["period_months"] = float(str(caught.value).rsplit("write at least ", 1)[1])
+    Design(**raw)
+
+
 def test_a_prior_does_not_go_with_it() -> None:
     raw = adjusted()
     raw["analysis"]["free"]["prior"] = {"a": 1.0, "b": 1.0}

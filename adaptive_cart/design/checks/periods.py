@@ -265,9 +265,15 @@ def _too_many(pieces: Pieces, name: str, every: float | None) -> Found:
             path_to("analysis", name, "time_trend", "period_months"),
             f"found {every:g}; the last of max_n = {enrolment.max_n} participants is expected at "
             f"month {full:.4g}, which makes more than {MOST_PERIODS} calendar periods: write at "
-            f"least {full / MOST_PERIODS:.2g}",
+            f"least {_up(full / MOST_PERIODS):g}",
             "enrolment",
         )
+
+
+def _up(months: float) -> float:
+    """A length in two digits, none of them below it, so that what is told to type is allowed."""
+    digits = 1 - math.floor(math.log10(months))
+    return round(math.ceil(round(months * 10.0**digits, 9)) * 10.0**-digits, max(digits, 0))
 
 
 def _not_asked(pieces: Pieces, name: str, where: str) -> Found:
