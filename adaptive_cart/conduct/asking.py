@@ -80,7 +80,7 @@ class Asking(ABC):
         if behind is None:
             return self.every(question)
         own = zip(behind[0].parts, behind[1], strict=True)
-        return tuple(one for part, asked in own for one in part.asks.claimed(asked))
+        return tuple(one for part, asked in own for one in part.claimed(asked))
 
     def hangs_on(self, question: Question) -> int:
         """On how many questions the answer hangs, for one target."""

@@ -89,6 +89,11 @@ class Comparison:
         """Whether it claims, when it holds, what it asks; if not, the opposite."""
         return self.asks.affirms(self.at_least)
 
+    def claimed(self, target: Question) -> tuple[Question, ...]:
+        """All on which its claim about a target depends, each as it is claimed."""
+        found = self.asks.claimed(target)
+        return found if self.affirms else tuple(one.opposite for one in found)
+
     @property
     def prediction(self) -> Prediction | None:
         """What is predicted; nothing where the posterior is asked."""

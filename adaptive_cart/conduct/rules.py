@@ -87,10 +87,11 @@ class ResolvedRule:
 
     @property
     def claimed(self) -> tuple[Question, ...]:
-        """All on which its claims depend: what it asks, or what the rule does that it predicts."""
-        return tuple(
-            one for part in self.parts for q in part.targets for one in part.asks.claimed(q)
-        )
+        """All on which its claims depend: what it asks, or what the rule does that it predicts.
+
+        Each as it is claimed: with ``below`` the opposite of what is asked.
+        """
+        return tuple(one for part in self.parts for q in part.targets for one in part.claimed(q))
 
     @property
     def claims_of(self) -> tuple[str, ...]:

@@ -363,10 +363,10 @@ def _over_tables(mass: Floats, masses: list[Floats]) -> Floats:
 
 def false_of(rule: ResolvedRule, rates: Floats) -> Booleans:
     """Whether what a rule claims is false at pairs of rates, ``(rate,)``."""
-    true = [
-        np.logical_and.reduce([~false_at(asked, rates) for asked in together])
-        for together in rule.questions(0)
-    ]
+    true = []
+    for part, places in zip(rule.parts, rule.condition.places, strict=True):
+        so = [~false_at(claimed, rates) for claimed in part.claimed(part.targets[places[0]])]
+        true.append((np.logical_and if part.affirms else np.logical_or).reduce(so))
     return ~rule.condition.of_one_target(true)
 
 

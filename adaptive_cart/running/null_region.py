@@ -196,10 +196,11 @@ def _true_at(part: Comparison, asked: Question, endpoint: str, rates: Floats) ->
         whole, questions = behind
         own = zip(whole.parts, questions, strict=True)
         return bool(whole.known_of_target([_true_at(p, q, endpoint, rates) for p, q in own]))
-    return all(
+    true = (
         one.endpoint == endpoint and not bool(false_at(one, rates[None, :])[0])
-        for one in part.asks.every(asked)
+        for one in part.claimed(asked)
     )
+    return all(true) if part.affirms else any(true)
 
 
 # ── scenarios ─────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +263,7 @@ def _beyond(asked: Question, true: TrueValues) -> TrueValue | None:
 
 
 def _true_claim(design: Design, name: str, rule: ResolvedRule, true: TrueValues) -> str:
-    asked = rule.parts[0].question
+    asked = rule.claimed[0]
     quantity = true.quantity(asked)
     so = "" if quantity is None else f" (the true value is {quantity.value:.4g})"
     return (

@@ -14,6 +14,7 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.cli import main
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, InputError
 from adaptive_cart.results.worst_case import Certificate
@@ -21,6 +22,7 @@ from adaptive_cart.running import bernstein, certificate
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.certificate import cells, certify, random_points, tried
 from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.null_region import effects_of, rate_points
 from adaptive_cart.running.region import with_threshold
 from adaptive_cart.running.worst_case import worst_case
 from checks import raw_design
@@ -433,3 +435,28 @@ def test_a_single_arm_has_a_certificate_too() -> None:
     for asked in ({"over": "arms"}, {"measure": "power", "effect": 0.2}):
         with pytest.raises(DesignError, match="is about two arms, and the design has one"):
             worst_case(Design(**raw), **asked)  # type: ignore[arg-type]
+
+
+def test_a_success_below_its_threshold_claims_the_opposite() -> None:
+    """Not P(cart better) >= 0.95 but P(cart worse) < 0.05: the same trials, and the same claim.
+
+    It was taken to claim what it asks, so that its error was 1 where the arm works always.
+    """
+    raw = copy.deepcopy(raw_design("hello"))
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 24, [12, 24]
+    raw["rules"] = [raw["rules"][0] | {"at_least": 0.95}]
+    turned = copy.deepcopy(raw)
+    (rule,) = turned["rules"]
+    rule["posterior"]["below"], rule["below"] = rule["posterior"].pop("above"), 0.05
+    del rule["at_least"]
+    one, other = (ac.worst_case(Design(**tables), points=9) for tables in (raw, turned))
+    assert other.words() == one.words()
+    assert "the claim (cart − soc > 0.00)" in other.words()
+    assert other.places == one.places
+    truth = Design(**raw).truths["null"]
+    for tables in (raw, turned):
+        design = Design(**tables)
+        rules = Plan.of(design).rules
+        effects = effects_of(rules, design)
+        points = rate_points(design, truth, "dfr", rules, effects, np.array([0.2, 0.4]))
+        assert [point.false["efficacy"] for point in points] == [(0,), (0,)]

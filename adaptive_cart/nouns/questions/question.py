@@ -124,6 +124,11 @@ class Question:
         """Ask the same of another value."""
         return replace(self, value=value)
 
+    @property
+    def opposite(self) -> Question:
+        """Ask for the other side of its value; itself where it has no value."""
+        return replace(self, above=not self.above) if self.of.has_value else self
+
     def compared(self, arms: int) -> tuple[int, ...]:
         """Arms among which it is asked, of a design with so many arms."""
         return self.among or tuple(range(self.first, arms))
