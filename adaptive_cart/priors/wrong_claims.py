@@ -60,8 +60,8 @@ def claims_wrongly(block: DrawnTrials) -> Booleans:
             won = looks[:, place] > 0
             if won.any():
                 so = [
-                    _right(block, part, asked, position, place)
-                    for part, asked in zip(rule.parts, rule.questions(place), strict=True)
+                    _right(block, part, part.targets[places[place]], position, place)
+                    for part, places in zip(rule.parts, rule.condition.places, strict=True)
                 ]
                 wrong |= won & ~rule.condition.of_one_target(so)
     return wrong
@@ -70,18 +70,25 @@ def claims_wrongly(block: DrawnTrials) -> Booleans:
 def _right(
     block: DrawnTrials,
     part: Comparison,
-    asked: tuple[Question, ...],
+    asked: Question,
     position: int,
     place: int,
 ) -> Booleans:
     """Whether what a comparison claims of a target is so, of what was open when it was claimed."""
+    right: Booleans
+    behind = part.asks.of_whole(asked)
+    if behind is not None:  # what the rule claims that is predicted, with all of its questions
+        whole, questions = behind
+        own = zip(whole.parts, questions, strict=True)
+        right = whole.of_one_target([_right(block, p, q, position, place) for p, q in own])
+        return right if part.affirms else ~right
     shares, so = block.design.shares, []
     open_arms, open_strata = block.standing.open_when_won(position, place)
-    for target in asked:
+    for target in part.asks.every(asked):
         found = np.zeros(len(open_arms), dtype=np.bool_)
         for question, rows in among_open(target, open_arms):
             value = true_quantity(block.truths, question, open_arms.shape[1], shares, open_strata)
             found[rows] = question.of.holds(question, value)[rows]
         so.append(found)
-    right: Booleans = np.logical_and.reduce(so)
+    right = np.logical_and.reduce(so)
     return right if part.affirms else ~right

@@ -37,6 +37,8 @@ from adaptive_cart.priors.drawn_truths import (
 )
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt
 from checks import assert_close_in_mcse, assert_mean, assert_quantiles, assert_share, raw_design
+from conduct.test_predicted_success import ABOVE, BELOW
+from conduct.test_predicted_success import design as predicted
 
 SEED = 29
 
@@ -396,6 +398,24 @@ def test_a_claim_made_the_other_way_round_is_wrong_in_the_same_trials() -> None:
     one, other = (claims_wrongly(block) for block in blocks)
     assert 10 < one.sum() < 100
     assert (one == other).all()
+
+
+@pytest.mark.parametrize("word", ["all", "any"])
+def test_a_predicted_claim_is_wrong_where_any_of_its_questions_makes_it_so(word: str) -> None:
+    plan = Plan.of(predicted(word, 0.5, 0.3, then="stop_enrolment"))
+    block = DrawnTrials(plan, SEED, 0, 300)
+    block.run()
+    won = block.standing.reason == SUCCESS
+    free, fever = (
+        true_quantity(block.truths, question, 1, (1.0,), np.ones((300, 1), dtype=np.bool_))
+        for question in (Question(name, 0, first=0) for name in ("free", "fever"))
+    )
+    both = np.logical_and if word == "all" else np.logical_or
+    right = both(free > ABOVE, fever < BELOW)
+    assert (claims_wrongly(block) == (won & ~right)).all()
+    assert (won & ~right & (free > ABOVE)).any() or word == "any"
+    assert (won & right & (free < ABOVE)).any() or word == "all"
+    assert 0 < (won & ~right).sum() < won.sum()
 
 
 @pytest.mark.slow  # the posterior of a cured fraction takes 10 ms a table
