@@ -69,17 +69,17 @@ def margin(result: Result) -> float | None:
 
 
 def asked_below(result: Result) -> bool:
-    """Whether a success asks the estimand to be below its margin; a ratio, if nothing is said."""
+    """Whether a success claims the estimand to be below its margin; a ratio, if nothing is said."""
     sides = {question.above for question in _claimed(result)}
     return not sides.pop() if len(sides) == 1 else compared_by(result.design).ratio
 
 
 def _claimed(result: Result) -> list[Question]:
-    """What success rules ask of the estimand."""
+    """What success rules claim of the estimand."""
     estimands = plan_of(result).estimands
     minus = estimands[0].question.minus if estimands else None
     return [
-        part.question
+        part.question if part.affirms else part.question.opposite
         for rule in plan_of(result).rules
         if rule.decision.ends == SUCCESS
         for part in rule.parts

@@ -452,11 +452,11 @@ def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping
 def lower_is_better(design: Design) -> bool:
     """Whether success rules claim that the primary's parameter is low: a harm, a hazard."""
     sides = {
-        target.above == part.affirms
+        target.above
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
-        for part in rule.parts
-        for target in part.about
+        for claimed in rule.claimed
+        for target in claimed.of_endpoints
         if target.endpoint == design.primary and target.of.has_value
     }
     return sides == {False} or (not sides and compared_by(design).lower_is_better)

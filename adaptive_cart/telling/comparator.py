@@ -40,7 +40,7 @@ def goals(design: Design) -> tuple[Question, ...]:
         question
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
-        for question in rule.asked
+        for question in rule.claimed
         if question.minus is None and question.of.has_value
     )
     return tuple(dict.fromkeys(asked))
