@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.courses.group import GroupCourse
+from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.correlated import Correlated
 from adaptive_cart.nouns.mixture import Mixture, Share
 from adaptive_cart.nouns.records import Floats
@@ -196,15 +197,18 @@ class Truth:
         """The same without parts and trends, each month with a weight."""
         direct = dict(self.direct)
         for name, by_arm in self.trends.items():
-            direct[name] = tuple(
-                values
-                if trend is None
-                else tuple(
-                    float(np.average(trend.moved(float(p), months), weights=weights))
-                    for p in values
+            try:
+                direct[name] = tuple(
+                    values
+                    if trend is None
+                    else tuple(
+                        float(np.average(trend.moved(float(p), months), weights=weights))
+                        for p in values
+                    )
+                    for values, trend in zip(direct[name], by_arm, strict=True)
                 )
-                for values, trend in zip(direct[name], by_arm, strict=True)
-            )
+            except InputError as error:
+                raise InputError(f"'{self.name}', time_trend.{name}: {error}") from None
         return replace(self, direct=direct, trends={})
 
     def follows_for_ever(self, endpoint: str) -> bool:

@@ -205,7 +205,7 @@ def test_the_true_rate_is_averaged_over_the_expected_arrivals() -> None:
 
 def test_a_rate_that_drifts_beyond_all_bounds_is_told() -> None:
     design = Design(**with_rate({"per_year": 30.0}))
-    with pytest.raises(InputError, match="drifts beyond 100 events a year"):
+    with pytest.raises(InputError, match=r"^'one', time_trend\.rate: .* beyond 100 events a year"):
         true_values(design, design.truths["one"])
 
 
