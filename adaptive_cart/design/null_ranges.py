@@ -79,6 +79,29 @@ class NullRanges:
         """Say what it runs over beyond the rates of one arm."""
         for (arm, stratum), limits in self.by_stratum.items():
             yield f"{arm} rates in {stratum} {_from_to(limits)}"
+        yield from self._beside_rates()
+
+    def rate_words(self, limits: Limits, strata: Sequence[str]) -> str:
+        """Where rates run, as a clause: ``from 0 to 1``, ``in sle from 0.1 to 0.3``.
+
+        Parameters
+        ----------
+        limits
+            Of the rates that have no range of their own.
+        strata
+            Of the design; those without a range of their own have one rate.
+        """
+        if not self.by_stratum:
+            return _from_to(limits)
+        own = {stratum: _from_to(ends) for (_, stratum), ends in self.by_stratum.items()}
+        rest = [stratum for stratum in strata if stratum not in own]
+        found = [f"in {stratum} {ends}" for stratum, ends in own.items()]
+        if rest:
+            alike = " alike" if len(rest) > 1 else ""
+            found.append(f"in {' and '.join(rest)}{alike} {_from_to(limits)}")
+        return " and ".join(found)
+
+    def _beside_rates(self) -> Iterator[str]:
         if self.elsewhere is not None:
             yield (
                 f"every choice of other arms and strata differing from the control by "
@@ -89,8 +112,8 @@ class NullRanges:
 
     @property
     def words(self) -> str:
-        """What it runs over beyond the rates of one arm, as a clause; blank for nothing."""
-        found = list(self.described())
+        """What it runs over beside rates, as a clause; blank for nothing."""
+        found = list(self._beside_rates())
         return f", with {' and '.join(found)}" if found else ""
 
 

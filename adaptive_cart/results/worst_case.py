@@ -221,6 +221,17 @@ class WorstCase:
         """What was looked at."""
         return MEASURES[self.measure]
 
+    @property
+    def judged(self) -> Figure:
+        """What is held against the promise: of a simulated curve, trials that chose nothing."""
+        return self.worst.figure if self.fresh is None else self.fresh
+
+    @property
+    def bound(self) -> float | None:
+        """What the error exceeds nowhere; nothing where no bound holds."""
+        found = self.certificate or self.stated
+        return found.bound if found is not None and found.holds else None
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def words(self) -> str:
         """Say it, a line each: the worst point, the certificate, what is promised."""
@@ -274,15 +285,15 @@ class WorstCase:
         return _down(1.0 - found.bound) if self.of.smallest else _up(found.bound)
 
     def _promised(self, target: float) -> str:
-        bound = None if self.certificate is None else self.certificate.bound
-        error = self.worst.figure.estimate
-        if error > target:
-            return f"that is MORE than the {target:g} that [calibration] asks for"
-        if bound is not None:
-            known = "proven" if bound <= target else "not proven: the certificate is above it"
+        if self.judged.estimate > target:
+            sure = self.judged.lower > target if self.judged.n else True
+            beyond = "" if sure else ", though by no more than chance may do"
+            return f"that is MORE than the {target:g} that [calibration] asks for{beyond}"
+        if self.bound is not None and self.stated is None:
+            known = "proven" if self.bound <= target else "not proven: the certificate is above it"
             return f"at most {target:g} is promised: {known}"
-        if self.stated is not None:
-            shown = "shown" if self.stated.bound <= target else "not shown: the bound is above it"
+        if self.bound is not None:
+            shown = "shown" if self.bound <= target else "not shown: the bound is above it"
             return f"at most {target:g} is promised: with this confidence {shown}"
         if self.fresh is not None and self.fresh.upper > target:
             return f"at most {target:g} is promised: these trials do not show it"

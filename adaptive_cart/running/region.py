@@ -245,12 +245,14 @@ def region_of(design: Design) -> Region:
             and _inside(truth, endpoint, whose, limits)
         )
         claims = "; ".join(dict.fromkeys(claims_of(rule, design) for rule in rules))
-        where = f"all {whose} rates from {limits[0]:g} to {limits[1]:g}"
-        words = f"{where} with the effects at which the claim ({claims}) is just false"
+        run = ranges.rate_words(limits, design.stratum_names)
+        words = (
+            f"all {whose} rates {run} with the effects at which the claim ({claims}) is just false"
+        )
         if design.control is None and all(
             asked.minus is None for rule in rules for asked in rule.claimed
         ):
-            words = _alone(design, limits, claims)
+            words = _alone(design, run, claims)
         if patterns:
             words += f", and {_scenario_words(patterns)}"
         words += ranges.words
@@ -269,12 +271,12 @@ def region_of(design: Design) -> Region:
     return Region(endpoint, None, (0.0, 1.0), False, partly, words, whose, ranges)
 
 
-def _alone(design: Design, limits: tuple[float, float], claims: str) -> str:
+def _alone(design: Design, run: str, claims: str) -> str:
     """The region of arms that are compared with a number, in words."""
     whose = listed_arms(design)
     return (
-        f"all rates of {whose} from {limits[0]:g} to {limits[1]:g} at which the claim ({claims}) "
-        f"is false, the number itself among them"
+        f"all rates of {whose} {run} at which the claim ({claims}) is false, the number itself "
+        f"among them"
     )
 
 

@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.null_ranges import NullRanges
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.operating import Figure, exact, proportion
@@ -38,15 +38,12 @@ from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of,
 from adaptive_cart.running.null_points import nowhere_false, null_points
 from adaptive_cart.running.null_region import (
     Point,
-    effects_of,
     kept_of,
     rate_words,
-    scenario_points,
 )
 from adaptive_cart.running.null_spans import Spans
 from adaptive_cart.running.region import (
     Region,
-    calibrated_rules,
     needs_calibration,
     region_of,
 )
@@ -290,24 +287,25 @@ def _simulated(
 ) -> WorstCase:
     notes: list[str] = []
     where: dict[str, dict[str, float]] = {}
-    if asked.over == "strata":
-        points = _strata_points(design, region, number or FEWER)
-    elif region.spans:
-        spans = Spans(design, design, region)
-        found = spans.grid(number)
+    if region.spans or asked.over == "strata":
+        by_strata = asked.over == "strata"
+        spans = Spans(design, design, _of_strata(design, region) if by_strata else region)
+        found = spans.grid(number or (FEWER if by_strata else None))
         points, notes = [point for point, _ in found.values()], spans.notes()
         if not points:
             raise nowhere_false(notes)
         where = {name: at for name, (_, at) in found.items()} if spans.alike else {}
-        asked = replace(asked, over="region")
+        if by_strata:
+            notes += _not_on_the_map(region)
+        else:
+            asked = replace(asked, over="region")
     else:
         points, notes = null_points(design, grid_of=number or FEW)
+        where = {point.name: _rate_at(design, region, point) for point in points}
     false = functools.partial(false_successes, design, trials=trials, seed=seed)
     places: list[Place] = []
     for point, wrong in zip(points, spread(false, points, jobs), strict=True):
-        told = where.get(point.name, {})
-        told = _rates_at(design, region, point, asked.over) if asked.over != "region" else told
-        places.append(Place(point.name, told, proportion(wrong, trials)))
+        places.append(Place(point.name, where.get(point.name, {}), proportion(wrong, trials)))
         progress("worst case", len(places) * trials, len(points) * trials)
     worst = max(places, key=lambda place: place.figure.estimate)
     again = next(point for point in points if point.name == worst.name)
@@ -372,49 +370,36 @@ def _at_effect(
     )  # fmt: skip
 
 
-def _rates_at(design: Design, region: Region, point: Point, over: Over) -> dict[str, float]:
-    """What varies, at a point; nothing where the truths are scenarios."""
+def _rate_at(design: Design, region: Region, point: Point) -> dict[str, float]:
+    """The control rate at a point, a true value; nothing where the truths are scenarios."""
     direct = point.truth.direct.get(region.endpoint)
     if direct is None or region.base is None:
         return {}
-    if over == "strata":
-        names = (f"{design.arm_names[0]} {stratum}" for stratum in design.stratum_names)
-        return dict(zip(names, (float(rate) for rate in direct[0]), strict=True))
-    return {design.arm_names[0]: float(direct[0][0])}
+    kept = kept_of(design, point.truth, region.endpoint)
+    return {design.arm_names[0]: float(direct[0][0] * kept[0, 0])}
 
 
-def _strata_points(design: Design, region: Region, number: int) -> list[Point]:
-    """Control rates of two strata, each joined with the effect at which the claim is just false."""
-    assert region.base is not None
-    base = design.truths[region.base]
-    rules = resolve_rules(design)
-    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
-    calibrated = calibrated_rules(design, rules)
-    rates = np.linspace(*region.limits, number)
-    truths = {}
-    for effect in effects_of(calibrated, design):
-        by_rate: dict[float, Floats] = {}
-        found, there = effect.rates(rates, len(design.arms))
-        by_rate = {float(r): row for r, row, ok in zip(rates, found, there, strict=True) if ok}
-        for first, one in by_rate.items():
-            for second, other in by_rate.items():
-                values = tuple((float(a), float(b)) for a, b in zip(one, other, strict=True))
-                name = ", ".join(
-                    f"{design.arm_names[0]} {stratum} {rate:.4f}"
-                    for stratum, rate in zip(design.stratum_names, (first, second), strict=True)
-                )
-                truths[name] = replace(
-                    base, role="null", direct={**base.direct, region.endpoint: values}
-                )
-    points, _ = scenario_points(design, truths, calibrated, success)
-    return points
+def _of_strata(design: Design, region: Region) -> Region:
+    """The control rates of each stratum by itself, with the effect at which it is just false."""
+    own = region.ranges.by_stratum
+    cells = [(region.whose, stratum) for stratum in design.stratum_names]
+    ranges = NullRanges({}, {cell: own.get(cell, region.limits) for cell in cells}, None, ())
+    return replace(region, nulls=(), ranges=ranges)
+
+
+def _not_on_the_map(region: Region) -> list[str]:
+    """Say what else the null region runs over, which a map of strata leaves out."""
+    more = list(replace(region.ranges, by_stratum={}).described())
+    if not more:
+        return []
+    return [f"over control rates by stratum alone; the error is held over {' and '.join(more)} too"]
 
 
 def _strata_words(design: Design, region: Region) -> str:
+    ranges = _of_strata(design, region).ranges
     return (
-        f"all {design.arm_names[0]} rates from {region.limits[0]:g} to {region.limits[1]:g} in "
-        f"{' and in '.join(design.stratum_names)}, with the effects at which the claim is just "
-        f"false in each"
+        f"all {region.whose} rates {ranges.rate_words(region.limits, design.stratum_names)}, with "
+        f"the effects at which the claim is just false in each"
     )
 
 

@@ -22,6 +22,7 @@ from adaptive_cart.report.document import Block, Figure, Paragraph, Table, for_a
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.kept_worst_case import read_worst_case
+from adaptive_cart.results.operating import proportion
 from adaptive_cart.sweeps.opened import open_sweep
 from adaptive_cart.sweeps.reported import SweepExhibit
 from checks import tiny_design
@@ -98,11 +99,26 @@ def test_the_worst_case_is_told_with_the_numbers_of_its_file(
 def test_a_certificate_that_does_not_hold_is_told(run: ac.Result, folders: dict[str, Path]) -> None:
     found = read_worst_case(folders["worst"])
     assert found.certificate is not None
-    broken = replace(found, certificate=replace(found.certificate, exceeded=3))
+    broken = replace(found, target=0.9, certificate=replace(found.certificate, exceeded=3))
     blocks = WorstCaseExhibit(broken).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
     assert "does not hold" in said
     assert "nowhere in the region" not in said
+    assert "and not proven" in said
+
+
+def test_a_simulated_power_is_too_small_by_chance_and_its_fresh_trials_are_counted(
+    run: ac.Result, folders: dict[str, Path]
+) -> None:
+    found = read_worst_case(folders["worst"])
+    drawn = replace(
+        found, measure="power", effect=0.3, engine="simulated", trials=500, certificate=None,
+        why_none="it is simulated", fresh=proportion(81_000, 100_000),
+    )  # fmt: skip
+    blocks = WorstCaseExhibit(drawn).blocks(Evidence(run, Facts(), 0))
+    said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
+    assert "the smallest of" in said
+    assert "so too small by chance; on 100,000 fresh trials it is 0.81" in said
 
 
 def test_a_sweep_is_told_with_the_numbers_of_its_table(

@@ -144,8 +144,17 @@ def test_every_choice_of_strata_differs_by_every_amount() -> None:
                 false = {k for k in range(3) if k not in who or amount == 0.0}
                 wanted[control, cart] = false
     assert got == wanted
-    assert "soc rates in a from 0.1 to 0.3" in region_of(design).words
+    told = region_of(design).words
+    assert "all soc rates in a from 0.1 to 0.3 and in b and c alike from 0.2 to 0.4 with" in told
     assert "differing from the control by 0 to 0.3" in region_of(design).words
+
+
+def test_strata_with_ranges_of_their_own_are_not_told_to_run_from_0_to_1() -> None:
+    told = region_of(Design(**stratified({f"soc.{name}": [0.1, 0.3] for name in STRATA}))).words
+    each = " and ".join(f"in {name} from 0.1 to 0.3" for name in STRATA)
+    assert told.startswith(f"all soc rates {each} with the effects")
+    assert "from 0 to 1" not in told
+    assert told.count("0.1 to 0.3") == len(STRATA)
 
 
 def test_a_claim_about_all_strata_counts_where_their_average_is_not_beyond() -> None:

@@ -17,7 +17,8 @@ from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, InputError
-from adaptive_cart.results.worst_case import Certificate
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.worst_case import Certificate, Place, Stated, WorstCase
 from adaptive_cart.running import bernstein, certificate
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.certificate import cells, certify, random_points, tried
@@ -361,6 +362,56 @@ def test_a_map_of_two_strata_joins_their_control_rates() -> None:
     by_rates = {tuple(place.rates.values()): place.figure.estimate for place in found.places}
     assert by_rates[0, 0] == by_rates[1, 1] == 0.0
     assert found.places[1].name == "soc high 0.0000, soc low 1.0000"
+
+
+def test_a_map_of_strata_runs_over_their_own_ranges_and_shows_true_rates() -> None:
+    raw = small() | {"strata": {"high": 0.5, "low": 0.5}}
+    raw["rules"], raw["looks"] = raw["rules"][:1], {"observed": [24]}
+    raw["truth"] = {"dropout": {"per_year": 0.4}}
+    raw["calibration"] = {
+        "type_one_error": 0.05,
+        "null_region": {"soc.high": [0.2, 0.3], "soc.low": [0.1, 0.4], "elsewhere": [0.0, 0.2]},
+    }
+    found = worst_case(Design(**raw), over="strata", points=2, trials=20, seed=1, jobs=1)
+    rates = [tuple(place.rates.values()) for place in found.places]
+    assert rates == [(0.2, 0.1), (0.2, 0.4), (0.3, 0.1), (0.3, 0.4)]
+    assert "all soc rates in high from 0.2 to 0.3 and in low from 0.1 to 0.4" in found.region
+    assert any("held over every choice of other arms" in note for note in found.notes)
+
+
+def test_a_curve_shows_the_rates_that_its_places_name() -> None:
+    raw = small()
+    raw["truth"] = {"dropout": {"per_year": 0.4}}
+    found = worst_case(Design(**raw), points=5, trials=20, seed=1, jobs=1, engine="simulate")
+    for place in found.places:
+        assert place.name.startswith(f"soc {place.rates['soc']:.4f}, ")
+
+
+def promised(worst: int, fresh: int, n: int = 10_000, **given: Any) -> WorstCase:
+    at = Place("soc 0.2, cart 0.2", {"soc": 0.2}, proportion(worst, n))
+    return WorstCase(
+        "mine", "false_success", "control", None, "here", "simulated", n, 1,
+        proportion(fresh, 100_000), (at,), at, None, "it is simulated", 0.025, (), "", **given,
+    )  # fmt: skip
+
+
+def test_a_promise_is_judged_by_trials_that_chose_nothing() -> None:
+    kept = promised(270, 2_400)  # the largest of many estimates is too large by chance
+    assert "MORE" not in kept.words()
+    assert "at most 0.025 is promised" in kept.words()
+    broken = promised(245, 2_700).words()
+    assert broken.endswith("that is MORE than the 0.025 that [calibration] asks for")
+    hardly = promised(245, 2_510).words()
+    assert "MORE than the 0.025" in hardly
+    assert "no more than chance" in hardly
+
+
+def test_a_bound_that_is_broken_shows_nothing() -> None:
+    broken = Stated(0.02, 0.95, 0.03, "soc 0.2", 10, 1_000, 1, 100, 3)
+    assert not broken.holds
+    words = promised(200, 2_000, stated=broken).words()
+    assert "BROKEN" in words
+    assert "shown" not in words
 
 
 def test_truths_of_a_course_are_the_null_scenarios(tmp_path: Path) -> None:

@@ -105,11 +105,14 @@ def _largest(evidence: Evidence, found: WorstCase, key: str) -> Line:
     )
     if found.fresh is None:
         return said
+    side = "small" if found.of.smallest else "large"
     return said + prose(
-        " That is the largest of {many} estimates from {trials} trials each, and so too large by "
-        "chance; on as many fresh trials it is {fresh}.",
+        " That is the {side}est of {many} estimates from {trials} trials each, and so too {side} "
+        "by chance; on {anew} fresh trials it is {fresh}.",
+        side=side,
         many=given(len(found.places), SOURCE),
         trials=given(found.trials, SOURCE),
+        anew=given(found.fresh.n, f"{SOURCE}: fresh"),
         fresh=Bound(found.fresh, f"{SOURCE}: fresh").with_interval(),
     )
 
@@ -194,11 +197,11 @@ def _promised(found: WorstCase) -> list[Block]:
     if found.target is None or found.of.at_effect:
         return []
     target = given(found.target, "design: calibration.type_one_error")
-    if found.worst.figure.estimate > found.target:
+    if found.judged.estimate > found.target:
         said = paragraph("That is more than the {target} that the design promises.", target=target)
         return [Paragraph(line=said.line, role="warning")]
     if found.stated is not None and found.stated.holds:
-        shown = found.stated.bound <= found.target
+        shown = found.bound is not None and found.bound <= found.target
         return [
             paragraph(
                 "The design promises at most {target}: {known}.",
@@ -208,7 +211,7 @@ def _promised(found: WorstCase) -> list[Block]:
                 else "not contradicted here, and not shown, since the bound is above it",
             )
         ]
-    proven = found.certificate is not None and found.certificate.bound <= found.target
+    proven = found.bound is not None and found.bound <= found.target
     return [
         paragraph(
             "The design promises at most {target}: {known}.",
