@@ -7,10 +7,10 @@ The best of many that were simulated looks better than it is. So a few of them a
 that the search did not use, in an order that these do not change: first the one that needs least,
 then those that need least of all that promise more than is wanted, by margins that rise. Each has
 to be shown by one-sided Clopper-Pearson bounds: the error's upper one at most what is wanted, the
-power's lower ones at least. Ten may be tried, so each bound is one of 99.5% and what is told of the
-one that is taken holds with 95% (Bonferroni; that one design meets several wishes needs no more,
-since all of them have to be shown). Its figures are then told from trials of a third seed, which
-chose nothing.
+power's lower ones at least. Ten may be tried, so each bound is one of 99.5% and with 95% confidence
+none of them is taken that lacks what is wanted (Bonferroni; that one design meets several wishes
+needs no more, since all of them have to be shown; of its bounds together that is not said). Its
+figures are then told from trials of a third seed, which chose nothing.
 
 Thresholds that are calibrated are so anew on the fresh trials, and the error is held as
 ``calibrate`` holds it. An error that is enumerated has a certificate, or the bound of its margins
@@ -45,7 +45,7 @@ from adaptive_cart.running.stated_certificate import clopper_pearson, lower_boun
 from adaptive_cart.running.worst_case import worst_case
 
 TRIED = 10  # designs that may be judged afresh
-CONFIDENCE = 0.95  # of what is told of the one that is taken
+CONFIDENCE = 0.95  # that none is taken which lacks what is wanted
 FARTHEST = 3.0  # standard errors by which the last of these promises more than is wanted
 FEW = 101  # control rates of the curve that comes with a certificate
 

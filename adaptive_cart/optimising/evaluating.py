@@ -22,8 +22,9 @@ from adaptive_cart.results.operating import Figure, exact
 from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.overruled import without_futility
+from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.drawn_truths import nodes_of
-from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.exact import carried
 from adaptive_cart.running.exact_error import (
     MOST_TABLES,
@@ -33,12 +34,7 @@ from adaptive_cart.running.exact_error import (
     chosen,
     tables_of,
 )
-from adaptive_cart.running.region import (
-    needs_calibration,
-    region_of,
-    with_found,
-    with_threshold,
-)
+from adaptive_cart.running.region import needs_calibration, region_of, with_found
 
 NULLS = 101  # control rates at each margin, for what any design can do
 
@@ -290,11 +286,7 @@ def why_error_simulated(design: Design, scenarios: Iterable[str] = ()) -> str:
         region = region_of(design)
     except (DesignError, InputError) as error:
         return str(error)
-    if region.base is None:
-        return "the null region is one of scenarios"
-    names = {*scenarios, region.base}
-    numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
-    stands = obstacles(numbers, {name: design.truths[name] for name in names})
+    stands = why_not_enumerated(design, region, scenarios)
     if stands:
         return stands[0]
     number = tables_of(design)

@@ -198,8 +198,8 @@ class Optimum:
             yield f"power in {name} at least {least:.4f}"
         if shown.error is not None or shown.power:
             yield (
-                f"each with {shown.confidence:.1%} confidence, so that with {CONFIDENCE:.0%} what "
-                f"is said of the one taken out of {TRIED} holds"
+                f"each with {shown.confidence:.1%} confidence, so that with {CONFIDENCE:.0%} none "
+                f"of {TRIED} is taken that lacks what is wanted"
             )
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────

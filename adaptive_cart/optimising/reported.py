@@ -265,8 +265,8 @@ def _shown(confirmed: Confirmed) -> Line:
         return line(calibrated.strip())
     return prose(
         "Up to {tried} designs were judged on {trials} fresh trials of each truth, and the first "
-        "was taken that one-sided Clopper-Pearson bounds of {each} show to hold; so what is said "
-        "of it holds with {whole}. Of this one: {bounds}.{calibrated}",
+        "was taken that one-sided Clopper-Pearson bounds of {each} show to hold; so with {whole} "
+        "confidence none was taken that lacks what is wanted. Of this one: {bounds}.{calibrated}",
         tried=given(TRIED, SEARCH),
         trials=given(shown.trials, SEARCH),
         each=given(f"{shown.confidence:.1%}", SEARCH),

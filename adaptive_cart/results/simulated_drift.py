@@ -154,18 +154,23 @@ class SimulatedDrift:
         level, error, mcse = self.worst(WRITTEN)
         _, other_error, other_mcse = self.worst(WITHOUT)
         here = int(np.abs(self.levels - self.observed).argmin())
+        near = (
+            "the control is as the external data"
+            if math.isclose(self.levels[here], self.observed)
+            else f"the {control} {self.unit} is {self.levels[here]:.4g}"
+        )
         at = {name: self._at(name, here) for name in ("success", "bias", "coverage", "borrowed")}
         text = (
             f"The {control} arm borrows external data of {self.endpoint} "
             f"({'; '.join(self.sources)}): {self.how}. All numbers that follow are of "
             f"{self.trials:,} simulated trials at each of {len(self.levels)} true values, with "
-            f"Monte Carlo standard errors in brackets. Over true values of the {control} "
-            f"{self.unit} from {self.levels[0]:.4g} to {self.levels[-1]:.4g}, where "
-            f"{self._compared(self.margin)}, the probability of a false success is at most "
-            f"{error:.4f} ({mcse:.4f}), at "
+            f"Monte Carlo standard errors in brackets. Over these values of the {control} "
+            f"{self.unit}, from {self.levels[0]:.4g} to {self.levels[-1]:.4g}, where "
+            f"{self._compared(self.margin)}, the probability of a false success is estimated as at "
+            f"most {error:.4f} ({mcse:.4f}), at "
             f"{level:.4g}, and with confidence 0.95 above {self.bound[0]:.4f} at none of them; "
-            f"without borrowing it is {other_error:.4f} ({other_mcse:.4f}). Where the control is "
-            f"as the external data and {self._compared(self.effect)}, power is {at['success']}, "
+            f"without borrowing it is {other_error:.4f} ({other_mcse:.4f}). Where {near} "
+            f"and {self._compared(self.effect)}, power is {at['success']}, "
             f"the bias {at['bias']}, the coverage of the 95% interval {at['coverage']}, and "
             f"{at['borrowed']} participants are borrowed on average."
         )

@@ -51,6 +51,10 @@ class Levels:
             line[1 + int(np.abs(line[1:-1] - at).argmin())] = at
         return at, line
 
+    def never_happened(self, seen: Sequence[External]) -> bool:
+        """Whether the external level is 0, which no factor moves."""
+        return self.by_factors and self.observed(seen)[0] <= 0.0
+
 
 def _rate(seen: Sequence[External]) -> tuple[float, float]:
     events = math.fsum(one.total("events") for one in seen)

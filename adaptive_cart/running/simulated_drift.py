@@ -322,6 +322,11 @@ def _sound(
             above = "" if least < 0.0 else " above 0"
             told = f"found {region[0]:g} {region[1]:g}; two rising levels{above} are expected"
             problems.append(Problem("--region", told))
+    if arms and LEVELS[_kind(design)].never_happened(arms[0].prior.seen):
+        told = (
+            "the external data that are borrowed have no event, and drift is a ratio to their rate"
+        )
+        problems.append(Problem("external", told))
     if error is not None and not 0.0 < error < 1.0:
         problems.append(Problem("--error", f"found {error:g}; between 0 and 1 is expected"))
     if points < 3:

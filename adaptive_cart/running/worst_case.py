@@ -24,7 +24,7 @@ from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
 from adaptive_cart.running.calibrating.overruled import without_futility
 from adaptive_cart.running.calibrating.search import own_seed
-from adaptive_cart.running.calibrating.type_one_error import claims_together
+from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.certificate import (
     certify,
     certify_line,
@@ -33,7 +33,7 @@ from adaptive_cart.running.certificate import (
     why_no_line,
     why_none,
 )
-from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of, tables_of
 from adaptive_cart.running.null_points import nowhere_false, null_points
 from adaptive_cart.running.null_region import (
@@ -146,11 +146,7 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
     """Whether the error is enumerated; parameters and errors as for a calibration."""
     if engine == "simulate":
         return False
-    found = ["the truths are scenarios"] if region.base is None else []
-    if region.base is not None:
-        found = obstacles(design, {region.base: design.truths[region.base]})
-    found += [f"the null region runs over {one}" for one in region.ranges.described()]
-    found += claims_together(design)
+    found = why_not_enumerated(design, region)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")

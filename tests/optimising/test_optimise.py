@@ -20,7 +20,12 @@ from adaptive_cart.cli import main
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.confirming import confirmed_on_trials, fresh_seed
-from adaptive_cart.optimising.evaluating import Evaluation, OnCounts
+from adaptive_cart.optimising.evaluating import (
+    Evaluation,
+    OnCounts,
+    why_error_simulated,
+    why_simulated,
+)
 from adaptive_cart.optimising.found import Optimum
 from adaptive_cart.optimising.freeing import Candidate, freed_of, made, space_of
 from adaptive_cart.optimising.on_trials import OnTrials
@@ -347,6 +352,19 @@ def test_a_simulated_search_is_judged_afresh_on_other_trials(simulated: Optimum)
     assert fresh.error.n == 2_000
 
 
+def test_a_null_region_over_more_than_rates_is_not_enumerated_without_it() -> None:
+    plain = two_arms().plain()
+    plain["scenarios"]["null"]["enrolment"] = {"per_month": 3.0}
+    region = {"soc": [0.1, 0.3], "null.enrolment.per_month": [2.0, 6.0]}
+    plain["calibration"] = {"type_one_error": 0.05, "null_region": region}
+    design = ac.Design(**plain)
+    why = why_simulated(design, asked_of(design))
+    assert why == "the null region runs over null.enrolment.per_month from 2 to 6"
+    assert why_error_simulated(design) == why
+    with pytest.raises(EngineError, match="candidates cannot be enumerated: the null region runs"):
+        ac.optimise(design, {"rules.efficacy.at_least": [0.95, 0.97]}, weights=EVEN, engine="exact")
+
+
 def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
     simulated: Optimum,
 ) -> None:
@@ -358,6 +376,8 @@ def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
     assert shown is not None
     assert shown.error is not None
     assert shown.confidence == pytest.approx(0.995)  # 5% over ten designs
+    # one bound of ten holds with 95%, and not the error's and the power's together
+    assert "so that with 95% none of 10 is taken that lacks what is wanted" in simulated.text()
     fixed = two_arms().replace(best.settings)
     seed = fresh_seed(two_arms().simulation.seed)
     run = ac.simulate(fixed, trials=2_000, seed=seed, scenarios=["expected"], engine="simulate")

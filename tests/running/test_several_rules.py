@@ -104,6 +104,9 @@ def test_the_file_and_the_report_have_them(tmp_path: Path) -> None:
     assert isinstance(said, Paragraph)
     assert isinstance(table, Table)
     assert "Any false success has at most the sum of the shares, 0.1" in plain(said.line)
+    # each claims something else, and is false elsewhere
+    for margin in ("> 0.20) is just false", "> 0.00) is just false"):
+        assert margin in plain(said.line)
     told = {plain(one.cells[0]): plain(one.cells[1]) for one in table.rows}
     assert told == {name: repr(found.of_rule(name)) for name in SHARES}
     (open_,) = (one for one in for_audience([table], "open") if isinstance(one, Table))

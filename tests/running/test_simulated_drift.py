@@ -192,6 +192,30 @@ def test_every_problem_is_told_at_once() -> None:
     assert "--points" in text
 
 
+def test_of_external_data_without_events_no_drift_is_told() -> None:
+    for make in (rates, hazards):
+        raw = borrowing(make(), HOW)
+        raw["external"]["registry"] |= {"events": 0}
+        for region in (None, (0.2, 0.4)):
+            with pytest.raises(DesignError, match="external: the external data that are borrowed"):
+                simulated_drift(Design(**raw), region=region, trials=TRIALS, points=POINTS, jobs=1)
+
+
+def test_a_line_beside_the_external_data_is_not_told_as_theirs() -> None:
+    inside = made()
+    assert "Where the control is as the external data and" in inside.paragraph()
+    beside = replace(inside, observed=3.0).paragraph()
+    assert "as the external data" not in beside
+    assert "Where the soc rate a year is 1.5 and" in beside
+
+
+def test_no_points_and_no_trials_are_not_taken_for_as_many_as_usual() -> None:
+    with pytest.raises(DesignError) as refused:
+        drift(Design(**borrowing(rates(), HOW)), points=0, trials=0)
+    assert "--points: found 0" in str(refused.value)
+    assert "--trials: found 0" in str(refused.value)
+
+
 def test_counts_are_enumerated_and_take_no_trials() -> None:
     from running.test_drift import hybrid
 

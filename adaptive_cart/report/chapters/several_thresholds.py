@@ -20,6 +20,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
 from adaptive_cart.results.calibration import Calibrated
+from adaptive_cart.results.several_calibration import SeveralCalibration
 
 SOURCE, CALIBRATED = "calibration", 19  # number of the item
 
@@ -46,7 +47,7 @@ def several_thresholds(evidence: Evidence) -> list[Block]:
             "thresholds in force the largest probability of one that was found is {family}, at "
             "{at}.",
             rules=listed([code(name) for name in found.rules]),
-            region=given(evidence.labelled(next(iter(found.rules.values())).region), SOURCE),
+            region=given(evidence.labelled(_regions(found)), SOURCE),
             table=Reference("t-several-thresholds"),
             target=given(found.target, SOURCE),
             family=shown,
@@ -62,6 +63,14 @@ def several_thresholds(evidence: Evidence) -> list[Block]:
             notes=tuple(line(given(evidence.labelled(note), SOURCE)) for note in found.notes),
         ),
     ]
+
+
+def _regions(found: SeveralCalibration) -> str:
+    """The null region, of each rule by itself where their claims differ."""
+    by_rule = {name: one.region for name, one in found.rules.items()}
+    if len({*by_rule.values()}) == 1:
+        return next(iter(by_rule.values()))
+    return "; ".join(f"of '{name}' {region}" for name, region in by_rule.items())
 
 
 def _cells(evidence: Evidence, name: str, one: Calibrated) -> tuple[Line, ...]:

@@ -24,7 +24,7 @@ decides, and fresh trials only tell the error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
@@ -55,6 +55,7 @@ from adaptive_cart.running.region import (
     asks,
     calibrated_rules,
     claims_of,
+    needs_calibration,
     region_of,
     with_threshold,
     with_thresholds,
@@ -103,16 +104,27 @@ def enumerates(design: Design, region: Region, engine: Engine) -> bool:
     """
     if engine == "simulate":
         return False
-    found = ["the null region is one of scenarios"] if region.base is None else []
-    if region.base is not None:
-        numbers = with_threshold(design, 0.5)
-        found = obstacles(numbers, {region.base: numbers.truths[region.base]})
-    found += [f"the null region runs over {one}" for one in region.ranges.described()]
-    found += claims_together(design)
+    found = why_not_enumerated(design, region)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
     return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def why_not_enumerated(design: Design, region: Region, scenarios: Iterable[str] = ()) -> list[str]:
+    """Why the error of a design, and success in some scenarios, is not a matter of tables alone.
+
+    Nothing where it is, however many tables there are.
+    """
+    if region.base is None:
+        return ["the null region is one of scenarios"]
+    numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
+    truths = {name: numbers.truths[name] for name in (*scenarios, region.base)}
+    return [
+        *obstacles(numbers, truths),
+        *(f"the null region runs over {one}" for one in region.ranges.described()),
+        *claims_together(design),
+    ]
 
 
 def _one_by_one(design: Design) -> list[str]:
@@ -135,12 +147,7 @@ def claims_together(design: Design) -> list[str]:
 
 def _not_enumerated(design: Design, region: Region) -> list[str]:
     """Say that the error could be enumerated, where only the time it takes speaks against it."""
-    if region.base is None:
-        return []
-    numbers = with_threshold(design, 0.5)
-    stands = obstacles(numbers, {region.base: numbers.truths[region.base]})
-    stands += [*region.ranges.described(), *claims_together(design)]
-    if stands or tables_of(design) <= MOST_TABLES:
+    if why_not_enumerated(design, region) or tables_of(design) <= MOST_TABLES:
         return []
     return [
         f"the error was simulated, since enumerating it would take {tables_of(design):,} tables; "
