@@ -19,6 +19,7 @@ from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Proof, Shown
 from adaptive_cart.optimising.evaluating import Evaluation
 from adaptive_cart.optimising.wanted import Wanted
+from adaptive_cart.results.bounds import at_least, at_most
 from adaptive_cart.results.operating import Z95, Figure
 
 if TYPE_CHECKING:
@@ -193,9 +194,9 @@ class Optimum:
         if confirmed.calibrated:
             yield "thresholds were calibrated on them, and hold the error as `calibrate` does"
         if shown.error is not None:
-            yield f"error at most {shown.error:.4f}"
+            yield f"error at most {at_most(shown.error, 4)}"
         for name, least in shown.power.items():
-            yield f"power in {name} at least {least:.4f}"
+            yield f"power in {name} at least {at_least(least, 4)}"
         if shown.error is not None or shown.power:
             yield (
                 f"each with {shown.confidence:.1%} confidence, so that with {CONFIDENCE:.0%} none "
@@ -313,12 +314,13 @@ class Optimum:
 
 def _proven(proof: Proof) -> Iterator[str]:
     if proof.certificate is not None:
-        yield f"certificate: the error exceeds {proof.certificate:.6f} nowhere in the region"
+        bound = at_most(proof.certificate, 6)
+        yield f"certificate: the error exceeds {bound} nowhere in the region"
         return
     yield f"no certificate of the error: {proof.no_certificate}"
     yield (
-        f"at the margin of the claim the error exceeds {proof.bound:.6f} nowhere; effects beyond "
-        f"it are not bounded"
+        f"at the margin of the claim the error exceeds {at_most(proof.bound, 6)} nowhere; effects "
+        f"beyond it are not bounded"
     )
 
 

@@ -34,6 +34,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, Kind, given, rounded
+from adaptive_cart.results.bounds import at_least, at_most
 from adaptive_cart.results.operating import Figure as Told
 
 ALTERNATIVES = 5  # number of the item
@@ -250,11 +251,15 @@ def _shown(confirmed: Confirmed) -> Line:
     shown = confirmed.shown
     assert shown is not None
     bounds = [
-        prose("power in {name} at least {least}", name=code(name), least=rounded(least, 4, SEARCH))
+        prose(
+            "power in {name} at least {least}",
+            name=code(name),
+            least=given(at_least(least, 4), SEARCH),
+        )
         for name, least in shown.power.items()
     ]
     if shown.error is not None:
-        bounds.insert(0, prose("error at most {most}", most=rounded(shown.error, 4, SEARCH)))
+        bounds.insert(0, prose("error at most {most}", most=given(at_most(shown.error, 4), SEARCH)))
     calibrated = (
         " Its thresholds were calibrated on these trials, and hold the error as the calibration "
         "does."
@@ -280,11 +285,11 @@ def _proven(proof: Proof) -> Line:
     if proof.certificate is not None:
         return prose(
             "Certificate: the error exceeds {bound} nowhere in the region.",
-            bound=rounded(proof.certificate + 5e-7, 6, SEARCH),
+            bound=given(at_most(proof.certificate, 6), SEARCH),
         )
     return prose(
         "There is no certificate of the error ({why}). At the margin of the claim it exceeds "
         "{bound} nowhere; effects beyond it are not bounded.",
         why=given(proof.no_certificate, SEARCH),
-        bound=rounded(proof.bound + 5e-7, 6, SEARCH),
+        bound=given(at_most(proof.bound, 6), SEARCH),
     )

@@ -12,6 +12,7 @@ from typing import Final, Literal
 import numpy as np
 
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.worst_case import WorstCase
 
 Truth = Literal["null", "effect"]
@@ -67,7 +68,11 @@ class Held:
     @property
     def words(self) -> str:
         """Say it: ``0.0000 to 0.1362 (proven: nowhere above 0.024998)``."""
-        proof = "not proven" if self.bound is None else f"proven: nowhere above {_up(self.bound)}"
+        proof = (
+            "not proven"
+            if self.bound is None
+            else f"proven: nowhere above {at_most(self.bound, 6)}"
+        )
         return f"{self.low:.4f} to {self.high:.4f} ({proof})"
 
 
@@ -196,7 +201,7 @@ class Drift:
             f"{first.worst.name}), and without borrowing {second.worst.figure.estimate:.4f}."
         )
         if first.certificate is not None and first.certificate.holds:
-            bound = _up(first.certificate.bound)
+            bound = at_most(first.certificate.bound, 6)
             text += f" It is proven to exceed {bound} nowhere in that region."
         if first.worst.figure.estimate > self.error:
             where = region_words(self.holds)
@@ -304,11 +309,6 @@ def region_words(held: Sequence[Held]) -> str:
     largest, *others = sorted(held, key=lambda one: one.low - one.high)
     also = "; ".join(one.words for one in sorted(others, key=lambda one: one.low))
     return f"the control rates {largest.words}{f', and over {also}' if also else ''}"
-
-
-def _up(bound: float) -> str:
-    """A bound to six decimals, none of them below it."""
-    return f"{math.ceil(bound * 1e6) / 1e6:.6f}"
 
 
 def _first(worst: WorstCase) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
 
 MEASURES: Final = ("success", "bias", "coverage", "borrowed", "conflict")
@@ -108,7 +109,8 @@ class SimulatedDrift:
             level, error, mcse = self.worst(name)
             lines.append(
                 f"{name}: largest type I error {error:.4f} ({mcse:.4f}), where the {control} "
-                f"{self.unit} is {level:.4g}; at none of the points above {bound:.4f} (confidence "
+                f"{self.unit} is {level:.4g}; at none of the points above "
+                f"{at_most(bound, 4)} (confidence "
                 "0.95, of all points together)"
             )
         if self.thresholds is None:
@@ -168,8 +170,8 @@ class SimulatedDrift:
             f"{self.unit}, from {self.levels[0]:.4g} to {self.levels[-1]:.4g}, where "
             f"{self._compared(self.margin)}, the probability of a false success is estimated as at "
             f"most {error:.4f} ({mcse:.4f}), at "
-            f"{level:.4g}, and with confidence 0.95 above {self.bound[0]:.4f} at none of them; "
-            f"without borrowing it is {other_error:.4f} ({other_mcse:.4f}). Where {near} "
+            f"{level:.4g}, and with confidence 0.95 above {at_most(self.bound[0], 4)} at none of "
+            f"them; without borrowing it is {other_error:.4f} ({other_mcse:.4f}). Where {near} "
             f"and {self._compared(self.effect)}, power is {at['success']}, "
             f"the bias {at['bias']}, the coverage of the 95% interval {at['coverage']}, and "
             f"{at['borrowed']} participants are borrowed on average."

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS, Ending
+from adaptive_cart.results.bounds import at_least, at_most
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart worst case"
@@ -282,7 +283,7 @@ class WorstCase:
 
     def bound_text(self, found: Certificate) -> str:
         """The bound with nine decimals, rounded to the safe side; of power, the lower one."""
-        return _down(1.0 - found.bound) if self.of.smallest else _up(found.bound)
+        return at_least(1.0 - found.bound, 9) if self.of.smallest else at_most(found.bound, 9)
 
     def _promised(self, target: float) -> str:
         if self.judged.estimate > target:
@@ -352,7 +353,7 @@ def _with_confidence(found: Stated) -> str:
         )
     return (
         f"with confidence {sure}: over these control rates, at the effects at which the claim is "
-        f"just false, it is nowhere above {_up(found.bound)[:-3]}; the largest seen is "
+        f"just false, it is nowhere above {at_most(found.bound, 6)}; the largest seen is "
         f"{found.found:.6f} at {found.at}. Clopper-Pearson bounds at {found.tiles:,} truths, "
         f"{found.trials:,} trials each, and an exponential tilt between them; tried at "
         f"{found.tried} random truths: at none is the error above it, beyond chance"
@@ -368,12 +369,3 @@ def _simulated(figure: Figure) -> str:
 
 def _pieces(number: int) -> str:
     return "one piece" if number == 1 else f"{number:,} pieces"
-
-
-def _up(bound: float) -> str:
-    """Nine decimals, rounded up."""
-    return f"{-(-bound * 1e9 // 1) / 1e9:.9f}"
-
-
-def _down(bound: float) -> str:
-    return f"{bound * 1e9 // 1 / 1e9:.9f}"

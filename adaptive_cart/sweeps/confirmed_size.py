@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from adaptive_cart.results.bounds import at_least
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.running.stated_certificate import lower_bound
 
@@ -42,7 +43,9 @@ class Afresh:
 
     def words(self, trials: int) -> str:
         """Say it."""
-        bounds = " and ".join(f"{value:.4f} in {name}" for name, value in self.lower.items())
+        bounds = " and ".join(
+            f"{at_least(value, 4)} in {name}" for name, value in self.lower.items()
+        )
         does = "is taken" if self.holds else "is not shown to have the power"
         return (
             f"{self.size} on {trials:,} fresh trials: power at least {bounds}, with "

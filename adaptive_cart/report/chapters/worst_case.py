@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded, significant
+from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.kept_worst_case import read_worst_case
 from adaptive_cart.results.worst_case import Certificate, Stated, WorstCase
 
@@ -183,7 +183,7 @@ def _with_confidence(evidence: Evidence, found: Stated) -> Line:
         "{found} at {at}. It was tried at {tried} random truths: at none is the error above it, "
         "beyond chance. Smaller effects are not bounded.",
         sure=sure,
-        bound=rounded(math.ceil(found.bound * 1e6) / 1e6, 6, SOURCE),
+        bound=given(at_most(found.bound, 6), SOURCE),
         tiles=given(found.tiles, SOURCE),
         trials=given(found.trials, SOURCE),
         found=significant(found.found, 4, SOURCE),
