@@ -85,7 +85,7 @@ class RealLookExhibit:
                     tuple(_prior(one) for one in tipping["priors"]),
                     tuple(tipping["notes"]),
                 )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ResultsError(
                 f"{folder}: holds no analysis as this version writes it ({error}); run "
                 f"`adaptive-cart analyze` again"

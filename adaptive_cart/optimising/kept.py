@@ -69,6 +69,6 @@ def _read(path: Path) -> dict[str, Any]:
         for one in found.values():
             if one is not None:
                 evaluation_of(one)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return found

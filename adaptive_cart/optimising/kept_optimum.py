@@ -55,7 +55,7 @@ def read_optimum(folder: Path) -> Optimum:
         if plain["kind"] != KIND or plain["format"] != FORMAT:
             raise KeyError(f"{plain['kind']}, format {plain['format']}")
         return _read(plain)
-    except (OSError, ValueError, KeyError, TypeError, DesignError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, DesignError) as error:
         raise ResultsError(
             f"{folder}: holds no search as this version writes it ({error}); run "
             f"`adaptive-cart optimise` again"

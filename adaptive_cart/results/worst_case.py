@@ -228,6 +228,12 @@ class WorstCase:
         return self.worst.figure if self.fresh is None else self.fresh
 
     @property
+    def hangs_on_chance(self) -> bool:
+        """Whether what is promised lies within the Monte Carlo interval of what is judged."""
+        found, target = self.judged, self.target
+        return target is not None and bool(found.n) and found.lower <= target <= found.upper
+
+    @property
     def bound(self) -> float | None:
         """What the error exceeds nowhere; nothing where no bound holds."""
         found = self.certificate or self.stated
@@ -287,8 +293,7 @@ class WorstCase:
 
     def _promised(self, target: float) -> str:
         if self.judged.estimate > target:
-            sure = self.judged.lower > target if self.judged.n else True
-            beyond = "" if sure else ", though by no more than chance may do"
+            beyond = ", though by no more than chance may do" if self.hangs_on_chance else ""
             return f"that is MORE than the {target:g} that [calibration] asks for{beyond}"
         if self.bound is not None and self.stated is None:
             known = "proven" if self.bound <= target else "not proven: the certificate is above it"

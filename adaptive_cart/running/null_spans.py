@@ -267,7 +267,8 @@ class Spans:
                 for _, family, at in [known[name]]
                 for beside in family.beside(at, part)
             ]
-        return {name: known[name][0] for name in known if name in _highest(scores, most)}
+        highest = {*_highest(scores, most)}
+        return {name: point for name, (point, _, _) in known.items() if name in highest}
 
     @property
     def alike(self) -> bool:

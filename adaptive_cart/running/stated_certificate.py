@@ -137,7 +137,10 @@ def tilted(error: float, inside: Floats, ends: Floats, participants: int) -> flo
         for at, to in zip(inside, end, strict=True):
             if at != to:
                 worst = np.maximum(worst, log_moment(POWERS, float(at), float(to)))
-    return float(min(np.exp((start + participants * worst / POWERS).min()), 1.0))
+    with np.errstate(invalid="ignore"):
+        told = start + participants * worst / POWERS
+    # from a rate of 0 or 1, where nothing was seen, nothing can be said of another
+    return float(min(np.exp(np.where(np.isnan(told), 0.0, told).min()), 1.0))
 
 
 def bound_of(tiles: Sequence[Tile], wrong: Sequence[int], trials: int, participants: int) -> float:

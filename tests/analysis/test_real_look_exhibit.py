@@ -9,7 +9,7 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.analysis import analyze
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.exhibits.real_look import RealLookExhibit
 from adaptive_cart.report import write_report
 from adaptive_cart.report.document import Table, for_audience, plain
@@ -54,4 +54,8 @@ def test_it_tells_what_the_analysis_found_to_those_who_may_see_it(tmp_path: Path
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "analysis.json").write_text(json.dumps({**told, "tipping": None}))
     with pytest.raises(InputError, match="not asked for tipping points"):
+        ac.exhibit(tmp_path / "plain")
+    told["tipping"]["missing"] = [[1]]
+    (tmp_path / "plain" / "analysis.json").write_text(json.dumps(told))
+    with pytest.raises(ResultsError, match="holds no analysis as this version writes it"):
         ac.exhibit(tmp_path / "plain")

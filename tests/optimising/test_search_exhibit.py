@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import adaptive_cart as ac
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.optimising.found import Optimum
+from adaptive_cart.optimising.kept import KEPT, Kept
 from adaptive_cart.optimising.kept_optimum import read_optimum
 from adaptive_cart.optimising.reported import OptimumExhibit
 from adaptive_cart.report import write_report
@@ -138,3 +140,10 @@ def test_what_is_damaged_is_refused(
     (tmp_path / "search.json").write_text(text[: len(text) // 2])
     with pytest.raises(ResultsError, match="holds no search as this version writes it"):
         ac.exhibit(tmp_path)
+
+
+def test_damaged_evaluations_are_no_evaluations(tmp_path: Path) -> None:
+    one = {"average": [], "success": {}, "error": {}, "error_at": "", "thresholds": {}}
+    told = {"kind": "adaptive_cart evaluations", "found": {"a": one}}
+    (tmp_path / KEPT).write_text(json.dumps(told), encoding="utf-8")
+    assert Kept(tmp_path).found == {}

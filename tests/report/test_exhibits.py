@@ -114,11 +114,30 @@ def test_a_simulated_power_is_too_small_by_chance_and_its_fresh_trials_are_count
     drawn = replace(
         found, measure="power", effect=0.3, engine="simulated", trials=500, certificate=None,
         why_none="it is simulated", fresh=proportion(81_000, 100_000),
+        worst=replace(found.worst, figure=proportion(400, 500)),
     )  # fmt: skip
     blocks = WorstCaseExhibit(drawn).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
     assert "the smallest of" in said
     assert "so too small by chance; on 100,000 fresh trials it is 0.81" in said
+
+
+def test_a_promise_is_judged_in_the_report_by_fresh_trials_too(
+    run: ac.Result, folders: dict[str, Path]
+) -> None:
+    found = read_worst_case(folders["worst"])
+    drawn = replace(
+        found, engine="simulated", trials=500, certificate=None, why_none="it is simulated",
+        target=0.05, worst=replace(found.worst, figure=proportion(30, 500)),
+    )  # fmt: skip
+    for events, words in (
+        (4_900, "not contradicted here"),
+        (5_050, "more than the 0.05 that the design promises, though by no more than chance"),
+        (5_500, "more than the 0.05 that the design promises."),
+    ):
+        exhibit = WorstCaseExhibit(replace(drawn, fresh=proportion(events, 100_000)))
+        blocks = exhibit.blocks(Evidence(run, Facts(), 0))
+        assert words in " ".join(plain(b.line) for b in blocks if isinstance(b, Paragraph))
 
 
 def test_a_sweep_is_told_with_the_numbers_of_its_table(

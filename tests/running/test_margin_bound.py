@@ -12,6 +12,7 @@ from adaptive_cart.optimising.confirming import proven
 from adaptive_cart.running.certificate import certify
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.margin_bound import WITHIN, margin_bound
+from adaptive_cart.running.stated_certificate import tilted
 
 
 def two_arms(asked: dict[str, Any], at_least: float = 0.95) -> ac.Design:
@@ -56,3 +57,9 @@ def test_it_lies_just_above_the_error_at_every_rate(asked: dict[str, Any]) -> No
     assert (proof.certificate is None) == (not straight)
     assert proof.bound == (whole if straight else found.bound)
     assert straight or "straight line" in proof.no_certificate
+
+
+def test_nothing_seen_at_a_rate_of_0_bounds_no_other_rate() -> None:
+    inside, ends = np.array([0.0, 0.5]), np.array([[0.0, 0.5], [0.1, 0.5]])
+    assert tilted(0.0, inside, ends, 10) == 1.0
+    assert tilted(0.0, inside, ends[:1], 10) == 0.0

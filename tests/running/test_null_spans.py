@@ -225,6 +225,7 @@ BAD = [
     (stratified({"elsewhere": [-1.5, 0.2]}), "limits from -1 to 1 are expected"),
     (stratified({"cart.a": [0.1, 0.2]}), r"write soc = \[0.02, 0.30\]"),
     (stratified({"social": [0.1, 0.2]}), "no arm of this design"),
+    (stratified({"null.dfr": [0.1, 0.2]}), r"at 'dfr'; a number is expected \(scenario null\)$"),
 ]  # fmt: skip
 
 

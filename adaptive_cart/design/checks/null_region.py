@@ -142,7 +142,8 @@ def _value(pieces: Pieces, one: ValueRange) -> Found:
     if not isinstance(pieces.scenarios, dict):
         return
     name = calibrated_endpoint(pieces) or ""
-    if _rates_run(pieces) and one.steps[0] == name and one.steps[1] in pieces.arms:
+    of_arm = one.steps[:1] == (name,) and {*one.steps[1:2]} & {*pieces.arms}
+    if _rates_run(pieces) and of_arm:
         yield (
             own,
             f"has no effect: the rates of '{name}' are put in the place of what scenarios say; "
@@ -157,10 +158,13 @@ def _value(pieces: Pieces, one: ValueRange) -> Found:
         message = no_value(pieces, scenario, one.steps)
         if message:
             named = path_to("", scenario, *one.steps)
+            others = (
+                "; every null scenario has to say it, or the path begins with the one that does, "
+                f'as "{named}"'
+            )
             yield (
                 own,
-                f"{message} (scenario {scenario}); every null scenario has to say it, or the path "
-                f'begins with the one that does, as "{named}"',
+                f"{message} (scenario {scenario}){'' if one.scenario else others}",
                 path_to("scenarios", scenario),
             )
             return

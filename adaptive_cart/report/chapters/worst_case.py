@@ -198,7 +198,11 @@ def _promised(found: WorstCase) -> list[Block]:
         return []
     target = given(found.target, "design: calibration.type_one_error")
     if found.judged.estimate > found.target:
-        said = paragraph("That is more than the {target} that the design promises.", target=target)
+        said = paragraph(
+            "That is more than the {target} that the design promises{chance}.",
+            target=target,
+            chance=", though by no more than chance may do" if found.hangs_on_chance else "",
+        )
         return [Paragraph(line=said.line, role="warning")]
     if found.stated is not None and found.stated.holds:
         shown = found.bound is not None and found.bound <= found.target
