@@ -146,6 +146,7 @@ class _Search:
     tell: Callable[[str], None]
     engine: Engine
     done: int = 0
+    refusal: DesignError | None = None
 
     def run(self) -> Optimum:
         """Judge the design as written, search, and judge the best afresh."""
@@ -187,19 +188,21 @@ class _Search:
     def _written(self) -> Row:
         judged = self._judge(Candidate({}, self.design))
         if judged.evaluation is None:
+            if self.refusal is not None:
+                raise self.refusal
             message = "cannot be calibrated as it is written; `calibrate` says why"
             raise DesignError([Problem("calibration", message)])
         return _row(judged)
 
     def _judge(self, candidate: Candidate) -> Judged:
-        """Judge a candidate, unless that was done before."""
+        """Judge a candidate, unless that was done before; why the last one was none is kept."""
         key = self.evaluator.key
         known, found = self.kept.get(candidate.digest, key)
         if not known:
             try:
                 found = self.evaluator(candidate)[0]
-            except DesignError:  # no threshold keeps the error
-                found = None
+            except DesignError as error:  # no threshold keeps the error
+                found, self.refusal = None, error
             self.kept.put(candidate.digest, key, found)
         self.done += 1
         self.progress("designs", self.done, 1 + self.allowed * (1 + len(self.wanted.front)))

@@ -365,6 +365,13 @@ def test_a_null_region_over_more_than_rates_is_not_enumerated_without_it() -> No
         ac.optimise(design, {"rules.efficacy.at_least": [0.95, 0.97]}, weights=EVEN, engine="exact")
 
 
+def test_why_the_design_as_written_cannot_be_judged_is_told() -> None:
+    told: dict[str, Any] = {"weights": EVEN, "error": 0.05, "power": {"expected": 0.5}, "jobs": 1}
+    free = {"rules.efficacy.at_least": [0.95, 0.97]}
+    with pytest.raises(DesignError, match="--trials: found 0"):
+        ac.optimise(two_arms(), free, trials=0, engine="simulate", **told)
+
+
 def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
     simulated: Optimum,
 ) -> None:
