@@ -12,8 +12,9 @@ none of them is taken that lacks what is wanted (Bonferroni; that one design mee
 needs no more, since all of them have to be shown; of its bounds together that is not said). Its
 figures are then told from trials of a third seed, which chose nothing.
 
-Thresholds that are calibrated are so anew on the fresh trials, and the error is held as
-``calibrate`` holds it. An error that is enumerated has a certificate, or the bound of its margins
+Thresholds that are calibrated are so anew, on trials of their own (the seed of ``calibrate`` is
+made from the fresh one), and the error is held as ``calibrate`` holds it. An error that is
+enumerated has a certificate, or the bound of its margins
 (:mod:`adaptive_cart.running.margin_bound`), and needs no trials.
 """
 
@@ -116,11 +117,11 @@ class Confirmed:
     shown
         Where something is simulated.
     calibrated
-        Whether the error is held by thresholds that were calibrated on fresh trials.
+        Whether the error is held by thresholds that were calibrated anew.
     holds
         Whether everything wanted is met.
     passed_over
-        Designs that promised more in the search and did not hold.
+        Designs that were judged afresh before it and did not hold.
     """
 
     evaluation: Evaluation

@@ -181,7 +181,10 @@ class Optimum:
         if confirmed.proof is not None:
             yield from _proven(confirmed.proof)
         if confirmed.passed_over:
-            yield f"{confirmed.passed_over} designs that promised more did not hold there"
+            many = (
+                "one design" if confirmed.passed_over == 1 else f"{confirmed.passed_over} designs"
+            )
+            yield f"{many} judged before this one did not hold there"
         if not confirmed.holds:
             yield (
                 "not confirmed: this does not show everything that is wanted, so that no "
@@ -192,7 +195,10 @@ class Optimum:
     def _shown(self, confirmed: Confirmed, shown: Shown) -> Iterator[str]:
         """What fresh trials show, and how sure that is."""
         if confirmed.calibrated:
-            yield "thresholds were calibrated on them, and hold the error as `calibrate` does"
+            yield (
+                "thresholds were calibrated anew, on trials of their own, and hold the error as "
+                "`calibrate` does"
+            )
         if shown.error is not None:
             yield f"error at most {at_most(shown.error, 4)}"
         for name, least in shown.power.items():

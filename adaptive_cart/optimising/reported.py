@@ -261,8 +261,8 @@ def _shown(confirmed: Confirmed) -> Line:
     if shown.error is not None:
         bounds.insert(0, prose("error at most {most}", most=given(at_most(shown.error, 4), SEARCH)))
     calibrated = (
-        " Its thresholds were calibrated on these trials, and hold the error as the calibration "
-        "does."
+        " Its thresholds were calibrated anew, on trials of their own, and hold the error as the "
+        "calibration does."
         if confirmed.calibrated
         else ""
     )

@@ -385,6 +385,9 @@ def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
     assert shown.confidence == pytest.approx(0.995)  # 5% over ten designs
     # one bound of ten holds with 95%, and not the error's and the power's together
     assert "so that with 95% none of 10 is taken that lacks what is wanted" in simulated.text()
+    told = replace(simulated, confirmed=replace(confirmed, calibrated=True, passed_over=1)).text()
+    assert "thresholds were calibrated anew, on trials of their own" in told
+    assert "one design judged before this one did not hold there" in told
     fixed = two_arms().replace(best.settings)
     seed = fresh_seed(two_arms().simulation.seed)
     run = ac.simulate(fixed, trials=2_000, seed=seed, scenarios=["expected"], engine="simulate")
