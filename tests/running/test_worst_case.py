@@ -463,7 +463,7 @@ def test_what_is_simulated_refuses_what_needs_counts() -> None:
     design = Design(**raw_design("sle_autologous"))
     with pytest.raises(InputError, match="for designs on counts"):
         worst_case(design, over="arms")
-    with pytest.raises(EngineError, match="the truths are scenarios"):
+    with pytest.raises(EngineError, match="the null region is one of scenarios"):
         worst_case(design, engine="exact")
     assert ac.worst_case is worst_case
 
