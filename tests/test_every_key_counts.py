@@ -1666,7 +1666,8 @@ KEYS: dict[str, list[Case]] = {
         Case("scores", {"scenarios/a/correlation": {"qmg": {"mgadl": -0.7}}}, start=TWO_SCORES)],
     "Truth.time_trend": [
         to("direct", "truth/time_trend", {"dfr": {"per_year": 2.0}}),
-        to("direct", "truth/time_trend", {"infection": {"per_year": 2.0}}, "refused")],
+        to("direct", "truth/time_trend", {"infection": {"per_year": 2.0}}),
+        to("direct", "truth/time_trend", {"infections": {"per_year": 2.0}}, "refused")],
     "Scenario.time_trend": [
         to("direct", "scenarios/works/time_trend", {"dfr": {"cart": {"per_year": 2.0}}})],
     "TimeTrend.per_year": [drift("per_year", -2.0, per_year=2.0)],

@@ -26,7 +26,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option("--points", type=int, help="True levels of the control  [201; simulated 9].")
 @click.option("--trials", type=int, help="At each point, where it is simulated  [1000].")
 @click.option("--seed", type=int, help="Of the simulation; else the design's.")
-@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@options.workers
 @options.formats("Of the figure")
 @options.settings
 @options.out("Folder of curves, text and figure; else borrowing/<name of the design file>.")

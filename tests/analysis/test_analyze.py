@@ -256,6 +256,7 @@ def test_counts_of_events_that_can_still_come_leave_a_look_undue() -> None:
 
 
 # ── edges ─────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_an_arm_with_nobody_and_no_events_at_all_are_analysed() -> None:
     alone = analyze(small(), responders((0, 26), (0, 0)), fast=True)
     assert alone.rules[0].fast == pytest.approx(above((0, 26), (0, 0)), abs=1e-9)

@@ -151,6 +151,7 @@ def test_months_default_to_the_horizon(design: Design, participants: list[dict[s
 # --- a run ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_runs_own_trials_are_averaged(design: Design) -> None:
     result = ac.simulate(design, trials=8, seed=31, jobs=1, scenarios=["expected", "rapid_waning"])
     found = durability(result, trials=2, months=MONTHS)

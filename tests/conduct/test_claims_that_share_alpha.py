@@ -219,6 +219,7 @@ def test_check_says_who_holds_what_and_from_whom() -> None:
     assert ">= 0.95 (for alpha 0.01), 0.85 (for alpha 0.02), 0.60 (for alpha 0.04)" in told
 
 
+@pytest.mark.slow
 def test_an_example_says_what_each_held() -> None:
     design = Design(**sharing())
     stories = " ".join(str(example(design, "expected", trial=k)) for k in range(6))

@@ -271,6 +271,7 @@ def test_external_months_at_risk_are_those_of_the_control(share: float) -> None:
         assert added.conflict[trial] == pytest.approx(p, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_every_measure_is_there_and_a_real_trial_is_told() -> None:
     for make, name in ((rates, "inf"), (means, "mg"), (hazards, "fl")):
         raw = borrowing(make(), POWER)

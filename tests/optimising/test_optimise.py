@@ -170,6 +170,7 @@ def test_where_few_designs_are_free_all_are_judged_and_the_best_of_all_is_found(
     assert found.bound <= by_hand[best]
 
 
+@pytest.mark.slow
 def test_the_front_holds_the_designs_that_no_other_beats_in_both() -> None:
     found = ac.optimise(
         two_arms(),
@@ -287,6 +288,7 @@ def test_looks_and_sizes_are_whole_blocks_and_rules_go_with_the_number_of_looks(
     assert all(int(at) % 3 == 0 for at in wider.looks.at)
 
 
+@pytest.mark.slow
 def test_looks_by_months_and_before_a_final_one_can_be_free() -> None:
     by_months = two_arms(looks={"months": [12.0, 18.0, 25.5]})
     moved = made(by_months, {}, [0.1, 0.5, 1.0]).design  # of 26 months, to the nearest

@@ -123,6 +123,7 @@ def test_what_series_cannot_be_put_into_is_refused(findings: Findings, tmp_path:
         with_series(programme(tmp_path / "b", "count = 2\n"), findings)
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_changed_beside_the_result_without(tmp_path: Path) -> None:
     path = written(tmp_path, DRAWN, of_early=EARLY)
     series = tmp_path / "series.csv"

@@ -114,6 +114,7 @@ def test_whole_days_are_the_same_trial_as_dates_and_as_months(name: str, tmp_pat
         assert one.look == block.look[trial]
 
 
+@pytest.mark.slow
 def test_the_command_writes_dates_and_reads_them(tmp_path: Path) -> None:
     run, decided = CliRunner(), {}
     design = str(Path("designs/sle_autologous.toml").resolve())

@@ -76,6 +76,7 @@ def test_a_worker_that_dies_costs_time_and_no_result(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"2", "7"}  # they did die
 
 
+@pytest.mark.slow
 def test_workers_that_always_die_are_given_up(tmp_path):
     with pytest.raises(
         RunError, match=r"ended from outside.*3 times.*Parts are kept; fewer --jobs"

@@ -55,6 +55,7 @@ def by_hand(sizes: list[int], power: Callable[[int], float], wanted: float) -> i
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [0.55, 0.7, 0.8, 0.9, 0.95])
 def test_it_is_what_every_size_by_hand_gives_where_power_goes_up_and_down(wanted: float) -> None:
     found = ac.size(single_arm(), wanted, least=20, most=100)
@@ -114,6 +115,7 @@ def test_the_search_finds_what_every_size_does_on_curves_that_go_up_and_down() -
     assert run < 200 * len(sizes) / 3
 
 
+@pytest.mark.slow
 def test_every_size_has_its_own_threshold_where_that_is_asked() -> None:
     design = single_arm(calibration={"type_one_error": 0.025})
     found = ac.size(design, 0.8, least=36, most=60, recalibrate=True)

@@ -1050,13 +1050,13 @@ def test_event_rates_of_a_course_and_by_stratum() -> None:
         "a": {"rates": {"infection": 0.1}, "strata": {"ssc": {"rates": {"infection": 0.2}}}},
     }
     rate = adaptive_trial.yearly_rate
-    assert rate(truth, "infection", "soc", "ssc") == 0.07
-    assert rate(truth, "infection", "a", "sle") == 0.1
-    assert rate(truth, "infection", "a", "ssc") == 0.2
-    assert rate(truth, "malignancy", "a", None) == 0.0
+    assert rate(truth, "infection", "soc", "ssc", 6.0) == 0.07
+    assert rate(truth, "infection", "a", "sle", 6.0) == 0.1
+    assert rate(truth, "infection", "a", "ssc", 6.0) == 0.2
+    assert rate(truth, "malignancy", "a", None, 6.0) == 0.0
     truth["infection"] = {"soc": 0.3, "a": {"sle": 0.4, "ssc": 0.5}}
-    assert rate(truth, "infection", "soc", "ssc") == 0.3
-    assert rate(truth, "infection", "a", "ssc") == 0.5
+    assert rate(truth, "infection", "soc", "ssc", 6.0) == 0.3
+    assert rate(truth, "infection", "a", "ssc", 6.0) == 0.5
 
 
 # --- The seven designs ------------------------------------------------------------------------

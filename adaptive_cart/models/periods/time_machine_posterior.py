@@ -196,8 +196,9 @@ class TimeMachinePosterior(WeighedPoints):
         found = [np.empty(POINTS, dtype=np.float32) for _ in arms]
         for tau, own, places in fit.places():
             for place, arm in enumerate(arms):
-                odds = np.exp(-(places @ rows[tau, arm].T))
-                found[place][own] = 1.0 / (1.0 + odds) @ share[used].astype(np.float32)
+                by_period = special.expit(places @ rows[tau, arm].T)
+                # a sum and no product: BLAS may tell of invalid numbers in lanes that it pads
+                found[place][own] = (by_period * share[used].astype(np.float32)).sum(axis=1)
         return [values.astype(np.float64) for values in found]
 
 
