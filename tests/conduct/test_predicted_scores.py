@@ -162,6 +162,7 @@ def test_the_analysis_of_the_month_is_predicted(missing: str, sample: str) -> No
     assert (like_control > 0) == (missing == "jump_to_reference")
 
 
+@pytest.mark.slow
 def test_all_visits_are_predicted_given_those_that_were_seen() -> None:
     raw = predicting(scores("normal_visits"), "better", at_least=1.0)
     conduct, plan = looks_of(raw, 3, "expected")

@@ -22,7 +22,6 @@ METHODS = {
     "robust_map": {"weight": 0.7},
     "sam": {"difference": 0.2},
 }
-FIRST = "robust_map"  # each takes seven seconds
 
 
 def counts(*tables: tuple[int, int, int, int]) -> Counts:
@@ -32,10 +31,9 @@ def counts(*tables: tuple[int, int, int, int]) -> Counts:
     return Counts(successes, totals, np.zeros_like(totals), totals)
 
 
+@pytest.mark.slow  # each takes seven seconds, and the first of them twenty
 @pytest.mark.reference
-@pytest.mark.parametrize(
-    "method", [m if m == FIRST else pytest.param(m, marks=pytest.mark.slow) for m in METHODS]
-)
+@pytest.mark.parametrize("method", METHODS)
 def test_both_faces_agree(method: str) -> None:
     from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
 

@@ -73,6 +73,7 @@ FEWER = {
 
 LONG = (
     "logistic",
+    "proportional_odds",
     "weibull_cure",
     "piecewise_exponential_commensurate",
     "gamma_poisson_robust_map",

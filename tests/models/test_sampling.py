@@ -46,6 +46,7 @@ def assert_conjugate(fit: Fit, data: dict[str, Any]) -> None:
         assert_close_in_mcse(mean, shape / rate, mcse, f"rate of arm {arm}")
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("table", TABLES)
 def test_a_compiled_model_is_refitted_to_other_data(compiled: Any, table: str) -> None:
@@ -54,6 +55,7 @@ def test_a_compiled_model_is_refitted_to_other_data(compiled: Any, table: str) -
     assert_conjugate(fit, TABLES[table])
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_the_same_seed_gives_the_same_draws(compiled: Any) -> None:
     first, again, other = (compiled.fit(TABLES["usual"], seed=seed, draws=50) for seed in (7, 7, 8))
@@ -62,6 +64,7 @@ def test_the_same_seed_gives_the_same_draws(compiled: Any) -> None:
     assert first.draws["rate"].shape == (4, 50, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: Path) -> None:
     fit = compiled.fit(TABLES["usual"], seed=3, draws=100)

@@ -204,8 +204,9 @@ def test_the_average_of_strata_in_conflict_that_hardly_may_differ() -> None:
     assert abs(fast - slow_average(model, x, n, 0.1)) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [LOGISTIC, BASKET], ids=["logistic", "hierarchical"])
-@pytest.mark.parametrize("level", [pytest.param(0.9, marks=pytest.mark.slow), 0.95])
+@pytest.mark.parametrize("level", [0.9, 0.95])
 def test_an_interval_covers_what_lies_between_its_ends(
     model: Logistic | HierarchicalLogistic, level: float
 ) -> None:

@@ -35,6 +35,7 @@ def tables(number: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     return chance.binomial(totals, 0.3), totals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [LOGISTIC, BASKET])
 def test_what_is_remembered_is_what_would_be_worked_out(
     model: Logistic | HierarchicalLogistic,

@@ -270,6 +270,7 @@ def predicted(raw: dict[str, Any], trials: int = 4) -> Any:
     return block.looks[0].probabilities["futility"][:, 0]
 
 
+@pytest.mark.slow
 def test_a_trial_is_completed_by_the_hazards_of_every_stratum() -> None:
     """Of one stratum it is the model without strata; of several strata each goes its own way."""
     one = raw_of("shared")

@@ -151,7 +151,16 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = (
+    "one relapsed",
+    "twenty, heavy censoring, vague shape",
+)  # a grid takes three to six seconds
+
+
+@pytest.mark.parametrize(
+    "case",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_answers_are_those_of_a_dense_grid(case):
     model, table = CASES[case]
     grid, posterior = DenseGrid(model, *table), fit(model, table)
@@ -204,6 +213,7 @@ def test_a_vague_shape_with_a_single_relapse_still_has_an_answer_to_two_thousand
             assert posterior.remaining_above(month, value) == pytest.approx(expected, abs=4e-3)
 
 
+@pytest.mark.slow
 def test_the_difference_of_two_arms_is_that_of_two_dense_grids():
     pairs = [
         (remitters(11, 30), remitters(12, 8, cured=0.1)),
@@ -370,10 +380,12 @@ class BothWays:
 @pytest.mark.parametrize(
     ("model", "one", "two"),
     [
-        (EXAMPLE, remitters(36, 40, cured=0.7), nobody()),
-        (EXAMPLE, remitters(37, 25), all_relapsed(38, 4)),
-        (EXAMPLE, none_relapsed(39, 20, 18.0), none_relapsed(40, 2, 18.0)),
-        (VAGUE, remitters(41, 15), nobody()),
+        pytest.param(EXAMPLE, remitters(36, 40, cured=0.7), nobody(), marks=pytest.mark.slow),
+        pytest.param(EXAMPLE, remitters(37, 25), all_relapsed(38, 4), marks=pytest.mark.slow),
+        pytest.param(
+            EXAMPLE, none_relapsed(39, 20, 18.0), none_relapsed(40, 2, 18.0), marks=pytest.mark.slow
+        ),
+        pytest.param(VAGUE, remitters(41, 15), nobody(), marks=pytest.mark.slow),
         (VAGUE_SHAPE, none_relapsed(42, 8, 12.0), remitters(43, 6)),
     ],
     ids=["nobody", "all relapsed", "none relapsed", "vague", "vague shape"],

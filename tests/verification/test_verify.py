@@ -348,6 +348,7 @@ def test_without_pymc_nothing_is_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 # ── with PyMC ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 @pytest.mark.reference
 def test_both_faces_agree_and_a_broken_one_is_caught(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
