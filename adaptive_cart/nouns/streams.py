@@ -39,6 +39,22 @@ def uniforms(
     return np.random.Generator(bits).random((trials, stretch))
 
 
+def fresh_seed(seed: int, purpose: str, times: int = 1) -> int:
+    """Seed of trials that have nothing in common with those of another seed.
+
+    Parameters
+    ----------
+    purpose
+        What they are for: different ones have different seeds.
+    times
+        How often a seed is made from the one before.
+    """
+    for _ in range(times):
+        digest = hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=7).digest()
+        seed = int.from_bytes(digest, "little")
+    return seed
+
+
 class Latents:
     """The uniforms of a block of trials, drawn when first asked for and then kept.
 

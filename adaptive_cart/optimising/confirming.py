@@ -20,13 +20,13 @@ enumerated has a certificate, or the bound of its margins
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.optimising.evaluating import (
     Evaluation,
     OnCounts,
@@ -45,6 +45,7 @@ from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import clopper_pearson, lower_bound
 from adaptive_cart.running.worst_case import worst_case
 
+OPTIMISE = "optimise"  # what its seeds are for
 TRIED = 10  # designs that may be judged afresh
 CONFIDENCE = 0.95  # that none is taken which lacks what is wanted
 FARTHEST = 3.0  # standard errors by which the last of these promises more than is wanted
@@ -136,12 +137,6 @@ class Confirmed:
 Told = tuple[Judged, Confirmed, Design]
 
 
-def fresh_seed(seed: int) -> int:
-    """Seed of trials that have nothing in common with those of another seed."""
-    digest = hashlib.blake2b(f"optimise {seed}".encode(), digest_size=7).digest()
-    return int.from_bytes(digest, "little")
-
-
 def proven(design: Design) -> Proof:
     """What the error of a design on counts exceeds nowhere."""
     found = worst_case(design, points=FEW, engine="exact")
@@ -191,7 +186,7 @@ def confirmed_on_trials(
     if best is None and not told:
         raise _nothing_keeps(order[0])
     one, confirmed, design = best or told[0]
-    others = replace(judge, trials=trials, seed=fresh_seed(fresh_seed(judge.seed)))
+    others = replace(judge, trials=trials, seed=fresh_seed(judge.seed, OPTIMISE, times=2))
     figures = others(Candidate(one.candidate.settings, design))[0]
     return one, replace(confirmed, evaluation=_with_thresholds(figures, confirmed)), design
 
@@ -243,7 +238,7 @@ def _promises(one: Judged, wanted: Wanted, errors: float, searched: int, fresh: 
 
 def _afresh(one: Judged, wanted: Wanted, judge: OnTrials, trials: int, place: int) -> Told | None:
     """A design on fresh trials; nothing where no threshold keeps the error on them."""
-    again = replace(judge, trials=trials, seed=fresh_seed(judge.seed))
+    again = replace(judge, trials=trials, seed=fresh_seed(judge.seed, OPTIMISE))
     asked = one.candidate.design
     calibrated = needs_calibration(asked)
     try:

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.optimising.evaluating import Evaluation
-from adaptive_cart.optimising.freeing import Candidate, Space
+from adaptive_cart.optimising.freeing import FREE, Candidate, Space
 from adaptive_cart.optimising.wanted import Wanted
 
 NO_DESIGN = 1.0  # how far from met each constraint of what cannot be calibrated counts
@@ -76,6 +77,8 @@ def search(
     if space.number <= allowed:
         for at in space.all():
             found.add(at)
+        if not found.judged:
+            raise no_designs(space)
         return found.judged
     from scipy.stats import qmc
 
@@ -87,6 +90,12 @@ def search(
     for at in qmc.Sobol(space.dimensions, rng=rng).random(2 ** math.ceil(math.log2(first))):
         if len(found.judged) < first:
             found.add([float(place) for place in at])
+    if not found.judged:  # every start is no design: look for one anywhere
+        for at in rng.random((DRAWN, space.dimensions)):
+            if not found.judged:
+                found.add([float(place) for place in at])
+    if not found.judged:
+        raise no_designs(space)
     stale = turn = 0
     while len(found.judged) < allowed and stale < STALE:
         before = len(found.judged)
@@ -95,6 +104,16 @@ def search(
             found.add([float(place) for place in point])
         stale, turn = (stale + 1 if len(found.judged) == before else 0), turn + 1
     return found.judged
+
+
+def no_designs(space: Space) -> DesignError:
+    """The error to raise where no combination of what is free is a design."""
+    told = "; ".join(f"{number} times: {message}" for message, number in space.refused.items())
+    free = "; ".join(
+        [f.words() for f in space.freed] + ([space.looks.words()] if space.looks else [])
+    )
+    message = f"no combination of {free} is a design ({told}); free other values, or fewer keys"
+    return DesignError([Problem(FREE, message)])
 
 
 class _Found:

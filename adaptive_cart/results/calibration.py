@@ -185,7 +185,7 @@ class Calibrated(Searched):
     def lines(self) -> list[str]:
         """The null points with their errors, a line each."""
         return [
-            f"{point.name:32s} type I error {point.error:.4f}"
+            f"{point.name:32s} type I error {four_decimals(point.error)}"
             f"{'  (worst)' if point.name == self.worst else ''}"
             for point in self.points
         ]
@@ -205,14 +205,14 @@ class Calibrated(Searched):
             lines.append(f"'{name}' by look, {SHAPES[self.shape]}: {numbers}")
         if self.method == "exact":
             lines.append(
-                f"worst type I error {worst.error:.4f} at {worst.name}, exact over {self.region}; "
-                f"at most {self.target:g} is wanted"
+                f"worst type I error {four_decimals(worst.error)} at {worst.name}, exact over "
+                f"{self.region}; at most {self.target:g} is wanted"
             )
         else:
             lines.append(
-                f"worst type I error {worst.error:.4f} (MCSE {worst.mcse:.4f}) at {worst.name} of "
-                f"{len(self.points)} null points with {self.trials:,} trials each, over "
-                f"{self.region}; at most {self.target:g} is wanted"
+                f"worst type I error {four_decimals(worst.error)} (MCSE {worst.mcse:.4f}) at "
+                f"{worst.name} of {len(self.points)} null points with {self.trials:,} trials each, "
+                f"over {self.region}; at most {self.target:g} is wanted"
             )
         if self.fresh is not None:
             fresh = self.fresh
@@ -228,8 +228,9 @@ class Calibrated(Searched):
         if low is None:
             return "everything may count"
         if high is None:
-            return f"above {low:.6f}, which must not count and is the largest seen"
-        return f"between {low:.6f}, which must not count, and {high:.6f}, the next that may"
+            return f"above {apart(low, 1.0)[0]}, which must not count and is the largest seen"
+        below, above = apart(low, high)
+        return f"between {below}, which must not count, and {above}, the next that may"
 
     def _chosen_by(self) -> str:
         if self.confidence != "upper":
@@ -265,6 +266,21 @@ class Calibrated(Searched):
             return found if found.worst_point else None
         except (KeyError, TypeError, StopIteration):
             return None
+
+
+def four_decimals(probability: float) -> str:
+    """Write a probability with four decimals; one that they do not show, with two digits."""
+    shown = f"{probability:.4f}"
+    return shown if probability == 0.0 or float(shown) > 0.0 else f"{probability:.2g}"
+
+
+def apart(low: float, high: float) -> tuple[str, str]:
+    """Write two probabilities with six decimals, or as many more as tell them apart."""
+    for decimals in range(6, 16):
+        shown = f"{low:.{decimals}f}", f"{high:.{decimals}f}"
+        if shown[0] != shown[1] and (float(shown[1]) < 1.0 or high >= 1.0):
+            return shown
+    return repr(low), repr(high)
 
 
 def fingerprint(design: Design, scenarios: tuple[str, ...]) -> str:

@@ -179,6 +179,27 @@ class ExactError:
         ]
         return np.unique(np.concatenate(found))
 
+    @property
+    def false_anywhere(self) -> bool:
+        """Whether what is claimed is false at any rate of the region."""
+        return any(there.any() for _, there in self._at_margins())
+
+    def left_out(self) -> list[str]:
+        """Say that there are rates of the region at which nothing makes a claim false."""
+        there = [where for _, where in self._at_margins()]
+        none = ~np.logical_or.reduce(there) if there else np.zeros(0, dtype=np.bool_)
+        if not none.any():
+            return []
+        low, high = (float(self.controls[none][end]) for end in (0, -1))
+        return [
+            f"at {rates_of(self.design)}s from {low:.3g} to {high:.3g} all that is claimed is "
+            f"true whatever the effect: a success would be right there, so that they do not count"
+        ]
+
+    def _at_margins(self) -> Iterator[tuple[Floats, Booleans]]:
+        arms = len(self.design.compared_names)
+        return (effect.rates(self.controls, arms) for effect in self.effects)
+
     # ── at one threshold ──────────────────────────────────────────────────────────────────
     def worst(self, threshold: float, enough: float = 1.0) -> Worst:
         """The largest error over the null region.

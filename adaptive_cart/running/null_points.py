@@ -10,7 +10,13 @@ from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.running.null_region import Point, effects_of, rate_points, scenario_points
+from adaptive_cart.running.null_region import (
+    Point,
+    effects_of,
+    rate_points,
+    scenario_points,
+    true_nulls,
+)
 from adaptive_cart.running.null_spans import Spans
 from adaptive_cart.running.region import GRID, WIDE_GRID, Region, calibrated_rules, region_of
 from adaptive_cart.running.simulated_error import PILOT, Progress, hardest, over_points
@@ -59,6 +65,7 @@ def null_points(
             np.unique(rates),
         )
         points = [*grid, *points]
+        notes += true_nulls(design, calibrated, besides=region.nulls)
     if not points:
         raise nowhere_false(notes)
     return _claim_by_claim(points, asked, success), notes
@@ -104,7 +111,7 @@ def searched(
     return {point.name: point for point in points}, spans.notes()
 
 
-def nowhere_false(notes: Sequence[str]) -> DesignError:
+def nowhere_false(notes: Sequence[str] = ()) -> DesignError:
     """The error to raise where no truth of the region makes a claim false."""
     told = "; ".join(notes) or "no control rate of the region makes the claim false"
     write = "write a null scenario, or a wider null_region, at which the claim is false"

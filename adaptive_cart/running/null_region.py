@@ -11,7 +11,7 @@ Rates are true values of the endpoint: where dropout is non-response, they count
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.results.true_value import TrueValue
 
 AT = 1e-9  # what two true values may differ by and still be equal
+DECIMALS, SAME = 4, 12  # of a rate in the name of a point; rates alike to so many are the same
 POINTS = 2**13  # of each scramble, where the truth of a course is integrated
 
 
@@ -119,10 +120,21 @@ class Point:
     false: dict[str, tuple[int, ...]]
 
 
-def rate_words(design: Design, rates: Floats) -> str:
+def rate_words(design: Design, rates: Floats, decimals: int = DECIMALS) -> str:
     """Say a point of rates: ``usual 0.3000, cells 0.4000``."""
     named = zip(design.compared_names, rates, strict=True)
-    return ", ".join(f"{arm} {rate:.4f}" for arm, rate in named)
+    return ", ".join(f"{arm} {rate:.{decimals}f}" for arm, rate in named)
+
+
+def _names(design: Design, rows: Floats) -> list[str]:
+    """Say points of rates, ``(point, arm)``, in as many decimals as tell them apart."""
+    different = len({tuple(row) for row in np.round(rows, SAME)})
+    names: list[str] = []
+    for decimals in range(DECIMALS, SAME + 1):
+        names = [rate_words(design, row, decimals) for row in rows]
+        if len({*names}) >= different:
+            break
+    return names
 
 
 def rate_points(
@@ -134,11 +146,13 @@ def rate_points(
     controls: Floats,
 ) -> Iterator[Point]:
     """Points at which control rates meet effects that are just false, alike in every stratum."""
-    keep = kept_of(design, base, endpoint)
-    for effect in effects:
-        rates, there = effect.rates(controls, len(design.compared_names))
-        for place in _different(rates, there):
-            row, beyond = rates[place], len(design.arms)
+    keep, beyond = kept_of(design, base, endpoint), len(design.arms)
+    found = [effect.rates(controls, len(design.compared_names)) for effect in effects]
+    rows = [[rates[place] for place in _different(rates, there)] for rates, there in found]
+    names = iter(_names(design, np.array([row for of_effect in rows for row in of_effect])))
+    for of_effect in rows:
+        for row in of_effect:
+            name = next(names)
             direct = row[:beyond, None] / keep
             if (direct > 1.0 + 1e-12).any():  # dropout leaves no such rate
                 continue
@@ -153,7 +167,7 @@ def rate_points(
                 external={**base.external, **compared},
             )
             false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
-            yield Point(rate_words(design, row), truth, false)
+            yield Point(name, truth, false)
 
 
 def _different(rates: Floats, there: Booleans) -> list[int]:
@@ -234,6 +248,26 @@ def scenario_points(
             true = true_values(design, truth, latents)
             notes += _beside_the_margin(design, name, calibrated, true)
     return points, notes
+
+
+def true_nulls(
+    design: Design, calibrated: Sequence[ResolvedRule], besides: Collection[str] = ()
+) -> list[str]:
+    """Say which scenarios have the role null although everything that is claimed is true there.
+
+    Parameters
+    ----------
+    besides
+        Scenarios that are looked at elsewhere.
+    """
+    latents = SobolLatents(points=POINTS)
+    notes = []
+    for name, truth in design.truths.items():
+        if truth.role == "null" and name not in besides:
+            true = true_values(design, truth, latents)
+            if not any(falsely(rule, true) for rule in calibrated):
+                notes.append(_true_claim(design, name, calibrated[0], true))
+    return notes
 
 
 def falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:

@@ -28,7 +28,9 @@ from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.running.null_region import (
+    DECIMALS,
     POINTS,
+    SAME,
     Effect,
     Point,
     at_its_margin,
@@ -102,6 +104,7 @@ class Spans:
         self._latents = SobolLatents(points=POINTS)
         self.tried = self.true = 0
         self._margin: dict[str, bool] = {}
+        self._places: dict[str, tuple[object, ...]] = {}  # by name, where it is
 
     def _families(self) -> Iterator[Family]:
         base, ranges = self.region.base, self.region.ranges
@@ -142,7 +145,7 @@ class Spans:
     def _truths(self, family: Family, at: At) -> Iterator[tuple[str, Truth, dict[str, float]]]:
         ranges = {one.path: one for one in self.region.ranges.values}
         values = {ranges[name].steps: value for name, value in at.items() if name in ranges}
-        said = ", ".join(f"{name} {value:.10g}" for name, value in at.items() if name in ranges)
+        said = ", ".join(f"{name} {value:.12g}" for name, value in at.items() if name in ranges)
         base = truth_with(self.design, family.scenario, values)
         if not family.rates:
             name = f"{family.scenario}, {said}" if said else family.scenario
@@ -180,7 +183,11 @@ class Spans:
                     role="null",
                     external={**base.external, **outside},
                 )
-                yield self._named(at, rates, effect, who), truth
+                name = self._named(at, rates, effect, who)
+                place = (tuple(at.items()), tuple(rates.ravel()), who)
+                if self._places.setdefault(name, place) != place:  # alike in so few decimals
+                    name = self._named(at, rates, effect, who, SAME)
+                yield name, truth
 
     def _cells(self) -> list[tuple[int, int]]:
         strata = range(max(len(self.design.stratum_names), 1))
@@ -202,18 +209,26 @@ class Spans:
             moved[stratum, arm] = np.clip(moved[stratum, arm] + at[ELSEWHERE], 0.0, 1.0)
         return moved
 
-    def _named(self, at: At, rates: Floats, effect: Effect, who: Sequence[tuple[int, int]]) -> str:
+    def _named(
+        self,
+        at: At,
+        rates: Floats,
+        effect: Effect,
+        who: Sequence[tuple[int, int]],
+        decimals: int = DECIMALS,
+    ) -> str:
         """Say the control's rates, the effect where there are several, and who differs by what."""
         names = self._control_axes()
-        said = [f"{name} {at[name]:.4f}" for name in names]
+        said = [f"{name} {at[name]:.{decimals}f}" for name in names]
         if len(effects_of(self.calibrated, self.design)) > 1:
             first = self.design.arm_names[effect.question.arm]
             said.append(
-                f"{first} {' and '.join(f'{r:.4f}' for r in rates[:, effect.question.arm])}"
+                f"{first} "
+                f"{' and '.join(f'{r:.{decimals}f}' for r in rates[:, effect.question.arm])}"
             )
         if who:
             named = " and ".join(self._cell(*cell) for cell in who)
-            said.append(f"{named} {at[ELSEWHERE]:+.4f}")
+            said.append(f"{named} {at[ELSEWHERE]:+.{decimals}f}")
         return ", ".join(said)
 
     def _cell(self, arm: int, stratum: int) -> str:

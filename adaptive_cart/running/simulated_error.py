@@ -21,6 +21,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.calibration import four_decimals
 from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
@@ -235,9 +236,10 @@ def midway(low: float, high: float) -> float:
 
 def nothing_keeps(target: float, error: float, largest: float) -> DesignError:
     """The error to raise where even the largest probability is reached too often."""
+    still = four_decimals(error)
     message = (
         f"no threshold keeps a type I error of {target:g} over the null region: at {largest:.6g}, "
-        f"the largest that a posterior probability reaches there, it is still {error:.4f}; ask for "
-        f"a larger type_one_error, a narrower null_region, or fewer other rules for success"
+        f"the largest that a posterior probability reaches there, it is still {still}; "
+        f"ask for a larger type_one_error, a narrower null_region, or fewer other rules for success"
     )
     return DesignError([Problem("calibration.type_one_error", message)])

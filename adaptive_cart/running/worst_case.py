@@ -20,10 +20,11 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.null_ranges import NullRanges
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
 from adaptive_cart.running.calibrating.overruled import without_futility
-from adaptive_cart.running.calibrating.search import own_seed
+from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.certificate import (
     certify,
@@ -137,7 +138,7 @@ def worst_case(
     found = _simulated(asked, judged, region, points, many, first, jobs, progress)
     if not certify_simulated:
         return found
-    seeds = (own_seed(own_seed(first)), own_seed(own_seed(own_seed(first))))
+    seeds = (fresh_seed(first, CALIBRATION, 2), fresh_seed(first, CALIBRATION, 3))
     bound = stated(judged, region, found.places, many, seeds, jobs, progress)
     return replace(found, stated=bound, why_none=None)
 
@@ -306,7 +307,9 @@ def _simulated(
     worst = max(places, key=lambda place: place.figure.estimate)
     again = next(point for point in points if point.name == worst.name)
     many = max(trials, CONFIRMING) if asked.over == "region" else trials
-    fresh: Figure = proportion(false_successes(design, again, many, own_seed(seed)), many)
+    fresh: Figure = proportion(
+        false_successes(design, again, many, fresh_seed(seed, CALIBRATION)), many
+    )
     words = _strata_words(design, region) if asked.over == "strata" else region.words
     between = NOT_CERTIFIED if asked.over == "region" else NOT_BETWEEN
     return replace(
@@ -354,7 +357,7 @@ def _at_effect(
     values = [place.figure.estimate for place in places]
     at = int(np.argmin(values) if asked.of.smallest else np.argmax(values))
     many = max(trials, CONFIRMING)
-    again = endings(design, truths[at], asked.of.ending, many, own_seed(seed))
+    again = endings(design, truths[at], asked.of.ending, many, fresh_seed(seed, CALIBRATION))
     notes = asked.notes
     if region.spans:
         more = " and ".join(region.ranges.described())

@@ -9,7 +9,6 @@ the power (Bonferroni).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,9 +81,3 @@ def confirmed(
         if found[-1].holds:
             break
     return tuple(found)
-
-
-def fresh_seed(seed: int) -> int:
-    """Seed of trials that have nothing in common with those of another seed."""
-    digest = hashlib.blake2b(f"size {seed}".encode(), digest_size=7).digest()
-    return int.from_bytes(digest, "little")

@@ -28,13 +28,14 @@ import numpy.typing as npt
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
-from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed, fresh_seed
+from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.size_asked import read_asked
 from adaptive_cart.sweeps.sized_looks import Judging, best_looks
@@ -347,7 +348,7 @@ class _Runs:
         """Success of a size on fresh trials, with the thresholds and looks that it was run with."""
         result = simulate(
             Design(**tomllib.loads(self.of(number).file)), trials=self.fresh,
-            seed=fresh_seed(self.seed), jobs=self.jobs, engine="simulate",
+            seed=fresh_seed(self.seed, "size"), jobs=self.jobs, engine="simulate",
             scenarios=self.scenarios, progress=self.progress,
         )  # fmt: skip
         return {name: result.figure(name, "success") for name in self.scenarios}

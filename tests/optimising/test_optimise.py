@@ -18,8 +18,9 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.optimising.aims import Losses
-from adaptive_cart.optimising.confirming import confirmed_on_trials, fresh_seed
+from adaptive_cart.optimising.confirming import confirmed_on_trials
 from adaptive_cart.optimising.evaluating import (
     Evaluation,
     OnCounts,
@@ -391,14 +392,18 @@ def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
     assert "thresholds were calibrated anew, on trials of their own" in told
     assert "one design judged before this one did not hold there" in told
     fixed = two_arms().replace(best.settings)
-    seed = fresh_seed(two_arms().simulation.seed)
+    seed = fresh_seed(two_arms().simulation.seed, "optimise")
     run = ac.simulate(fixed, trials=2_000, seed=seed, scenarios=["expected"], engine="simulate")
     events = round(run.figure("expected", "success").estimate * 2_000)
     more = stats.binom.sf(events - 1, 2_000, shown.power["expected"])
     assert float(more) == pytest.approx(0.005, rel=1e-6)
     assert confirmed.holds == (shown.error <= 0.1 and shown.power["expected"] >= 0.6)
     others = ac.simulate(
-        fixed, trials=2_000, seed=fresh_seed(seed), scenarios=["expected"], engine="simulate"
+        fixed,
+        trials=2_000,
+        seed=fresh_seed(seed, "optimise"),
+        scenarios=["expected"],
+        engine="simulate",
     ).figure("expected", "success")
     assert confirmed.evaluation.success["expected"] == others != run.figure("expected", "success")
 
@@ -512,6 +517,23 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "--candidates: found 1",
     ):  # fmt: skip
         assert words in told, (words, told)
+
+
+@pytest.mark.parametrize(
+    "free", [{"enrolment.max_n": [40, 80]}, {"rules.efficacy.at_least": (0.9, 0.99)}]
+)
+def test_where_nothing_that_is_free_is_a_design_that_is_told(
+    free: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adaptive_cart.optimising.freeing import Space
+
+    def refuse(self: Space, at: Any) -> None:
+        self.refused["rules: not so"] = self.refused.get("rules: not so", 0) + 1
+
+    monkeypatch.setattr(Space, "candidate", refuse)
+    monkeypatch.setattr(Space, "written", lambda self: None)
+    with pytest.raises(DesignError, match=r"--free: no combination of .* times: rules: not so"):
+        ac.optimise(two_arms(), free, error=0.05, weights=EVEN, candidates=10)
 
 
 def test_what_is_missing_is_asked_for() -> None:

@@ -24,12 +24,12 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.results.calibration import Calibrated
+from adaptive_cart.results.calibration import Calibrated, apart, four_decimals
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
-from adaptive_cart.running.calibrating.search import own_seed
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.null_points import null_points
 from adaptive_cart.running.region import with_threshold
@@ -330,7 +330,7 @@ def test_the_upper_bound_of_a_simulated_error_is_what_is_wanted() -> None:
         assert more.upper > 0.05 or found.may_count != found.threshold
         final = with_threshold(design, found.threshold)
         (point,) = (p for p in null_points(final, design)[0] if p.name == found.worst)
-        wrong = false_successes(final, point, 2_000, own_seed(found.seed))
+        wrong = false_successes(final, point, 2_000, fresh_seed(found.seed, "calibration"))
         assert wrong / 2_000 == found.fresh.estimate, "as the design acts"
         true = slow_error(raw, found.threshold, 0.3, 0.3)
         mcse = math.sqrt(true * (1 - true) / 2_000)
@@ -721,3 +721,41 @@ def _largest_by_arm(found: Calibrated) -> Floats:
 def test_claims_that_cannot_be_held_one_by_one_are_refused(raw: dict[str, Any], words: str) -> None:
     with pytest.raises(DesignError, match=words):
         Design(**raw)
+
+
+# ── where nothing is false ────────────────────────────────────────────────────────────────────
+def margin(region: list[float], null: float = 0.2) -> Design:
+    """`hello` on 24 participants with the claim "no worse by 0.10"."""
+    raw = copy.deepcopy(raw_design("hello"))
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 24, [12, 24]
+    raw["rules"] = [raw["rules"][0] | {"at_least": "calibrate"}]
+    raw["rules"][0]["posterior"] = raw["rules"][0]["posterior"] | {"above": -0.1}
+    raw["scenarios"]["null"] = {"dfr": {"soc": 0.2, "cart": null}}
+    raw["calibration"] = {"type_one_error": 0.05, "null_region": {"soc": region}}
+    return Design(**raw)
+
+
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_a_region_in_which_every_claim_is_true_is_refused(engine: Any) -> None:
+    with pytest.raises(DesignError, match="nothing to hold the error at"):
+        calibrate(margin([0.0, 0.05]), trials=200, jobs=1, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_what_of_a_region_does_not_count_is_told(engine: Any) -> None:
+    found = calibrate(margin([0.0, 0.3]), trials=200, jobs=1, engine=engine)
+    told = " ".join(found.notes)
+    assert "scenario 'null' has the role null, and cart − soc > -0.10 is true there" in told
+    assert ("at control rates from 0 to 0.0999 all that is claimed is true" in told) == (
+        engine == "exact"
+    )
+    assert not calibrate(margin([0.1, 0.3], 0.1), trials=200, jobs=1, engine=engine).notes
+
+
+def test_probabilities_too_small_for_four_decimals_are_told_with_two_digits() -> None:
+    assert [four_decimals(p) for p in (0.0, 0.0249, 0.00005001, 0.00004, 3.21e-8)] == [
+        "0.0000", "0.0249", "0.0001", "4e-05", "3.2e-08",
+    ]  # fmt: skip
+    assert apart(0.9885, 0.98851) == ("0.988500", "0.988510")
+    assert apart(0.99999996, 0.99999997) == ("0.99999996", "0.99999997")
+    assert apart(0.5, 0.50000001) == ("0.50000000", "0.50000001")

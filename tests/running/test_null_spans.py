@@ -252,3 +252,14 @@ def test_the_command_tells_what_ran(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["calibrate", str(file), "--trials", "200", "--jobs", "1"])
     assert run.exit_code == 0, run.output
     assert "soc.remission.probability from 0.1 to 0.4" in run.output
+
+
+@pytest.mark.parametrize("soc", [[0.2, 0.2004], [0.2, 0.2 + 1e-6]])
+def test_truths_of_narrow_ranges_have_names_of_their_own(soc: list[float]) -> None:
+    for more in ({}, {"elsewhere": [0.0, 1e-5]}):
+        raw = copy.deepcopy(raw_design("enrichment_biomarker"))
+        raw["calibration"]["null_region"] = {"soc": soc, **more}
+        written = Design(**raw)
+        points, _ = null_points(with_threshold(written, 0.9), written)
+        rates = [point.truth.direct["dfr"] for point in points]
+        assert len({point.name for point in points}) == len({*rates}) == len(points) >= 6

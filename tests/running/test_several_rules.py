@@ -144,3 +144,10 @@ def test_rules_that_hang_on_each_other_are_refused_by_name_and_why() -> None:
     raw["rules"][1]["at_least"] = 0.99
     with pytest.raises(DesignError, match=r"'efficacy' has the threshold 0\.99"):
         Design(**raw)
+
+
+def test_a_share_out_of_range_is_told_alone() -> None:
+    for share in (1.7, -0.5, 0.0):
+        with pytest.raises(DesignError) as caught:
+            Design(**small(shares={"much": 0.5, "efficacy": share}))
+        assert [one.path for one in caught.value.problems] == ["calibration.shares.efficacy"]

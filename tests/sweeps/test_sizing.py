@@ -16,8 +16,9 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.operating import proportion
-from adaptive_cart.sweeps.confirmed_size import confirmed, fresh_seed
+from adaptive_cart.sweeps.confirmed_size import confirmed
 from adaptive_cart.sweeps.sizing import _search
 
 HELLO = Path(__file__).parents[2] / "designs" / "hello.toml"
@@ -187,8 +188,8 @@ def test_a_simulated_size_is_confirmed_and_no_size_is_run_twice(tmp_path: Path) 
         run = ac.simulate(
             single_arm(enrolment={"max_n": one.size, "per_month": 3.0},
                        looks={"observed": [one.size]}),
-            trials=1_000, seed=fresh_seed(single_arm().simulation.seed), engine="simulate", jobs=1,
-            scenarios=["expected"],
+            trials=1_000, seed=fresh_seed(single_arm().simulation.seed, "size"),
+            engine="simulate", jobs=1, scenarios=["expected"],
         )  # fmt: skip
         assert one.success["expected"] == run.figure("expected", "success")
         assert one.holds == (one.lower["expected"] >= 0.7)

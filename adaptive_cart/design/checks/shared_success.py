@@ -32,7 +32,7 @@ def shared_success(pieces: Pieces) -> Found:
             yield own, unknown(name, "rules that declare success", success), "rules"
     for place, rule in enumerate(rules):
         if rule.decision.ends == SUCCESS and rule.name not in asked.shares:
-            yield PATH, f"gives nothing to '{rule.name}', which declares success too", "rules"
+            yield PATH, f"gives nothing to '{rule.name}', which declares success too", "rules", PATH
         elif any_asks and rule.decision.ends == SUCCESS and rule.threshold != "calibrate":
             found = f"'{rule.name}' has the threshold {shown(rule.threshold)}"
             own = path_to(PATH, rule.name)
@@ -41,7 +41,7 @@ def shared_success(pieces: Pieces) -> Found:
         yield PATH, "is for several rules that declare success, and there is one; leave it out"
     total = sum(asked.shares.values())
     if abs(total - 1.0) > ROUNDING:
-        yield PATH, f"sum to {total:.10g}; 1 is expected, the whole of type_one_error"
+        yield PATH, f"sum to {total:.10g}; 1 is expected, the whole of type_one_error", PATH
     yield from _beside(pieces)
     for name in success:
         others = [other for other in success if other != name]

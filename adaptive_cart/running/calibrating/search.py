@@ -6,18 +6,19 @@ To add one: write a module that imitates ``overruled.py``, and name it in ``SEAR
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.simulated_error import Progress
 
 TRIALS = 10_000
+CALIBRATION = "calibration"  # what its seeds are for
 FRESH = 10  # so many times as many trials confirm a threshold as search it
 CONFIRMED = 2  # truths, those with the largest errors
 ROUNDS = 6  # in which thresholds that depend on each other have to settle
@@ -50,8 +51,7 @@ class Effort:
     @property
     def seeds(self) -> tuple[int, int]:
         """Seed of the trials that search, and of those that confirm."""
-        searching = own_seed(self.seed)
-        return searching, own_seed(searching)
+        return fresh_seed(self.seed, CALIBRATION), fresh_seed(self.seed, CALIBRATION, times=2)
 
 
 Rest = Callable[[Design, Effort], AnyCalibration]
@@ -94,12 +94,6 @@ class Search(ABC):
         EngineError
             If ``exact`` is asked for and not valid.
         """
-
-
-def own_seed(seed: int) -> int:
-    """Seed of trials that are to have nothing in common with those of another seed."""
-    digest = hashlib.blake2b(f"calibration {seed}".encode(), digest_size=7).digest()
-    return int.from_bytes(digest, "little")
 
 
 def not_settled(rounds: int, moved: float, threshold: float) -> str:

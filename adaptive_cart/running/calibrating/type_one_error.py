@@ -32,10 +32,12 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import (
+    CALIBRATION,
     CONFIRMED,
     FRESH,
     ROUNDS,
@@ -44,12 +46,11 @@ from adaptive_cart.running.calibrating.search import (
     Rest,
     Search,
     not_settled,
-    own_seed,
 )
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
-from adaptive_cart.running.null_points import searched
-from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.null_points import nowhere_false, searched
+from adaptive_cart.running.null_region import Point, true_nulls
 from adaptive_cart.running.region import (
     Region,
     asks,
@@ -89,7 +90,7 @@ class TypeOneError(Search):
         region = region_of(design)
         if enumerates(design, region, effort.engine):
             return _enumerated(design, region, effort.progress)
-        seed = own_seed(effort.seed)
+        seed = effort.seeds[0]
         return _simulated(design, region, effort.trials, seed, effort.jobs, effort.progress)
 
 
@@ -162,6 +163,8 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     numbers = with_threshold(design, 0.5)
     calibrated = calibrated_rules(design, resolve_rules(numbers))
     error = ExactError(numbers, {rule.name for rule in calibrated}, region.limits)
+    if not error.false_anywhere:
+        raise nowhere_false()
     values = distinct(error.probabilities)
     steps = math.ceil(math.log2(len(values) + 1)) + 1
     low, high = -1, len(values)  # at low the error is too large, at high it is not
@@ -199,6 +202,7 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
         points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
         worst=worst.name,
         calibrated=calibrated,
+        notes=(*error.left_out(), *true_nulls(numbers, calibrated)),
     )  # fmt: skip
 
 
@@ -246,7 +250,9 @@ def _simulated(
         fresh = shown[worst]
     else:
         number = len(confirmed[worst]) if confirmed else trials
-        fresh = proportion(false_successes(final, by_name[worst], number, own_seed(seed)), number)
+        fresh = proportion(
+            false_successes(final, by_name[worst], number, fresh_seed(seed, CALIBRATION)), number
+        )
     return what_was_found(
         design, final, region, threshold, must_not, may,
         by_look=by_look,
@@ -300,7 +306,9 @@ def _bounded(
         numbers = with_threshold(design, threshold)
         label = f"confirmation {round_ + 1}"
         many = FRESH * trials
-        fresh = over_points(numbers, design, points, many, own_seed(seed), jobs, progress, label)
+        fresh = over_points(
+            numbers, design, points, many, fresh_seed(seed, CALIBRATION), jobs, progress, label
+        )
         found, must_not, may = smallest([*fresh.values()], error, upper=True)
         by_search = smallest(others, error) if others else (0.0, None, None)
         if by_search[0] > found:
