@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from adaptive_cart.analysis.findings import CorrectedEstimate, Corrections
 from adaptive_cart.analysis.posteriors import words_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
-from adaptive_cart.conduct.plan import Plan, told_of
+from adaptive_cart.conduct.plan import LEVEL, Plan, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS, Ending
 from adaptive_cart.nouns.records import Booleans, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts
@@ -25,8 +25,12 @@ from adaptive_cart.running.adjusted import (
     MEDIAN_UNBIASED,
     SKEPTICAL,
     Corrected,
+    Scale,
+    Spans,
     ended_so,
+    skeptical,
     why_not,
+    why_not_simulated,
 )
 from adaptive_cart.running.exact import judged_look
 
@@ -47,14 +51,16 @@ def corrections_of(
     held
         The looks held, in order; the last one is analysed.
     """
-    now = held[-1]
-    if not now.ended or not plan.estimands or not plan.design.primary_endpoint.binary:
+    now, asked = held[-1], plan.design.adjusted_estimates
+    if not now.ended or not plan.estimands:
+        return None
+    if not plan.design.primary_endpoint.binary and asked is None:
         return None
     level = plan.fitted[plan.design.primary][0].of_level
     of = words_of(plan.design, plan.estimands[0].question, level)
     looks, why = _numbers(plan, held, recorded)
     if why is not None:
-        return Corrections(of, None, (), why)
+        return Corrections(of, None, _skeptical_alone(plan, now), why)
     judged = [judged_look(plan, number, analysed) for number, analysed in looks]
     corrected = Corrected.of(plan, judged, now.look if now.last else None)
     counts = now.record.summaries[plan.design.primary]
@@ -63,7 +69,7 @@ def corrections_of(
     ending = ENDINGS[int(now.after.reason[0])]
     if not (ended_so(judged[-1], ending) & chosen).any():
         why = "more than the counts analysed decided (participants whose outcome is missing, say)"
-        return Corrections(of, None, (), why)
+        return Corrections(of, None, _skeptical_alone(plan, now), why)
     return _found(corrected, len(judged) - 1, ending, chosen, of)
 
 
@@ -91,6 +97,29 @@ def _found(
         )
     )
     return Corrections(of, margin, tuple(found))
+
+
+def _skeptical_alone(plan: Plan, now: Held) -> tuple[CorrectedEstimate, ...]:
+    """Every estimate with its skeptical one, which hang on what was seen at the stop alone."""
+    asked, primary = plan.design.adjusted_estimates, plan.design.primary
+    if asked is None or asked.skeptical is None or why_not_simulated(plan.design):
+        return ()
+    analysis, model = plan.fitted[primary]
+    posterior, told = analysis.posterior(model, now.record.summaries[primary], None), []
+    estimate = f"{told_of(plan.design).estimate}, not corrected"
+    for estimand in plan.estimands:
+        question = estimand.question
+        seen = Spans(posterior.mean(question), *posterior.limits(question, LEVEL))
+        found = skeptical(asked.skeptical, seen, Scale.of(plan.design, question))
+        label = ", ".join(name for name in (estimand.arm, estimand.stratum) if name is not None)
+        of = f" ({label})" if label else ""
+        for name, words, spans in (
+            ("estimate", estimate, seen),
+            (SKEPTICAL, WORDS[SKEPTICAL], found),
+        ):
+            numbers = (float(part[0]) for part in spans)
+            told.append(CorrectedEstimate(f"{name}{estimand.suffix}", f"{words}{of}", *numbers))
+    return tuple(one for one in told if isfinite(one.value))
 
 
 def _margin(plan: Plan) -> float | None:

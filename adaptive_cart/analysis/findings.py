@@ -381,7 +381,7 @@ class Corrections:
     margin
         At which the p-value is; nothing where success has no one margin.
     why
-        Why there are none; nothing where there are.
+        Why there are none, or none but the skeptical one; nothing where there are all.
     """
 
     of: str

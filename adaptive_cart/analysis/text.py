@@ -230,7 +230,7 @@ def corrections_heading(found: Corrections) -> str:
 
 def corrections_table(found: Corrections) -> Table:
     """The estimate and each corrected one with its interval, and the p-value at the margin."""
-    if found.why is not None:
+    if found.why is not None and not found.estimates:
         return ["not told"], [[found.why]]
     at = None if found.margin is None else f"p at {written(found.margin)}"
     head = ["estimate", "value", "95% interval", *([] if at is None else [at, "at most"])]
@@ -241,6 +241,8 @@ def corrections_table(found: Corrections) -> Table:
             p_values = (one.p_value, one.p_value_at_most)
             row += ["" if p is None else f"{p:.4f}" for p in p_values]
         rows.append(row)
+    if found.why is not None:
+        rows.append([f"no other: {found.why}", "", ""])
     return head, rows
 
 

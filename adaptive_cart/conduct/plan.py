@@ -157,6 +157,11 @@ class Plan:
             for arm in self.design.experimental
         )
 
+    @property
+    def keeps_limits(self) -> bool:
+        """Whether trials keep the ends of their intervals, by which estimates are corrected."""
+        return self.design.adjusted_estimates is not None
+
     @cached_property
     def weighed(self) -> tuple[str, ...]:
         """Endpoints that any utility weighs."""

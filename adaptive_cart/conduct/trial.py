@@ -63,6 +63,9 @@ class Block:
     estimate, covered
         ``(trial, estimand)`` posterior mean at the end, and whether the credible interval covers
         the true value.
+    limits
+        ``(trial, estimand, 2)`` both ends of that interval; nothing where no estimate is corrected
+        for the stop.
     estimate_final, covered_final, analysed_final
         The same after the pipeline has been followed up.
     reversal
@@ -91,6 +94,7 @@ class Block:
     looks: list[LookRecord]
     benefit: Floats
     harm: Floats
+    limits: Floats | None = None
     claimed_final: dict[str, Booleans] = field(default_factory=dict)
     population: Population | None = None
 
@@ -138,6 +142,7 @@ class SimulatedConduct(Conduct):
             looks=self.records,
             benefit=np.full((trials, len(plan.utilities)), np.nan),
             harm=np.full((trials, len(plan.utilities)), np.nan),
+            limits=np.full((*estimands, 2), np.nan) if plan.keeps_limits else None,
         )
 
     def _follow(self) -> None:
@@ -247,6 +252,7 @@ class SimulatedConduct(Conduct):
                     model, self.ends[self.design.primary].rows(pending), None
                 )
                 block.estimate[pending], block.covered[pending] = self._estimates(at_end)
+                self._keep_limits(at_end, pending)
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
             if len(waiting):
                 final = analysis.posterior(model, primary.rows(waiting), None)
@@ -268,7 +274,18 @@ class SimulatedConduct(Conduct):
         estimates, covered = self._estimates(posterior)
         rows = analysis.trials[here]
         self.block.estimate[rows], self.block.covered[rows] = estimates[here], covered[here]
+        self._keep_limits(posterior, rows, here)
         self.estimated[rows] = True
+
+    def _keep_limits(
+        self, posterior: Posterior, trials: Integers, rows: Booleans | slice = slice(None)
+    ) -> None:
+        """Both ends of the credible intervals of some trials, of those rows of a posterior."""
+        if self.block.limits is None:
+            return
+        for place, estimand in enumerate(self.plan.estimands):
+            for end, found in enumerate(posterior.limits(estimand.question, LEVEL)):
+                self.block.limits[trials, place, end] = found[rows]
 
     def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
         """Posterior means, and whether the equal-tailed intervals cover the true values."""

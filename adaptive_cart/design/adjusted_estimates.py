@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -21,7 +22,10 @@ class SkepticalPrior(Part):
     )
     no_effect: Annotated[float, Field(allow_inf_nan=False)] = Field(
         default=0.0,
-        description="the value about which the prior lies: no effect; needed without a control",
+        description=(
+            "the value about which the prior lies: no effect; needed without a control, and of a "
+            "ratio, where it is 1"
+        ),
     )
 
     @model_validator(mode="after")
@@ -32,10 +36,12 @@ class SkepticalPrior(Part):
             )
         return self
 
-    @property
-    def sd(self) -> float:
-        """Its standard deviation."""
-        return float(abs(self.effect - self.no_effect) / -special.ndtri(self.chance))
+    def on(self, ratio: bool) -> tuple[float, float]:
+        """Mean and standard deviation, of a ratio those of its logarithm."""
+        about, effect = self.no_effect, self.effect
+        if ratio:
+            about, effect = math.log(about), math.log(effect)
+        return about, float(abs(effect - about) / -special.ndtri(self.chance))
 
 
 class AdjustedEstimates(Part):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FALSE_SUCCESS = "false_success"
+SIDES = ("estimate_lower", "estimate_upper")  # of the interval of an estimate, before its suffix
 
 
 def trials_table(
@@ -102,6 +103,10 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"covered{estimand.suffix}{ending}"] = getattr(block, f"covered{ending}")[
                 :, place
             ]
+    if block.limits is not None:
+        for place, estimand in enumerate(plan.estimands):
+            for end, side in enumerate(SIDES):
+                columns[f"{side}{estimand.suffix}"] = block.limits[:, place, end]
     for place, utility in enumerate(plan.utilities):
         columns[f"benefit{utility.suffix}"] = block.benefit[:, place]
         columns[f"harm{utility.suffix}"] = block.harm[:, place]

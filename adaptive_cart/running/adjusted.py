@@ -1,6 +1,7 @@
 """Estimates corrected for the stop, of designs whose tables are enumerated.
 
-Three, beside the estimate itself (its posterior mean):
+Those of simulated trials are in :mod:`adaptive_cart.running.adjusted_trials`. Three, beside the
+estimate itself (its posterior mean):
 
 =================== ================================================================================
 `median_unbiased`   the middle between the values at which what was seen, or anything more
@@ -68,16 +69,47 @@ class Spans(NamedTuple):
 
 def refused(design: Design, choice: Choice) -> str:
     """Why measures of corrected estimates, asked for, cannot be had; blank where they can."""
-    if design.adjusted_estimates is None:
+    asked = design.adjusted_estimates
+    if asked is None:
         return ""
     if choice.engine != "exact":
+        found = why_not_simulated(design)
+        return f"adjusted_estimates{found}" if found else ""
+    reasons = why_not(design)
+    instead = "leave the table out, or add --engine simulate"
+    return f"adjusted_estimates: {'; '.join(reasons)}; {instead}" if reasons else ""
+
+
+def why_not_simulated(design: Design) -> str:
+    """Why simulated trials give no corrected estimate, from the key that is wrong; blank if not."""
+    estimands, asked = Plan.of(design).estimands, design.adjusted_estimates
+    prior = None if asked is None else asked.skeptical
+    if not estimands:
+        return ": nothing is estimated of the primary; leave the table out"
+    if prior is None and stopped_by(design) is None:
         return (
-            f"adjusted_estimates: they are measured where tables are enumerated, and this run is "
-            f"simulated ({choice.why}); leave the table out: `analyze` tells them of a real trial "
-            f"without it"
+            ": several estimates decide together, so that the bias given the stop is of no one of "
+            "them; add skeptical = { effect = … }, or leave the table out"
         )
-    found = why_not(design)
-    return f"adjusted_estimates: {'; '.join(found)}; leave the table out" if found else ""
+    if prior is not None and Scale.of(design, estimands[0].question).ratio:
+        for key, value in (("no_effect", prior.no_effect), ("effect", prior.effect)):
+            if value <= 0.0:
+                instead = "no_effect = 1.0 is no effect" if key == "no_effect" else "0.6, say"
+                return (
+                    f".skeptical.{key}: found {value:g}; a ratio is estimated, so that more than 0 "
+                    f"is expected: {instead}"
+                )
+    return ""
+
+
+def stopped_by(design: Design) -> int | None:
+    """Place of the estimate on which the stop hangs: the only one over all strata, or nothing."""
+    over_all = [
+        place
+        for place, estimand in enumerate(Plan.of(design).estimands)
+        if estimand.stratum is None
+    ]
+    return over_all[0] if len(over_all) == 1 else None
 
 
 def why_not(design: Design) -> list[str]:
@@ -280,12 +312,12 @@ class Corrected:
         posterior = self._posterior(judged, chosen)
         lower, upper = posterior.limits(self.question, LEVEL)
         bias = self.conditional_bias(look, ending, chosen)
-        least = -1.0 if self.of_difference else 0.0
-        moved = (np.clip(values - bias, least, 1.0) for values in (own, lower, upper))
-        found = {"": Spans(own, lower, upper), CONDITIONAL: Spans(*moved)}
+        scale = Scale.of(self.plan.design, self.question)
+        moved = Spans(*(values - bias for values in (own, lower, upper)))
+        found = {"": Spans(own, lower, upper), CONDITIONAL: scale.back(moved)}
         asked = self.plan.design.adjusted_estimates
         if asked is not None and asked.skeptical is not None:
-            found[SKEPTICAL] = skeptical(asked.skeptical, found[""], least)
+            found[SKEPTICAL] = skeptical(asked.skeptical, found[""], scale)
         return found
 
     def _posterior(self, judged: JudgedLook, chosen: Booleans) -> Posterior:
@@ -293,13 +325,57 @@ class Corrected:
         return analysis.posterior(model, judged.counts.rows(np.flatnonzero(chosen)), None)
 
 
-def skeptical(prior: SkepticalPrior, seen: Spans, least: float) -> Spans:
+@dataclass(frozen=True)
+class Scale:
+    """The scale on which an estimate is about normal: its logarithm for a ratio, else itself.
+
+    Attributes
+    ----------
+    low, high
+        Between which values it lies, on its own scale.
+    """
+
+    ratio: bool
+    low: float
+    high: float
+
+    @staticmethod
+    def of(design: Design, question: Question) -> Scale:
+        """Of what a question is about."""
+        level = design.endpoints[question.endpoint].gives.bounds
+        low, high = question.of.range(level, question.minus is not None, question.month)
+        return Scale(question.of.ratio and question.minus is not None, low, high)
+
+    def number(self, value: Floats) -> Floats:
+        """A value on that scale."""
+        if not self.ratio:
+            return value
+        with np.errstate(divide="ignore"):
+            return np.log(value)
+
+    def told(self, seen: Spans) -> Spans:
+        """Estimates and their intervals on that scale."""
+        return Spans(*(self.number(values) for values in seen))
+
+    def back(self, found: Spans) -> Spans:
+        """Estimates on that scale as they are told, where they can lie."""
+        own = found if not self.ratio else Spans(*(np.exp(values) for values in found))
+        return Spans(*(np.clip(values, self.low, self.high) for values in own))
+
+    def error(self, seen: Spans) -> Floats:
+        """Their standard errors, by the width of the intervals."""
+        return (seen.upper - seen.lower) / (2.0 * Z)
+
+
+def skeptical(prior: SkepticalPrior, seen: Spans, scale: Scale) -> Spans:
     """The estimate under a skeptical prior, by precisions."""
-    spread = (seen.upper - seen.lower) / (2.0 * Z)
-    precision = 1.0 / spread**2 + 1.0 / prior.sd**2
-    mean = (seen.value / spread**2 + prior.no_effect / prior.sd**2) / precision
+    own = scale.told(seen)
+    spread = scale.error(own)
+    about, sd = prior.on(scale.ratio)
+    precision = 1.0 / spread**2 + 1.0 / sd**2
+    mean = (own.value / spread**2 + about / sd**2) / precision
     half = Z / np.sqrt(precision)
-    return Spans(*(np.clip(values, least, 1.0) for values in (mean, mean - half, mean + half)))
+    return scale.back(Spans(mean, mean - half, mean + half))
 
 
 def ended_so(judged: JudgedLook, ending: Ending) -> Booleans:

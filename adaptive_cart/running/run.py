@@ -55,6 +55,7 @@ from adaptive_cart.results.store import (
 )
 from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.adjusted_measures import adjusted_measures
+from adaptive_cart.running.adjusted_trials import adjusted_of_trials
 from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
@@ -391,6 +392,8 @@ class _Run:
         rows = []
         for name in self.reported:
             rows += self._read_off(name, true[name])
+        if self.design.adjusted_estimates is not None:
+            rows += adjusted_of_trials(self.design, true, self._columns)
         averages = of_simulated(
             self.design, true, self._columns, self.held, self.identity.seed, jobs,
             self.progress, self.tell,

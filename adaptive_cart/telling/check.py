@@ -67,7 +67,8 @@ def described(design: Design) -> str:
         lines += ["", *told_long_term(design)]
     choice = choose_engine(design, truths, "auto")
     if design.adjusted_estimates is not None:
-        lines += ["", *told_adjusted_estimates(design, refused(design, choice))]
+        exact, why_not = choice.engine == "exact", refused(design, choice)
+        lines += ["", *told_adjusted_estimates(design, exact, why_not)]
     idle = list(without_effect(design, truths))
     if idle:
         lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]

@@ -69,6 +69,17 @@ def test_why_ends_cannot_be_put_in_order_is_told() -> None:
     assert found.findings.corrections is not None
     assert found.findings.corrections.why == "the counts of strata are not ordered together"
     assert "the counts of strata are not ordered together" in found.text
+    # the skeptical estimate needs no order
+    asked = Design(**design.plain(), adjusted_estimates={"skeptical": {"effect": 0.3}})
+    also = analyze(asked, rows, **AT).findings.corrections
+    assert also is not None
+    assert also.why == found.findings.corrections.why
+    own, drawn = also.estimates
+    assert (own.name, drawn.name) == ("estimate", "skeptical")
+    sd = 0.3 / stats.norm.isf(0.05)
+    error = (own.upper - own.lower) / (2.0 * stats.norm.isf(0.025))
+    assert drawn.value == pytest.approx(own.value * sd**2 / (sd**2 + error**2), abs=1e-12)
+    assert drawn.upper - drawn.lower < own.upper - own.lower
 
 
 # ── conditional assurance ─────────────────────────────────────────────────────────────────────

@@ -158,3 +158,25 @@ def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path)
     assert not success(2.02 * centre, 2.0 - 2.02 * centre)
     imputed = raw | {"endpoints": {"dfr": raw["endpoints"]["dfr"] | {"missing": "impute"}}}
     assert rule_to_tip(Plan.of(ac.Design(**imputed)))[1] == "missing responses are imputed"
+
+
+def test_corrected_estimates_of_simulated_trials_are_told_with_their_error(tmp_path: Path) -> None:
+    raw = raw_design("products_multiarm")
+    raw["adjusted_estimates"] = {"skeptical": {"effect": 0.25}}
+    several = ac.simulate(ac.Design(**raw), trials=40, jobs=1, out=tmp_path / "several")
+    blocks = adjusted(Evidence(several, Facts(), 0))
+    rows = text_of(tables_of(blocks)["t-adjusted"])
+    assert {row[1] for row in rows if row[1]} == {"uncorrected", "under the skeptical prior"}
+    place = next(k for k, row in enumerate(rows) if row[0].startswith("null, "))
+    figure = several.figure("null", "bias_skeptical", arm="auto")
+    number, error = rows[place + 1][2].replace("−", "-").rstrip(")").split(" (")
+    assert float(number) == pytest.approx(figure.estimate, abs=5.1e-4)
+    assert float(error) == pytest.approx(figure.mcse, abs=5.1e-3)
+    one = two_arms(adjusted_estimates={})
+    drawn = ac.simulate(one, trials=60, jobs=1, engine="simulate", out=tmp_path / "one")
+    blocks = adjusted(Evidence(drawn, Facts(), 0))
+    rows = text_of(tables_of(blocks)["t-adjusted"])
+    assert {row[1] for row in rows if row[1]} == {"uncorrected", "less its bias given the stop"}
+    said = " ".join(plain(block.line) for block in blocks if hasattr(block, "line"))
+    assert "learned from the simulated trials of all scenarios" in said
+    assert "median-unbiased" not in said

@@ -306,14 +306,20 @@ def test_measures_are_sums_over_every_end(tmp_path: Path) -> None:
 
 
 def test_where_there_is_nothing_to_correct_it_is_said() -> None:
-    strata = two_arms(strata={"a": 0.5, "b": 0.5}, adjusted_estimates={})
+    strata = two_arms(strata={"a": 0.5, "b": 0.5})
     assert why_not(two_arms()) == []
     assert "the counts of strata are not ordered together" in why_not(strata)
-    assert "refused when it is run: adjusted_estimates: they are measured where" in described(
-        strata
-    )
-    with pytest.raises(EngineError, match="tables are enumerated, and this run is simulated"):
-        ac.simulate(two_arms(adjusted_estimates={}), trials=10, engine="simulate")
+    raw = two_arms(adjusted_estimates={}).plain()
+    raw["arms"]["third"] = {}
+    for rule in raw["rules"]:
+        rule["posterior"]["arm"] = "each"
+    raw["rules"][1]["then"] = "drop_arm"
+    for truth in raw["scenarios"].values():
+        truth["dfr"]["third"] = 0.3
+    several = Design(**raw)
+    assert "refused when it is run: adjusted_estimates: several estimates" in described(several)
+    with pytest.raises(EngineError, match=r"several estimates .* add skeptical = "):
+        ac.simulate(several, trials=10, jobs=1)
 
 
 def test_a_skeptical_prior_of_a_rate_says_what_no_effect_is() -> None:

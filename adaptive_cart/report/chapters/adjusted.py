@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from adaptive_cart.conduct.plan import told_of
+from adaptive_cart.conduct.plan import Estimand, told_of
 from adaptive_cart.report.chapters.by_role import headed
 from adaptive_cart.report.document import (
     Block,
@@ -21,7 +22,7 @@ from adaptive_cart.report.document import (
     row,
 )
 from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
-from adaptive_cart.report.numbers import given
+from adaptive_cart.report.numbers import Bound, given
 
 BY_STOP = 52  # number of the item
 ESTIMATES = {
@@ -30,33 +31,63 @@ ESTIMATES = {
     "_conditional": "less its bias given the stop",
     "_skeptical": "under the skeptical prior",
 }
+MEDIAN = (
+    " The median-unbiased estimate puts all ends of the trial in order, success before any other "
+    "end, an earlier success before a later one, and otherwise by the estimate; its interval has "
+    "both tails by this order."
+)
+EXACT = "Without Monte Carlo error."
+SIMULATED = "In brackets the Monte Carlo standard error."
+ABOVE = (
+    "Above the truth: the share of trials whose estimate is larger than the true value, one half "
+    "of those in which it is equal."
+)
+
+
+LEARNED = (
+    " That bias is learned from the simulated trials of all scenarios: each tells of other true "
+    "values by its likelihood there, taken for normal."
+)
 
 
 def adjusted(evidence: Evidence) -> list[Block]:
     """Each estimate beside the uncorrected one; nothing where none was asked for."""
-    asked = evidence.design.adjusted_estimates
-    first = next(iter(evidence.scenarios), None)
-    if asked is None or first is None or not evidence.has(first, "bias_median_unbiased"):
+    shown = [s for s in ESTIMATES if any(_has(evidence, name, s) for name in evidence.scenarios)]
+    if evidence.design.adjusted_estimates is None or len(shown) < 2:
         return []
-    shown = [s for s in ESTIMATES if evidence.has(first, f"bias{s}")]
+    exact = evidence.manifest["engine"] == "exact"
     evidence.trace.reported(BY_STOP, "t-adjusted-stop")
     return [
         Heading(text="Estimates corrected for the stop", key="adjusted", level=2),
         paragraph(
-            "Beside the {estimate}: the median-unbiased estimate puts all ends of the trial in "
-            "order, success before any other end, an earlier success before a later one, and "
-            "otherwise by the estimate; its interval has both tails by this order. The second "
-            "takes away the bias of trials that end at the same look for the same reason, at the "
-            "rates that the data make probable.{skeptical} {table} shows what each gains and costs "
-            "over all trials, {stops} by look and reason.",
+            "Beside the {estimate}:{median}{conditional}{skeptical} {table} shows what each gains "
+            "and costs over all trials, {stops} by look and reason.",
             estimate=told_of(evidence.design).estimate,
+            median=MEDIAN if "_median_unbiased" in shown else "",
+            conditional=_conditional(exact) if "_conditional" in shown else "",
             skeptical=_prior(evidence),
             table=Reference("t-adjusted"),
             stops=Reference("t-adjusted-stop"),
         ),
-        _over_all(evidence, shown),
-        _by_stop(evidence, shown),
+        _over_all(evidence, shown, exact),
+        _by_stop(evidence, shown, exact),
     ]
+
+
+def _has(evidence: Evidence, scenario: str, suffix: str) -> bool:
+    return any(
+        evidence.has(scenario, f"overestimated{suffix}", arm=one.arm, stratum=one.stratum)
+        for one in evidence.estimands
+    )
+
+
+def _conditional(exact: bool) -> str:
+    at = "at the rates that the data make probable" if exact else "at the estimate itself"
+    learned = "" if exact else LEARNED
+    return (
+        f" The estimate less its bias is without that of trials that end at the same look for the "
+        f"same reason, {at}.{learned}"
+    )
 
 
 def _prior(evidence: Evidence) -> Line:
@@ -65,8 +96,12 @@ def _prior(evidence: Evidence) -> Line:
     if prior is None:
         return ()
     path = "adjusted_estimates.skeptical"
+    ratio = evidence.estimands[0].question.of.ratio
     return line(
-        " The third adds a normal prior about ",
+        " The skeptical estimate adds a normal prior",
+        " of the logarithm" if ratio else "",
+        " about ",
+        "that of " if ratio else "",
         evidence.setting(prior.no_effect, f"{path}.no_effect"),
         " under which an effect of ",
         evidence.setting(prior.effect, f"{path}.effect"),
@@ -76,19 +111,33 @@ def _prior(evidence: Evidence) -> Line:
     )
 
 
-def _over_all(evidence: Evidence, shown: list[str]) -> Table:
+def _told(bound: Bound, exact: bool) -> Line:
+    """A number, with its Monte Carlo standard error where it has one."""
+    if not bound.known:
+        return line("–")
+    if exact:
+        return line(bound.number())
+    few = bound.figure.n is not None and bound.figure.n < 2
+    return line(bound.number(), " (", "one trial" if few else bound.mcse(), ")")
+
+
+def _over_all(evidence: Evidence, shown: list[str], exact: bool) -> Table:
     rows: dict[str, list[Row]] = {}
+    measures = ("bias", "rmse", "coverage", "overestimated")
     for role, names in per_scenario(evidence):
         rows[role] = [
             row(
-                code(name) if place == 0 else "",
+                _labelled(evidence, name, one) if place == 0 else "",
                 ESTIMATES[suffix],
-                evidence.cell(name, f"bias{suffix}").number(),
-                evidence.cell(name, f"rmse{suffix}").number(),
-                evidence.cell(name, f"coverage{suffix}").number(),
-                evidence.cell(name, f"overestimated{suffix}").number(),
+                *(
+                    _told(
+                        evidence.cell(name, f"{m}{suffix}", arm=one.arm, stratum=one.stratum), exact
+                    )
+                    for m in measures
+                ),
             )
             for name in names
+            for one in evidence.estimands
             for place, suffix in enumerate(shown)
         ]
     head = cells("Scenario", "Estimate", "Bias", "RMSE", "Coverage", "Above the truth")
@@ -98,32 +147,24 @@ def _over_all(evidence: Evidence, shown: list[str]) -> Table:
         head=head,
         rows=headed(rows, len(head)),
         align=("left", "left", *("right",) * 4),
-        notes=(
-            prose(
-                "Without Monte Carlo error. Above the truth: the share of trials whose estimate is "
-                "larger than the true value, one half of those in which it is equal."
-            ),
-        ),
+        notes=(prose(f"{EXACT if exact else SIMULATED} {ABOVE}"),),
     )
 
 
-def _by_stop(evidence: Evidence, shown: list[str]) -> Table:
+def _labelled(evidence: Evidence, name: str, estimand: Estimand) -> Line:
+    label = evidence.estimand_label(estimand)
+    return line(code(name), ", " if label else "", given(label, "design: arms"))
+
+
+def _by_stop(evidence: Evidence, shown: list[str], exact: bool) -> Table:
     rows: dict[str, list[Row]] = {}
     for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            first = True
-            for look in evidence.looks:
-                for reason, words in REASON_WORDS.items():
-                    where: dict[str, Any] = {"look": look, "reason": reason}
-                    found = [evidence.cell(name, f"bias_given_stop{s}", **where) for s in shown]
-                    if not found[-1].known:
-                        continue
-                    ended = line("look ", given(look, "looks"), f": {words}")
-                    rows[role].append(
-                        row(code(name) if first else "", ended, *(one.number() for one in found))
-                    )
-                    first = False
+        rows[role] = [
+            found
+            for name in names
+            for one in evidence.estimands
+            for found in _stops(evidence, name, one, shown, exact)
+        ]
     head = cells("Scenario", "Trials that end at", *(ESTIMATES[s].capitalize() for s in shown))
     return Table(
         key="t-adjusted-stop",
@@ -131,4 +172,22 @@ def _by_stop(evidence: Evidence, shown: list[str]) -> Table:
         head=head,
         rows=headed(rows, len(head)),
         align=("left", "left", *("right",) * len(shown)),
+        notes=() if exact else (prose(SIMULATED),),
     )
+
+
+def _stops(
+    evidence: Evidence, name: str, estimand: Estimand, shown: list[str], exact: bool
+) -> Iterator[Row]:
+    label = _labelled(evidence, name, estimand)
+    for look in evidence.looks:
+        for reason, words in REASON_WORDS.items():
+            where: dict[str, Any] = {
+                "look": look, "reason": reason, "arm": estimand.arm, "stratum": estimand.stratum,
+            }  # fmt: skip
+            found = [evidence.cell(name, f"bias_given_stop{s}", **where) for s in shown]
+            if not found[-1].known:
+                continue
+            ended = line("look ", given(look, "looks"), f": {words}")
+            yield row(label, ended, *(_told(one, exact) for one in found))
+            label = line("")
