@@ -28,7 +28,7 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.nouns.summaries import Counts, Summary
-from adaptive_cart.participants.randomisation import equal_shares
+from adaptive_cart.participants.shares import Shares
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 
 IMPUTATIONS = 400
@@ -87,9 +87,10 @@ class RecordedAnalysis(LookAnalysis):
         self.date = float(date[0])
         trial.follow(self.date)
         snapshot = snapshot_at(trial.population, date, standing.enrolled)
+        standing.on(date, held)
         super().__init__(
             plan, snapshot, trial.prepared, np.flatnonzero(held),
-            standing.open_arms, standing.open_strata,
+            standing.compared, standing.open_strata,
         )  # fmt: skip
         self._imputed: dict[str, tuple[Summary, Floats]] = {}
         self._once: dict[str, LookAnalysis] = {}
@@ -273,7 +274,7 @@ class RealTrial(Conduct):
         self.judgements: list[Judgement] = []
         self.quiet: list[Judgement] = []
         if isinstance(plan.design.randomisation, ResponseAdaptive):
-            self.shares = equal_shares(self.standing.open_arms)
+            self.shares = Shares.at_start(self.standing.windows)
         self.follow(participants.reach)
 
     def follow(self, date: float) -> None:
@@ -437,11 +438,11 @@ class RealTrial(Conduct):
         )  # fmt: skip
 
     def enrol_later(
-        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Shares | None
     ) -> None:
         """Note the shares in force; who was enrolled later stands in the table."""
-        if shares is not None:
-            self.shares = shares
+        if shares is not None and self.shares is not None:
+            self.shares = self.shares.replaced(rows, shares)
 
     def due(self, look: int, reach: float | None = None) -> tuple[float, bool]:
         """When a look falls due (infinite if that is not known), and whether it is the last.

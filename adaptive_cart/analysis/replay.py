@@ -33,6 +33,7 @@ from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.calendar import SAME, TIE, until
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.shares import Shares
 from adaptive_cart.recorded.known import LEFT, Participants, Silence, window_of
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
@@ -56,7 +57,7 @@ class Held:
     record: LookRecord
     before: Standing
     after: Standing
-    shares_before: Floats | None
+    shares_before: Shares | None
     date_before: float
     went_on: bool = False
 
@@ -304,7 +305,7 @@ class _Walk:
         trial = self.trial
         return {
             "before": copied(trial.standing),
-            "shares_before": None if trial.shares is None else trial.shares.copy(),
+            "shares_before": trial.shares,
             "date_before": float(trial.before[0]),
         }
 

@@ -32,7 +32,7 @@ from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Summary
-from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
+from adaptive_cart.participants.shares import Shares, renewed_shares
 
 Thresholds = tuple[float | Floats, ...]  # of the comparisons of a rule
 
@@ -103,7 +103,7 @@ class Conduct:
     before
         ``(trial,)`` date of the look before, or of what was judged between looks since.
     shares
-        ``(trial, arm)`` in force now, under response-adaptive randomisation.
+        As they were last set, under response-adaptive randomisation.
     records
         The looks held, in order.
     spent
@@ -112,7 +112,7 @@ class Conduct:
 
     population: Population
     prepared: dict[str, Any]
-    shares: Floats | None = None
+    shares: Shares | None = None
 
     def __init__(self, plan: Plan, trials: int) -> None:
         self.plan = plan
@@ -137,7 +137,7 @@ class Conduct:
         """Note which trials have ended at a look, or between two of them, ``(trial,)``."""
 
     def enrol_later(
-        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Shares | None
     ) -> None:
         """Let those who arrive after a date meet what is now in force.
 
@@ -146,7 +146,7 @@ class Conduct:
         rows
             Positions of the trials in which something changed.
         date, strata_before, shares
-            ``(trial,)``, ``(trial, stratum)`` open before, ``(trial, arm)``, of all trials.
+            ``(trial,)``, ``(trial, stratum)`` open before, and as now set, of all trials.
         """
 
     def note_held(
@@ -239,9 +239,10 @@ class Conduct:
     def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
         """What can be seen at a date, ``(trial,)``, in the trials in which a look is held."""
         snapshot = snapshot_at(self.population, date, self.standing.enrolled)
+        self.standing.on(date, held)
         return LookAnalysis(
             self.plan, snapshot, self.prepared, np.flatnonzero(held),
-            self.standing.open_arms, self.standing.open_strata,
+            self.standing.compared, self.standing.open_strata,
         )  # fmt: skip
 
     def judge(
@@ -273,7 +274,7 @@ class Conduct:
         standing = self.standing
         own = LookAnalysis(
             self.plan, analysis.snapshot, self.prepared, rows,
-            standing.open_arms, standing.open_strata,
+            standing.compared, standing.open_strata,
         )  # fmt: skip
         own.summaries = analysis.summaries
         return own
@@ -371,7 +372,7 @@ class Conduct:
                 Holding(position, holds, tuple(answers), against, look, randomised, last)
             )
             if rule.decision.drops_arms or rule.decision.closes_strata or self.design.by_target:
-                analysis.now_open(standing.open_arms, standing.open_strata)
+                analysis.now_open(standing.compared, standing.open_strata)
         return tuple(answers)
 
     def _answered(
@@ -521,13 +522,14 @@ class Conduct:
         changed = self._closed_since(arms_before, strata_before)
         shares = None
         if isinstance(self.design.randomisation, ResponseAdaptive):
-            shares = self._shares(analysis, self.design.randomisation, changed)
+            shares = self._shares(analysis, self.design.randomisation)
             assert self.shares is not None
-            changed |= (shares != self.shares).any(axis=1)
+            changed |= (shares.values != self.shares.values).any(axis=1)
+            changed |= shares.learned != self.shares.learned
         rows = np.flatnonzero(changed & going_on)
         if len(rows):
             self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
-        return shares
+        return None if shares is None else shares.values
 
     def _renew_between(
         self,
@@ -544,11 +546,10 @@ class Conduct:
         if len(rows) == 0:
             return False
         shares = None
-        if isinstance(self.design.randomisation, ResponseAdaptive):
+        rule = self.design.randomisation
+        if isinstance(rule, ResponseAdaptive):
             assert self.shares is not None
-            fixed = self.design.randomisation.fixed
-            shares = self.shares.copy()
-            shares[rows] = shares_of_open(shares[rows], self.standing.open_arms[rows], fixed)
+            shares = self.shares.at(analysis.snapshot.date, self.standing.windows, rule)
         self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
         return True
 
@@ -557,17 +558,16 @@ class Conduct:
         closed: Booleans = (self.standing.open_arms != arms_before).any(axis=1)
         return closed | (self.standing.open_strata != strata_before).any(axis=1)
 
-    def _shares(self, analysis: LookAnalysis, rule: ResponseAdaptive, changed: Booleans) -> Floats:
-        """Shares of the arms from a look on, ``(trial, arm)``."""
-        open_arms = self.standing.open_arms
+    def _shares(self, analysis: LookAnalysis, rule: ResponseAdaptive) -> Shares:
+        """Shares of the arms from a look on."""
+        standing, date = self.standing, analysis.snapshot.date
         assert self.shares is not None
-        renewed = self.standing.running & (analysis.snapshot.randomised >= rule.burn_in)
-        best = np.zeros(open_arms.shape)
-        best[analysis.trials] = analysis.best(self.plan.order)
+        windows = standing.windows
+        shares = self.shares.at(date, windows, rule)
+        compared = windows.enrolling(shares.since) & standing.entered(date)
+        renewed = standing.running & (analysis.snapshot.randomised >= rule.burn_in)
+        best = np.zeros(compared.shape)
+        best[analysis.trials] = analysis.best(self.plan.order, compared[analysis.trials])
         renewed &= np.isfinite(best).all(axis=1)  # where there is no posterior, shares stay
-        best = np.where(renewed[:, None], best, 0.0)
         controls = min(self.design.experimental)
-        adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, rule.fixed, controls)
-        equal = open_arms / open_arms.sum(axis=1, keepdims=True)
-        fallback = np.where(changed[:, None], equal, self.shares)
-        return np.where(renewed[:, None], adaptive, fallback)
+        return renewed_shares(shares, renewed, best, compared, windows, rule, controls)

@@ -140,9 +140,9 @@ class LookAnalysis:
         """Draws of what a question of one endpoint is about, ``(chosen trial, draw)``."""
         return drawn_of(self.posterior(question.endpoint), question)
 
-    def best(self, order: Question) -> Floats:
-        """Probability of each open experimental arm to be the best, ``(chosen trial, arm)``."""
-        return self.posterior(order.endpoint).best_of_open(order, self.open_arms)
+    def best(self, order: Question, among: Booleans) -> Floats:
+        """Probability of each experimental arm to be the best of some, ``(chosen trial, arm)``."""
+        return self.posterior(order.endpoint).best_of_open(order, among)
 
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float

@@ -13,6 +13,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
+from adaptive_cart.nouns.windows import Windows
 
 RUNNING = -1  # among the codes of endings
 
@@ -107,6 +108,8 @@ class Standing:
         probability that lay within that of its threshold.
     closed_at
         ``(trial, arm)`` month at which a decision closed it; infinite for not.
+    has_entered
+        ``(trial, arm)`` by the date at which the trial was last looked at.
     passing
         How claims pass alpha on; nothing where they share none.
     """
@@ -126,6 +129,7 @@ class Standing:
     failed: Booleans
     went_on: Booleans
     closed_at: Floats
+    has_entered: Booleans
     held_at: dict[int, Labels] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     within_error: dict[int, Booleans] = field(default_factory=dict)
@@ -162,6 +166,7 @@ class Standing:
             failed=np.zeros(trials, dtype=np.bool_),
             went_on=np.zeros(trials, dtype=np.bool_),
             closed_at=np.full((trials, arms), np.inf),
+            has_entered=np.ones((trials, arms), dtype=np.bool_),
             held_at={
                 position: small()
                 for position, rule in enumerate(rules)
@@ -218,7 +223,7 @@ class Standing:
         -------
         ``(trial, arm)`` and ``(trial, stratum)``.
         """
-        open_arms, open_strata = self.open_arms.copy(), self.open_strata.copy()
+        open_arms, open_strata = self.compared.copy(), self.open_strata.copy()
         for declared in self.declared:
             if declared.position == position:
                 here = declared.holds[:, place]
@@ -244,11 +249,30 @@ class Standing:
                 found[:, place] &= self.open_strata[:, target.stratum]
         return found
 
+    def on(self, date: Floats, held: Booleans) -> None:
+        """Note which arms have entered by a date at which some trials, ``(trial,)``, are seen."""
+        if self.design.stays is not None:
+            entered = self.entered(date)
+            self.has_entered = np.where(held[:, None], entered, self.has_entered)
+
+    @property
+    def compared(self) -> Booleans:
+        """Arms that no decision has closed, among which the best is sought, ``(trial, arm)``.
+
+        Those that have not entered by the date of the look have no part in it.
+        """
+        return self.open_arms & self.has_entered
+
+    @property
+    def windows(self) -> Windows:
+        """When arms open and close as things stand."""
+        return self.design.windows(self.closed_at)
+
     def entered(self, date: Floats) -> Booleans:
         """Arms that have entered by a date, ``(trial,)``: ``(trial, arm)``."""
         if self.design.stays is None:
             return np.ones(self.open_arms.shape, dtype=np.bool_)
-        opens: Booleans = self.design.stays.windows(self.closed_at).opens < short_of(date)[:, None]
+        opens: Booleans = self.windows.opens < short_of(date)[:, None]
         return opens
 
     def note_closed(self, date: Floats, held: Booleans) -> None:
@@ -297,7 +321,7 @@ class Standing:
         first = held.where & (looks == 0)
         looks[first] = held.look
         rows = np.flatnonzero(any_of(first))
-        arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
+        arms, strata = self.compared[rows], self.open_strata[rows]  # copies
         against = tuple(threshold[rows] for threshold in held.thresholds)
         self.declared.append(Declared(held.position, rows, first[rows], against, arms, strata))
 

@@ -40,6 +40,7 @@ from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed
 from adaptive_cart.participants.seen import as_seen
+from adaptive_cart.participants.shares import Shares
 
 __all__ = ["Block", "LookRecord", "run_block"]
 
@@ -208,7 +209,7 @@ class SimulatedConduct(Conduct):
         standing.held_at[position][any_of(asked & rule.condition.of_targets(held))] = look
 
     def enrol_later(
-        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Shares | None
     ) -> None:
         """Enrol later arrivals under what the look decided, and follow everybody anew."""
         standing = self.standing
@@ -326,7 +327,7 @@ class SimulatedConduct(Conduct):
         if len(chosen) == 0:
             return
         followed_up = LookAnalysis(
-            self.plan, snapshot, self.prepared, chosen, standing.open_arms, standing.open_strata
+            self.plan, snapshot, self.prepared, chosen, standing.compared, standing.open_strata
         )
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
@@ -347,7 +348,7 @@ class SimulatedConduct(Conduct):
         if not judged_again:
             return
         followed_up = LookAnalysis(
-            plan, snapshot, self.prepared, again, standing.open_arms, standing.open_strata
+            plan, snapshot, self.prepared, again, standing.compared, standing.open_strata
         )
         for position in judged_again:
             rule, found = plan.rules[position], standing.noted[position] > 0

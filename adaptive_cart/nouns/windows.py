@@ -158,6 +158,12 @@ class Windows:
         """Period in which each participant is randomised, ``(trial, participant)``."""
         return numbered(self.bounds, month)
 
+    def enrolling(self, month: Floats) -> Booleans:
+        """Arms that enrol those who arrive just after a month, ``(trial,)``: ``(trial, arm)``."""
+        then = until(month)[:, None]
+        found: Booleans = (self.opens <= then) & (self.closes > then)
+        return found
+
     @cached_property
     def open_in(self) -> Booleans:
         """Whether an arm enrols throughout a period, ``(trial, arm, period)``."""

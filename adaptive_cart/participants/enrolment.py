@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.first_part import resumed
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.nouns.calendar import until
@@ -24,11 +24,11 @@ from adaptive_cart.nouns.windows import Windows
 from adaptive_cart.participants.period_lists import Arriving, PeriodLists
 from adaptive_cart.participants.randomisation import (
     drawn_arms,
-    equal_shares,
     next_slots,
     randomisation_list,
     smallest_block,
 )
+from adaptive_cart.participants.shares import Shares
 
 
 def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
@@ -65,7 +65,7 @@ class Enrolment:
     arm, stratum
         ``(trial, participant)``; no stratum where the design has none.
     shares
-        ``(trial, arm)`` in force under response-adaptive randomisation.
+        As they were last set, under response-adaptive randomisation.
     """
 
     def __init__(
@@ -100,21 +100,21 @@ class Enrolment:
             self.stratum = stratum_labels(latents.of("stratum"), design.shares)
         self._slot: npt.NDArray[np.int32] | None = None
         self._lists: list[RandomisationList] = []
-        self.shares: Floats | None = None
+        self.shares: Shares | None = None
         self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
         self._periods: PeriodLists | None = None
-        if design.stays is not None:
+        if isinstance(design.randomisation, ResponseAdaptive):
+            self.shares = Shares.at_start(self.windows)
+            self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
+            self._draw(design.randomisation, np.arange(latents.trials), np.isfinite(self.arrival))
+        elif design.stays is not None:
             everywhere = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
             self._periods = PeriodLists(design, latents)
             self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
             self._by_period(np.arange(latents.trials), np.isfinite(self.arrival), everywhere)
-        elif isinstance(design.randomisation, PermutedBlocks):
+        else:
             self._lists = list(self._all_lists(design.randomisation))
             self.arm = self._first_arms()
-        else:
-            everyone = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
-            self.shares = equal_shares(everyone)
-            self.arm = drawn_arms(latents.of("allocation"), self.shares)
 
     def _dates(self) -> Floats:
         dates = self.pace.date(self._operational)
@@ -166,6 +166,22 @@ class Enrolment:
         """When arms open and close as things stand."""
         return self.design.windows(self._closed_at)
 
+    def _draw(self, rule: ResponseAdaptive, rows: Integers, later: Booleans) -> None:
+        """Draw the arms of those who come later by the shares in force when they come."""
+        assert self.shares is not None
+        first = int(np.argmax(later.any(axis=0))) if later.any() else later.shape[1]
+        if first == later.shape[1]:  # who came before that in every trial stays as is
+            return
+        u = self.latents.of("allocation")[rows, first:]
+        shares = self.shares.rows(rows)
+        drawn = drawn_arms(u, shares.values)
+        if self.design.stays is not None:
+            arrival = self.arrival[rows, first:]
+            for month, values in shares.steps(self.windows.rows(rows), rule):
+                after = arrival > until(month)[:, None]
+                drawn = np.where(after, drawn_arms(u, values), drawn)
+        self.arm[rows, first:] = np.where(later[:, first:], drawn, self.arm[rows, first:])
+
     def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
         """Randomise by the lists in force when participants come."""
         assert self._periods is not None
@@ -181,7 +197,7 @@ class Enrolment:
         open_arms: Booleans,
         open_strata: Booleans,
         opened_before: Booleans,
-        shares: Floats | None,
+        shares: Shares | None,
         closed_at: Floats | None = None,
     ) -> None:
         """Enrol those who arrive after a date under what is now in force.
@@ -195,7 +211,7 @@ class Enrolment:
         open_arms, open_strata, opened_before
             ``(trial, arm)`` and ``(trial, stratum)`` now, and the strata open before.
         shares
-            ``(trial, arm)`` shares from now on, under response-adaptive randomisation.
+            From now on, under response-adaptive randomisation.
         closed_at
             ``(trial, arm)`` months at which decisions have closed arms, infinite for not.
         """
@@ -209,17 +225,14 @@ class Enrolment:
                 later = self.arrival[rows] > until(date)[rows, None]
         if closed_at is not None:
             self._closed_at = closed_at
-        if self._periods is not None:
+        if self.shares is not None:
+            assert shares is not None
+            self.shares = self.shares.replaced(rows, shares)
+            assert isinstance(self.design.randomisation, ResponseAdaptive)
+            self._draw(self.design.randomisation, rows, later)
+        elif self._periods is not None:
             self._periods.close(self._closed_at)
             self._by_period(rows, later, open_arms[rows])
-        elif shares is not None:
-            self.shares = shares
-            first = int(np.argmax(later.any(axis=0))) if later.any() else later.shape[1]
-            if first < later.shape[1]:  # who came before that in every trial stays as is
-                u = self.latents.of("allocation")[rows, first:]
-                drawn = drawn_arms(u, shares[rows])
-                before = self.arm[rows, first:]
-                self.arm[rows, first:] = np.where(later[:, first:], drawn, before)
         else:
             self._take_slots(rows, later, open_arms)
 

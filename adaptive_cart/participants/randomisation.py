@@ -126,7 +126,7 @@ def next_slots(slots: Labels, first: Integers, open_arms: Booleans) -> Integers:
 # ── response-adaptive shares ──────────────────────────────────────────────────────────────────
 def equal_shares(open_arms: Booleans) -> Floats:
     """Equal shares of the open arms, ``(trial, arm)``."""
-    shares: Floats = open_arms / open_arms.sum(axis=1, keepdims=True)
+    shares: Floats = open_arms / np.maximum(open_arms.sum(axis=1, keepdims=True), 1)
     return shares
 
 
@@ -185,6 +185,23 @@ def adaptive_shares(
     total = weights.sum(axis=1, keepdims=True)
     even = movable / np.maximum(movable.sum(axis=1, keepdims=True), 1)
     shares = room * np.where(total > 0.0, weights / np.where(total > 0.0, total, 1.0), even)
+    shares = shares_kept_above(shares, movable, minimum, room)
+    if control is not None:
+        shares[:, 0] = control
+    # nobody but the control is left: the trial has ended, and the share is never used
+    return shares
+
+
+def shares_kept_above(shares: Floats, movable: Booleans, minimum: float, room: float) -> Floats:
+    """Shares of which those below a least one are raised to it, and the others make room for that.
+
+    Parameters
+    ----------
+    shares, movable
+        ``(trial, arm)``, and which of them may move.
+    room
+        What those that may move come to together.
+    """
     raised = np.zeros_like(movable)
     for _ in range(movable.shape[1]):
         low = movable & ~raised & (shares < minimum)
@@ -198,9 +215,6 @@ def adaptive_shares(
         # trials with nothing to raise stay as they are to the last bit
         touched = any_of(low)[:, None]
         shares = np.where(touched, np.where(raised, minimum, scaled), shares)
-    if control is not None:
-        shares[:, 0] = control
-    # nobody but the control is left: the trial has ended, and the share is never used
     return shares
 
 

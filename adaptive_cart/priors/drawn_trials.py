@@ -23,6 +23,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers, Outcome, Pop
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.participants.seen import as_seen
+from adaptive_cart.participants.shares import Shares
 from adaptive_cart.priors.drawn_events import DrawnEvents
 from adaptive_cart.priors.drawn_truths import (
     PriorUniforms,
@@ -168,7 +169,7 @@ class DrawnTrials(Conduct):
         self.before = np.where(held, date, self.before)
 
     def enrol_later(
-        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Shares | None
     ) -> None:
         """Enrol later arrivals under what the look decided."""
         standing = self.standing

@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 from adaptive_cart.conduct.comparison import wording_of
-from adaptive_cart.conduct.plan import Plan, in_what
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import AlphaGraph
-from adaptive_cart.design.design import Crossover, Design, PermutedBlocks
+from adaptive_cart.design.design import Crossover, Design
 from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
@@ -36,7 +36,7 @@ from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.long_term import told_long_term
-from adaptive_cart.telling.periods import told_adjusted, told_periods
+from adaptive_cart.telling.periods import told_adjusted, told_randomisation
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
@@ -103,10 +103,7 @@ def _arms(design: Design) -> Iterator[str]:
         shares = ", ".join(f"{name} {share:g}" for name, share in design.strata.items())
         yield f"  strata by share of enrolment: {shares}"
     yield f"  enrolment: {design.enrolment.in_words}, {design.enrolment.arrivals} arrivals"
-    if design.stays is None:
-        yield f"  randomisation: {_randomised(design)}"
-    else:
-        yield from told_periods(design)
+    yield from told_randomisation(design)
     if design.adaptive and design.strata is not None:
         goes = design.enrolment.after_closing == "redistribute"
         yield f"  arrivals of a closed stratum: {'go to the open ones' if goes else 'are lost'}"
@@ -117,26 +114,6 @@ def _arms(design: Design) -> Iterator[str]:
         yield f"  crossover: {_crossing(design.crossover)}"
     if design.follow_up is not None:
         yield f"  follow-up: {design.follow_up.in_words(design.endpoints)}"
-
-
-def _randomised(design: Design) -> str:
-    rule = design.randomisation
-    if len(design.arms) == 1:
-        return f"none; everybody is enrolled in {design.arm_names[0]} (randomised: enrolled)"
-    within = ", within strata" if design.strata else ""
-    if isinstance(rule, PermutedBlocks):
-        size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)
-        ratio = " : ".join(map(str, design.allocation))
-        return f"{ratio} in permuted blocks of {size}{within}"
-    control = ""
-    if design.control is not None:
-        share = "that of the largest arm" if rule.fixed is None else f"{rule.fixed:g}"
-        control = f", the control's share {share}"
-    return (
-        f"response-adaptive, by P(best{in_what(design)})^{rule.power:g}, at least "
-        f"{rule.minimum:g} an arm{control}, equal until {rule.burn_in} are "
-        f"randomised"
-    )
 
 
 def _crossing(crossover: Crossover) -> str:

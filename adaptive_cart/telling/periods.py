@@ -1,23 +1,59 @@
-"""Which arms enrol when, as planned, in words."""
+"""How participants are randomised, and which arms enrol when, as planned, in words."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from adaptive_cart.conduct.plan import in_what
 from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.design.planned import planned_windows, said_moment
 from adaptive_cart.errors import one_of
 from adaptive_cart.participants.randomisation import reduced, smallest_block
 
 
+def _randomised(design: Design) -> str:
+    """How everybody is randomised, in a line."""
+    rule = design.randomisation
+    if len(design.arms) == 1:
+        return f"none; everybody is enrolled in {design.arm_names[0]} (randomised: enrolled)"
+    within = ", within strata" if design.strata else ""
+    if isinstance(rule, PermutedBlocks):
+        size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)
+        ratio = " : ".join(map(str, design.allocation))
+        return f"{ratio} in permuted blocks of {size}{within}"
+    control = ""
+    if design.control is not None:
+        share = "that of the largest arm" if rule.fixed is None else f"{rule.fixed:g}"
+        control = f", the control's share {share}"
+    return (
+        f"response-adaptive, by P(best{in_what(design)})^{rule.power:g}, at least "
+        f"{rule.minimum:g} an arm{control}, equal until {rule.burn_in} are "
+        f"randomised"
+    )
+
+
+def told_randomisation(design: Design) -> Iterator[str]:
+    """How participants are randomised: a line, or a line a period where arms enter or leave."""
+    if design.stays is None:
+        yield f"  randomisation: {_randomised(design)}"
+    else:
+        yield from told_periods(design)
+
+
 def told_periods(design: Design) -> Iterator[str]:
     """Randomisation by period, a line each, and what is supposed of arms that others wait for."""
-    within = ", within strata" if design.strata else ""
-    yield (
-        f"  randomisation: permuted blocks{within}; a new list when an arm enters or leaves by plan"
-    )
+    if isinstance(design.randomisation, PermutedBlocks):
+        within = ", within strata" if design.strata else ""
+        how = f"permuted blocks{within}; a new list when an arm enters or leaves by plan"
+    else:
+        how = (
+            f"{_randomised(design)}; who enters begins with one part in as many as there are arms, "
+            f"until the next look that renews the shares"
+        )
+    yield f"  randomisation: {how}"
     windows = planned_windows(design)
     bounds = [0.0, *windows.bounds[0][np.isfinite(windows.bounds[0])]]
     for period, begins in enumerate(bounds):
@@ -31,11 +67,12 @@ def told_periods(design: Design) -> Iterator[str]:
 def _ratio(design: Design, open_: np.ndarray) -> str:
     """The arms that are open, by their allocation: ``soc 1 : auto 2 in blocks of 3``."""
     arms = [arm for arm, inside in zip(design.arm_names, open_, strict=True) if inside]
-    ratio = reduced(tuple(design.arms[arm].allocation for arm in arms))
-    assert isinstance(design.randomisation, PermutedBlocks)
-    block = design.randomisation.block or smallest_block(ratio)
     if len(arms) == 1:
         return f"{arms[0]} alone"
+    if not isinstance(design.randomisation, PermutedBlocks):
+        return ", ".join(arms)
+    ratio = reduced(tuple(design.arms[arm].allocation for arm in arms))
+    block = design.randomisation.block or smallest_block(ratio)
     told = " : ".join(f"{arm} {part}" for arm, part in zip(arms, ratio, strict=True))
     return f"{told} in blocks of {block}"
 

@@ -253,7 +253,7 @@ class _Watched(SimulatedConduct):
         self._seen = analysis
         rule = self.plan.rules[position]
         asked = rule.condition.by_part(self.asked(position, judged, analysis))
-        arms = self.standing.open_arms.copy()
+        arms = self.standing.compared.copy()
         strata = self.standing.open_strata.copy() if self.design.strata else None
         ahead = [
             _AheadOf(self.plan, part, analysis)

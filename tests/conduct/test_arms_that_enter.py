@@ -10,12 +10,13 @@ import pytest
 
 from adaptive_cart.analysis.replay import replayed
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.design.design import Design
+from adaptive_cart.design.design import Design, ResponseAdaptive
 from adaptive_cart.design.planned import planned_windows
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
+from adaptive_cart.participants.shares import moved_shares
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.running.engine import obstacles
@@ -150,16 +151,28 @@ def test_the_exact_engine_refuses_and_check_says_the_periods() -> None:
     )
 
 
+def test_check_says_with_what_share_an_arm_enters() -> None:
+    raw = platform(STAYS["two enter"], randomisation={"method": "response_adaptive"})
+    text = described(Design(**raw))
+    assert "who enters begins with one part in as many as there are arms" in text
+    assert "from month 0 to 8: usual, auto\n" in text
+    assert "from month 8 to 15.5: usual, auto, allo\n" in text
+
+
 def test_an_example_says_that_an_arm_has_not_entered() -> None:
     design = Design(**platform(STAYS["two enter"]))
     told = example(design, "one", 0).text
     assert "weak: not judged of vivo, which has not entered (it enters at month 15.5)" in told
 
 
-@pytest.mark.parametrize("stays", ["two enter", "after another", "a chain"])
-def test_a_table_of_participants_is_the_same_trial(stays: str) -> None:
+@pytest.mark.parametrize(
+    ("stays", "method"),
+    [(stays, "permuted_blocks") for stays in ("two enter", "after another", "a chain")]
+    + [(stays, "response_adaptive") for stays in ("two enter", "after another")],
+)
+def test_a_table_of_participants_is_the_same_trial(stays: str, method: str) -> None:
     """Read back as a real trial, every look has the same numbers, answers and decisions."""
-    design = Design(**platform(STAYS[stays]))
+    design = Design(**platform(STAYS[stays], randomisation={"method": method}))
     block = simulated(design, "one", 2)
     for trial in range(2):
         participants = read_participants(table(design, block, trial), design)
@@ -207,14 +220,100 @@ def test_an_arm_that_enrols_to_the_end_is_not_waited_for() -> None:
         Design(**raw)
 
 
-BEST = {"posterior": {"endpoint": "free", "arm": "each", "best": True}, "below": 0.1}
+ADAPTIVE: dict[str, Raw] = {
+    "matched": {"power": 1.0},
+    "a fixed control, and a least share": {
+        "control": 0.3, "minimum": 0.2, "power": 2.0, "burn_in": 40
+    },
+    "a least share of all": {"minimum": 0.2, "power": 3.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ADAPTIVE.values(), ids=ADAPTIVE)
+@pytest.mark.parametrize(
+    "stays",
+    [
+        pytest.param(STAYS[name], id=name, marks=[] if fast else [pytest.mark.slow])
+        for name, fast in {
+            "two enter": False,
+            "one leaves as another enters": False,
+            "after another": True,
+            "a chain": False,
+            "only the control for a while": True,
+        }.items()
+    ],
+)
+def test_shares_are_the_twins_trial_by_trial(stays: Raw, rule: Raw) -> None:
+    """Arms enter and leave between looks, and at the very date of one; each share is the twin's."""
+    raw = platform(stays, randomisation={"method": "response_adaptive", **rule})
+    raw["arms"]["allo"].pop("allocation")
+    raw["looks"]["observed"] = [12, 24, 40, 60]
+    compare(raw, "one", 3)
+
+
+def test_an_arm_that_enters_has_one_part_in_all_until_the_next_look() -> None:
+    """Equal shares of three until month 8, of four after it; a least share is kept at once."""
+    raw = platform({"vivo": {"enters": 8.0}}, randomisation={"method": "response_adaptive"})
+    design = Design(**raw)
+    trials = 20_000
+    latents = latents_for(design, 3, 0, trials)
+    enrolment = Enrolment(design, latents)
+    for begins, ends, part in ((0.0, 8.0, [1 / 3, 1 / 3, 1 / 3, 0.0]), (8.0, 99.0, [0.25] * 4)):
+        within = (enrolment.arrival > begins) & (enrolment.arrival <= ends)
+        seen = np.bincount(enrolment.arm[within], minlength=4) / within.sum()
+        assert within.sum() > 100_000
+        np.testing.assert_allclose(seen, part, atol=4.0 * 0.5 / math.sqrt(within.sum()))
+    # 0.6, 0.3 and 0.1; who enters has a quarter, and 0.75 x 0.1 is raised to 0.1
+    rule = ResponseAdaptive(method="response_adaptive", minimum=0.1)
+    before, now = np.array([[True, True, True, False]]), np.ones((1, 4), dtype=np.bool_)
+    moved = moved_shares(
+        np.array([[0.6, 0.3, 0.1, 0.0]]), before, now, rule, np.ones(1, dtype=np.bool_)
+    )
+    scale = (1.0 - 0.1) / (0.45 + 0.225 + 0.25)
+    np.testing.assert_allclose(moved, [[0.45 * scale, 0.225 * scale, 0.1, 0.25 * scale]])
+    # before anything has been learned all have the same, also beside a fixed share of the control
+    fixed = ResponseAdaptive(method="response_adaptive", control=0.4)
+    equal = np.full((1, 4), 0.25)
+    moved = moved_shares(equal, now, before, fixed, np.zeros(1, dtype=np.bool_))
+    np.testing.assert_allclose(moved, [[1 / 3, 1 / 3, 1 / 3, 0.0]])
+
+
+@pytest.mark.parametrize("stays", ["two enter", "after another"])
+def test_the_best_is_sought_among_those_that_have_entered(stays: str) -> None:
+    raw = platform(STAYS[stays])
+    raw["rules"] = [
+        {"name": "poor", "then": "drop_arm", "below": 0.15,
+         "posterior": {"endpoint": "free", "arm": "each", "best": True}},
+        {"name": "works", "then": "declare_success", "at_least": 0.61, "looks": [2, 3, 4, "final"],
+         "posterior": {"endpoint": "free", "arm": "each", "best": True}},
+    ]  # fmt: skip
+    block = compare(raw, "one", 4, tolerance=1e-5)
+    assert block.reversal.any() or (block.standing.noted[1] > 0).any()
+
+
+def test_an_arm_alone_among_those_that_have_entered_is_the_best_of_them() -> None:
+    """Nobody else is there at the first look, so that P(best) is 1; later it is not."""
+    raw = platform({"allo": {"enters": 12.0}, "vivo": {"enters": 12.0}})
+    raw["rules"][0] = {
+        "name": "ahead", "then": "drop_arm", "below": 0.0001,
+        "posterior": {"endpoint": "free", "arm": "each", "best": True},
+    }  # fmt: skip
+    raw["rules"][1]["looks"] = ["final"]
+    design = Design(**raw)
+    block = simulated(design, "one", 5)
+    first, later = block.looks[0], block.looks[2]
+    assert first.date.max() < 12.0 < later.date.min()
+    np.testing.assert_array_equal(first.probabilities["ahead"][:, 0], 1.0)
+    assert np.isnan(first.probabilities["ahead"][:, 1:]).all()
+    sums = np.nansum(later.probabilities["ahead"], axis=1)
+    np.testing.assert_allclose(sums, 1.0, atol=1e-6)
+
+
 LOOKS_AHEAD = {"predictive": {"rule": "works"}, "below": 0.1}
 TOGETHER: list[tuple[Raw, Raw, str]] = [
-    ({"randomisation": {"method": "response_adaptive"}}, {}, 'write method = "permuted_blocks"'),
     ({"randomisation": {"block": 10}}, {}, "while only usual and allo enrol, 1 : 2 needs a mult"),
     ({"looks": {"observed": [18], "minimum_in_each_arm": 2}}, {}, "an arm that has not entered"),
     ({"looks": {"months": [6.0, 8.0]}}, {}, "the last look is at month 8"),
-    ({}, {"then": "drop_arm", **BEST}, "the best is sought among arms that were there together"),
     ({}, {"then": "declare_futility", **LOOKS_AHEAD}, "at the last look is not predicted"),
 ]
 

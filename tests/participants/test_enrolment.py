@@ -28,6 +28,7 @@ from adaptive_cart.participants.randomisation import (
     arrangements,
     randomisation_list,
 )
+from adaptive_cart.participants.shares import Shares
 from checks import (
     assert_close_in_mcse,
     assert_mean,
@@ -454,13 +455,15 @@ def test_renewed_shares_are_those_of_later_arrivals() -> None:
     before = found.arm.copy()
     for arm in range(4):
         assert_share(found.arm[:, :240] == arm, 0.25, f"arm {arm} at first")
-    shares = np.tile([0.3, 0.4, 0.1, 0.2], (trials, 1))
+    date = np.full(trials, 20.0)
+    values = np.tile([0.3, 0.4, 0.1, 0.2], (trials, 1))
+    shares = Shares(values, date, np.ones(trials, dtype=np.bool_))
     strata = opened(trials, 1)
-    found.renew(np.arange(trials), np.full(trials, 20.0), opened(trials, 4), strata, strata, shares)
+    found.renew(np.arange(trials), date, opened(trials, 4), strata, strata, shares)
     later = found.arrival > 20.0
     later[:, 240:] = False
     np.testing.assert_array_equal(found.arm[~later], before[~later])
-    for arm, share in enumerate(shares[0]):
+    for arm, share in enumerate(values[0]):
         assert_share(found.arm[later] == arm, share, f"arm {arm} later")
     pairs = later[:, 1:] & later[:, :-1]
     assert_uncorrelated(

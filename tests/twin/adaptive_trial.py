@@ -126,6 +126,8 @@ class Trial:
     stratum_closed: dict[str, int | None] = field(default_factory=dict)
     successes: list[Table] = field(default_factory=list)
     shares: dict[str, float] | None = None  # response-adaptive, once there are any
+    shares_since: float = 0.0  # date of the look that set them
+    today: float = 0.0  # date at which rules are judged
     enrolment_stopped: bool = False
     clock: float = -NEVER  # date of the last look or check
     look: int = 1  # number of the next look
@@ -149,6 +151,11 @@ class Trial:
             for arm in self.arms[1:]
             if self.arm_success[arm] is None and self.arm_dropped[arm] is None
         ]
+
+    @property
+    def compared(self) -> list[str]:
+        """Of these, those that have entered before today: among them the best is sought."""
+        return [arm for arm in self.open_arms if not by(self.today, entry_of(self, arm))]
 
     @property
     def open_strata(self) -> list[str]:
@@ -335,6 +342,10 @@ def arm_of(trial: Trial, participant: int, stratum: str | None, slots: dict[Any,
     enrolling = [trial.arms[0], *trial.open_arms]
     if is_adaptive(trial.raw):
         shares = shares_in_force(trial)
+        if enters_or_leaves(trial.raw):
+            month = month_of(trial.raw, trial.operational[participant])
+            shares = shares_at(trial, lambda moment: not by(month, moment))
+            enrolling = [arm for arm in trial.arms if shares[arm] > 0.0]
         assert shares is not None
         u = trial.latents["allocation"][participant]
         cumulative = 0.0
@@ -357,6 +368,55 @@ def arm_of(trial: Trial, participant: int, stratum: str | None, slots: dict[Any,
         slots[stratum] += 1
         if arm in enrolling:
             return arm
+
+
+def enrolling_after(trial: Trial, moment: float) -> list[str]:
+    """Arms that enrol whoever comes next after a moment."""
+    return [
+        arm
+        for arm in trial.arms
+        if by(entry_of(trial, arm), moment) and not by(stop_of(trial, arm), moment)
+    ]
+
+
+def shares_at(trial: Trial, has_come: Callable[[float], bool]) -> dict[str, float]:
+    """Shares where arms enter and leave, after all changes whose moment has come."""
+    moments = {entry_of(trial, arm) for arm in trial.arms}
+    moments |= {stop_of(trial, arm) for arm in trial.arms}
+    shares, before = trial.shares, enrolling_after(trial, trial.shares_since)
+    for moment in sorted(m for m in moments if m < NEVER and not by(m, trial.shares_since)):
+        if not has_come(moment):
+            break
+        now = enrolling_after(trial, moment)
+        if shares is not None and now != before:
+            shares = changed_shares(trial, shares, before, now)
+        before = now
+    if shares is None:  # nothing has been learned yet
+        shares = {arm: 1.0 / len(before) for arm in before}
+    return {arm: shares.get(arm, 0.0) for arm in trial.arms}
+
+
+def changed_shares(
+    trial: Trial, shares: dict[str, float], before: Sequence[str], now: Sequence[str]
+) -> dict[str, float]:
+    """Shares when arms enter or stop: who enters has one part in all, the others make room."""
+    randomisation, control = trial.raw["randomisation"], trial.arms[0]
+    rule = randomisation.get("control", "match_largest")
+    matched = rule == "match_largest"
+    whole = 1.0 if matched else 1.0 - float(rule)
+    sharing = [arm for arm in now if matched or arm != control]
+    if not sharing:
+        return {control: 1.0}
+    new = [arm for arm in sharing if arm not in before]
+    old = [arm for arm in sharing if arm in before]
+    part = whole / len(sharing)
+    found = dict.fromkeys(new, part)
+    had = sum(shares[arm] for arm in old)
+    for arm in old:
+        own = shares[arm] / had if had > 0.0 else 1.0 / len(old)
+        found[arm] = (whole - part * len(new)) * own
+    found = none_below(found, float(randomisation.get("minimum", 0.0)), whole)
+    return found if matched else {control: float(rule), **found}
 
 
 def arm_in_first_part(trial: Trial, stratum: str | None, slots: dict[Any, int]) -> str:
@@ -558,6 +618,12 @@ def adaptive_shares(best: dict[str, float], control: str, randomisation: Table) 
         fixed = {control: float(rule)}
     total = sum(weights.values())
     shares = {arm: whole * weight / total for arm, weight in weights.items()}
+    return {**fixed, **none_below(shares, minimum, whole)}
+
+
+def none_below(shares: dict[str, float], minimum: float, whole: float) -> dict[str, float]:
+    """Shares of which those below the minimum are raised to it, and the others scaled down."""
+    shares = dict(shares)
     raised: set[str] = set()
     while True:
         low = {arm for arm in shares if arm not in raised and shares[arm] < minimum}
@@ -570,19 +636,31 @@ def adaptive_shares(best: dict[str, float], control: str, randomisation: Table) 
             raise ValueError(f"{len(shares)} arms cannot have {minimum} each")
         for arm in shares:
             shares[arm] = minimum if arm in raised else shares[arm] * room / rest
-    return {**fixed, **shares}
+    return shares
 
 
 def renew_shares(trial: Trial, date: float) -> None:
-    """Shares by what is known of the open arms at a look."""
+    """Shares by what is known of the open arms at a look.
+
+    Where arms enter and leave, of those that had entered before it and enrol after it; one that
+    enters at its very date begins as any that enters.
+    """
     counts = one_trial.binary_counts(trial.raw, trial.primary, trial.people, date)
+    now = enrolling_after(trial, date)
+    compared = [arm for arm in trial.compared if arm in now]
     mixtures = tuple(
         posterior.updated(one_trial.prior_of(trial.raw, trial.primary, arm), *counts[arm])
-        for arm in trial.open_arms
+        for arm in compared
     )
-    best = {arm: probability_best(mixtures, number) for number, arm in enumerate(trial.open_arms)}
-    shares = adaptive_shares(best, trial.arms[0], trial.raw["randomisation"])
+    best = {arm: probability_best(mixtures, number) for number, arm in enumerate(compared)}
+    shares = {trial.arms[0]: 1.0}
+    if compared:
+        shares = adaptive_shares(best, trial.arms[0], trial.raw["randomisation"])
+    there = [trial.arms[0], *compared]
+    if now != there:
+        shares = changed_shares(trial, shares, there, now)
     trial.shares = {arm: shares.get(arm, 0.0) for arm in trial.arms}
+    trial.shares_since = date
 
 
 # --- What is seen -----------------------------------------------------------------------------
@@ -1084,7 +1162,7 @@ def judge_target(
     opened: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Table:
     """What a rule says of one target, as the arms and strata are open, or as they were."""
-    arms, strata = opened or (trial.open_arms, trial.open_strata)
+    arms, strata = opened or (trial.compared, trial.open_strata)
     asked = conditions.comparisons(rule)
     values = [probability(trial, one, target, date, arms, strata) for one in asked]
     verdicts = [
@@ -1104,7 +1182,7 @@ def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
     """Do what a rule says for the targets for which it holds; whether enrolment is to stop."""
     question = question_of(trial, rule)
     several = len(trial.arms) > 2
-    open_arms, open_strata = trial.open_arms, trial.open_strata
+    open_arms, open_strata = trial.compared, trial.open_strata
     if rule["then"] == "stop_enrolment":
         return True
     if rule["then"] in ("declare_futility", "stop_for_safety"):
@@ -1276,8 +1354,11 @@ def snapshot(trial: Trial, date: float) -> Table:
 
 def after(trial: Trial) -> Table:
     """What is in force for those who arrive next."""
+    shares = shares_in_force(trial)
+    if shares is not None and is_adaptive(trial.raw) and enters_or_leaves(trial.raw):
+        shares = shares_at(trial, lambda moment: by(moment, trial.today))
     return {
-        "shares": shares_in_force(trial),
+        "shares": shares,
         "open_arms": trial.open_arms,
         "open_strata": trial.open_strata,
     }
@@ -1290,6 +1371,7 @@ def hold_check(trial: Trial, date: float) -> None:
         for rule in trial.raw["rules"]
         if any(by(date, at) and by(at, date) for at in checks_of(rule, prospect(trial)))
     }
+    trial.today = date
     enrol_until(trial, date)
     seen = snapshot(trial, date)
     rules = judge_and_act(trial, thresholds, date)
@@ -1305,6 +1387,7 @@ def hold_check(trial: Trial, date: float) -> None:
 
 def hold_look(trial: Trial, date: float, unreachable: bool) -> None:
     """Hold the next look."""
+    trial.today = date
     enrol_until(trial, date)
     seen = snapshot(trial, date)
     thresholds: dict[str, list[float]] = {}

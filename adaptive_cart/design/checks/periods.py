@@ -173,13 +173,6 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
     which = (
         f"arm '{name}' {' and '.join(key for key, _ in arm.moments())} in the course of the trial"
     )
-    rule = pieces.randomisation
-    if rule is not None and rule.method == "response_adaptive":
-        yield (
-            "randomisation.method",
-            f'found "response_adaptive", and {which}; shares of arms that were not there are not '
-            f'defined: write method = "permuted_blocks", or let every arm enrol all along',
-        )
     if pieces.looks is not None and pieces.looks.minimum_in_each_arm:
         yield (
             "looks.minimum_in_each_arm",
@@ -210,12 +203,6 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
                     f"{which}, and the numbers at which a type I error is spent are not planned "
                     f"for that; write the thresholds as numbers",
                 )
-        if any(question.kind.among_open for question in asked.asked):
-            yield (
-                path,
-                f"{which}; the best is sought among arms that were there together: ask each "
-                f"against the control",
-            )
 
 
 def adjusted(pieces: Pieces) -> Found:
