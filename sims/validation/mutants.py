@@ -47,7 +47,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("conduct", "participants", "results", "running")
 TESTED = tuple(
     f"tests/{room}"
-    for room in ("conduct", "participants", "results", "running", "twin", "analysis", "courses",
+    for room in ("participants", "results", "conduct", "running", "analysis", "twin", "courses",
                  "endpoints", "recorded")
 )  # fmt: skip
 TELLING = ("tests/telling", "tests/test_designs.py", "tests/models/test_ties.py",
@@ -187,16 +187,17 @@ def mutated(place: Place) -> str | None:
 
 def sample(each: int, seed: int) -> list[Place]:
     """So many places of each room at random, one change of each line and kind of operator."""
-    chance, found = random.Random(seed), list[list[Place]]()
+    found = list[list[Place]]()
     for room in ROOMS:
         kept: dict[tuple[str, int, str], list[Place]] = {}
-        for path in sorted((ROOT / "adaptive_cart" / room).glob("*.py")):
+        for path in sorted((ROOT / "adaptive_cart" / room).rglob("*.py")):
             for place in places(str(path.relative_to(ROOT))):
                 family = place.operator.split("_")[0]
                 kept.setdefault((place.module, place.line, family), []).append(place)
-        chosen = chance.sample(sorted(kept), min(each, len(kept)))
-        print(f"{room}: {len(chosen)} of {len(kept)} places", flush=True)
-        found.append([chance.choice(kept[key]) for key in chosen])
+        chance, keys = random.Random(f"{seed} {room}"), sorted(kept)
+        chance.shuffle(keys)  # more of them begin with the same ones
+        print(f"{room}: {min(each, len(keys))} of {len(keys)} places", flush=True)
+        found.append([chance.choice(kept[key]) for key in keys[:each]])
     # one of each room in turn, so that a run that is stopped has as many of each
     return [place for turn in zip_longest(*found) for place in turn if place is not None]
 
@@ -212,28 +213,38 @@ def pytest_runtest_setup(item: Any) -> None:
 
 
 def cover() -> None:
-    """Find which tests run which line, and how long each takes."""
+    """Find which tests run which line, and how long each takes, one folder of tests at a time."""
     WORK.mkdir(parents=True, exist_ok=True)
-    settings = WORK / "coveragerc"
     rooms = "".join(f"    adaptive_cart/{room}/*\n" for room in ROOMS)
-    settings.write_text(f"[run]\ndata_file = {WORK / 'coverage'}\ninclude =\n{rooms}", "utf-8")
     here = str(Path(__file__).parent)
-    subprocess.run(
-        [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q",
-         "-p", "mutants", "-m", QUICK, f"--junitxml={WORK / 'times.xml'}", *TESTED],
-        cwd=ROOT, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), here)),
-             "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    for folder in TESTED:
+        name = folder.rpartition("/")[2]
+        settings = WORK / f"coveragerc_{name}"
+        try:
+            settings.touch(exist_ok=False)
+        except FileExistsError:
+            continue  # covered, or being covered by another process
+        data, times = WORK / f"begun_{name}", WORK / f"begun_{name}.xml"
+        settings.write_text(f"[run]\ndata_file = {data}\ninclude =\n{rooms}", "utf-8")
+        subprocess.run(
+            [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q",
+             "-p", "mutants", "-m", QUICK, f"--junitxml={times}", folder],
+            cwd=ROOT, check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), here)),
+                 "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        times.rename(WORK / f"times_{name}.xml")
+        data.rename(WORK / f"coverage_{name}")
 
 
 def durations() -> dict[str, float]:
     """Seconds of every test, all its cases together."""
     found: dict[str, float] = {}
-    for case in ElementTree.parse(WORK / "times.xml").iter("testcase"):
-        path = case.get("classname", "").replace(".", "/") + ".py"
-        node = f"{path}::{case.get('name', '').split('[')[0]}"
-        found[node] = found.get(node, 0.0) + float(case.get("time", "0"))
+    for times in WORK.glob("times_*.xml"):
+        for case in ElementTree.parse(times).iter("testcase"):
+            path = case.get("classname", "").replace(".", "/") + ".py"
+            node = f"{path}::{case.get('name', '').split('[')[0]}"
+            found[node] = found.get(node, 0.0) + float(case.get("time", "0"))
     return found
 
 
@@ -243,15 +254,15 @@ def covering(budget: float) -> dict[tuple[str, int], list[str]]:
 
     seconds = durations()
     lines: dict[tuple[str, int], set[str]] = {}
-    base = sqlite3.connect(WORK / "coverage")
     query = (
         "select file.path, context.context, numbits from line_bits "
         "join file on file.id = file_id join context on context.id = context_id"
     )
-    for path, node, bits in base.execute(query):
-        module = str(Path(path).relative_to(ROOT))
-        for line in numbits_to_nums(bits) if node in seconds else ():
-            lines.setdefault((module, line), set()).add(node)
+    for data in WORK.glob("coverage_*"):
+        for path, node, bits in sqlite3.connect(data).execute(query):
+            module = str(Path(path).relative_to(ROOT))
+            for line in numbits_to_nums(bits) if node in seconds else ():
+                lines.setdefault((module, line), set()).add(node)
     found = {}
     for key, own in lines.items():
         spent, taken = 0.0, []
@@ -305,8 +316,11 @@ def failing(copy: Path, tests: list[str]) -> str:
             os.waitpid(child, 0)
             return "no end"
         time.sleep(0.05)
-    if os.waitstatus_to_exitcode(status) == 0:
+    ended = os.waitstatus_to_exitcode(status)
+    if ended == 0:
         return ""
+    if ended < 0:
+        return "no memory or a crash"
     lines = told.read_text("utf-8", errors="replace").splitlines()
     named = [line.split(" ")[1] for line in lines if line.startswith(("FAILED ", "ERROR "))]
     if not named:
@@ -354,7 +368,11 @@ def run(each: int, seed: int, part: str) -> None:
     index, of = map(int, part.split("/"))
     path = WORK / f"part_{index}.csv"
     known, why, copy = covering(BUDGET), explained(), copied()
-    done = {key_of(row) for part in WORK.glob("part_*.csv") for row in rows_of(part)}
+    done = {
+        key_of(row): int(row["tests"]) if row["outcome"] != "killed" else math.inf
+        for part in WORK.glob("part_*.csv")
+        for row in rows_of(part)
+    }
     rows = rows_of(path)
     chosen, began = sample(each, seed), time.monotonic()
     sound = [tests[0] for place in chosen if (tests := known.get((place.module, place.line)))]
@@ -366,13 +384,14 @@ def run(each: int, seed: int, part: str) -> None:
             continue
         was, now = changed_line(place, new)
         module = place.module.removeprefix("adaptive_cart/")
-        if (module, was, now) in done:
-            continue  # by a run that was stopped
         tests, file = known.get((place.module, place.line), []), copy / place.module
+        if len(tests) <= done.get((module, was, now), -1):
+            continue  # by a run that was stopped; those alive are done again with more tests
         file.write_text(new, "utf-8")
         killed = failing(copy, tests) if tests else ""
         shutil.copy(ROOT / place.module, file)
         outcome = "killed" if killed else "survived" if tests else "not run"
+        rows = [row for row in rows if key_of(row) != (module, was, now)]
         rows.append({
             "module": module, "line": place.line, "was": was, "is": now, "outcome": outcome,
             "operator": place.operator.removeprefix("core/"), "killed_by": killed,
