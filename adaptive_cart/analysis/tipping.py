@@ -78,7 +78,7 @@ class _One:
         if self.part.several or self.part.asks.hangs_on(target) > 1:
             return "several things are asked at once"
         summary = self.analysis.summary(target.endpoint)
-        if type(summary) is not Counts:
+        if not summary.plain:
             return f"{target.endpoint} is no plain count of {self._noun}s"
         if target.of.among_open:
             return "it compares the arms that are open"

@@ -27,7 +27,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import PeriodCounts, Summary
+from adaptive_cart.nouns.summaries import Summary
 
 MOST = 2_000  # tables that are judged for one rule
 BATCH = 64  # of them at once
@@ -159,8 +159,8 @@ def _why_not(
             "participants would show cannot be listed; what would have changed the rule is told "
             "with it"
         )
-    if isinstance(summary, PeriodCounts):
-        return "participants count by the period in which they were randomised, and not alike"
+    if summary.not_alike:
+        return summary.not_alike
     if part.spending is not None:
         return "its threshold follows from the numbers that the look will see"
     if len(arms) > 2:

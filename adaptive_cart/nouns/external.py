@@ -35,14 +35,7 @@ Months = Annotated[
 ]
 MONTHS = 12.0  # a year
 MISSING = "missing; means of covariates that the trial expects are expected: { age = 42.0 }"
-# by summary that an endpoint gives: the keys that say what was seen
-SEEN: dict[str, tuple[str, ...]] = {
-    "counts": ("responders", "participants"),
-    "scores": ("mean", "sd", "participants"),
-    "means": ("mean", "sd", "participants"),
-    "exposure": ("events", "months"),
-    "durations": ("events", "months"),
-}
+SAID = ("responders", "participants", "mean", "sd", "events", "months")  # what was seen
 
 
 class External(Part):
@@ -82,8 +75,7 @@ class External(Part):
     @property
     def said(self) -> tuple[str, ...]:
         """Keys of what was seen that the table has."""
-        every = dict.fromkeys(key for keys in SEEN.values() for key in keys)
-        return tuple(key for key in every if getattr(self, key) is not None)
+        return tuple(key for key in SAID if getattr(self, key) is not None)
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """What its own numbers contradict: (key, message)."""

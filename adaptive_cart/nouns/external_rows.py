@@ -18,14 +18,7 @@ from adaptive_cart.nouns.records import Floats
 LEAST = 10.0  # participants in effect; fewer are too few to say what the others would have had
 MOST = 1_000  # rows
 DIGITS = 4  # decimals of what is counted
-# by summary that an endpoint gives: the columns that say what a participant had
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "counts": ("responder",),
-    "scores": ("change",),
-    "exposure": ("events", "months"),
-    "durations": ("events", "months"),
-}
-OUTCOMES = tuple(dict.fromkeys(name for names in COLUMNS.values() for name in names))
+OUTCOMES = ("responder", "change", "events", "months")  # columns of what a participant had
 
 Rows = Mapping[str, Sequence[float]]
 

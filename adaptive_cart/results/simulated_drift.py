@@ -35,8 +35,10 @@ class SimulatedDrift:
     ----------
     design, endpoint, arms, how, sources
         As of a drift that is enumerated.
-    unit, ratio
-        What a level is; whether the other arm is compared with the control by a ratio.
+    unit, multiplied
+        What a level is; whether drift is told as a ratio, of levels that are never below 0.
+    ratio
+        Whether the other arm is compared with the control by a ratio.
     observed, levels
         Level of the external data; true levels of the control, ``(level,)``, rising.
     margin, effect, error, trials
@@ -55,6 +57,7 @@ class SimulatedDrift:
     how: str
     sources: tuple[str, ...]
     unit: str
+    multiplied: bool
     ratio: bool
     observed: float
     levels: Floats
@@ -71,11 +74,6 @@ class SimulatedDrift:
     def drifts(self) -> Floats:
         """How far the control is from the external data: a ratio of levels, or a difference."""
         return self.levels / self.observed if self.multiplied else self.levels - self.observed
-
-    @property
-    def multiplied(self) -> bool:
-        """Whether drift is told as a ratio: levels that are never below 0."""
-        return self.unit != SCORE
 
     def gains(self, borrowing: str, alone: str) -> tuple[Floats, Floats]:
         """Power gained by borrowing at each level, and its MCSE if trials were not in common."""
@@ -247,6 +245,3 @@ class SimulatedDrift:
 def _minus(number: str) -> str:
     """A number with the sign of a minus; names keep their hyphens."""
     return number.replace("-", "−")
-
-
-SCORE: Final = "mean change"

@@ -22,13 +22,14 @@ from adaptive_cart.conduct.plan import BorrowingArm, Plan
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
+from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
 from adaptive_cart.results.simulated_drift import MEASURES, Simulated, SimulatedDrift
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.drift_lines import LEVELS, Levels
+from adaptive_cart.running.drift_lines import line_of, observed
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.run import simulate
 
@@ -69,13 +70,14 @@ def simulated_drift(
         If the design does not borrow for the control's primary, or its truth is not said directly.
     """
     arm, base = _sound(design, region, error, points, trials)
-    levels, question = LEVELS[_kind(design)], _question(design)
-    observed, line = levels.line(arm.prior.seen, region, points)
+    kind, question = _kind(design), _question(design)
+    assert kind is not None
+    external, line = line_of(kind, arm.prior.seen, region, points)
     first = design.simulation.seed if seed is None else seed
     promised = design.calibration
     held = error or (promised.type_one_error if promised is not None else None) or ERROR
     moved = _alternative(design, base, first) if effect is None else effect
-    path = Path(design, base, levels, question, line)
+    path = Path(design, base, kind, question, line)
     alone = without_borrowing(design, arm)
     designs: dict[str, Design] = {WRITTEN: design, WITHOUT: alone}
     progress("thresholds", 0, 1)
@@ -101,9 +103,10 @@ def simulated_drift(
             f"{name}: {design.external[name].in_words} ({design.external[name].source})"
             for name in arm.prior.external
         ),
-        unit=levels.unit,
+        unit=kind.level,
+        multiplied=kind.by_factors,
         ratio=question.of.ratio,
-        observed=observed,
+        observed=external,
         levels=line,
         margin=question.value,
         effect=moved,
@@ -120,9 +123,9 @@ class Path:
     """The scenarios of a line: at each level a null truth, and one with the effect."""
 
     def __init__(
-        self, design: Design, base: str, levels: Levels, question: Question, line: Floats
+        self, design: Design, base: str, kind: DirectTruth, question: Question, line: Floats
     ) -> None:
-        self.levels, self.question, self.line = levels, question, line
+        self.kind, self.question, self.line = kind, question, line
         self.endpoint, self.base = design.primary, base
         self.names = design.arm_names[0], design.arm_names[question.arm]
 
@@ -132,14 +135,13 @@ class Path:
         own = plain["scenarios"][self.base]
         told = {**plain.get("truth", {}).get(self.endpoint, {}), **own.get(self.endpoint, {})}
         control, other = self.names
-        before = _levels_of(design, self.base)
         found = {}
         for place, level in enumerate(self.line):
             second = level * comparison if self.question.of.ratio else level + comparison
-            if self.levels.by_factors and second <= 0.0:
+            if self.kind.by_factors and second <= 0.0:
                 continue  # no room for it
             own_truth = {
-                arm: self.levels.truth(told[arm], before.get(arm, 0.0), float(value))
+                arm: self.kind.at_level(told[arm], float(value))
                 for arm, value in ((control, level), (other, second))
             }
             scenario = copy.deepcopy(own)
@@ -225,18 +227,6 @@ def without_borrowing(design: Design, arm: BorrowingArm) -> Design:
     return Design(**only_named(tables))
 
 
-def _levels_of(design: Design, scenario: str) -> dict[str, float]:
-    """Mean change of each arm at the visit that is analysed, of a truth that has any."""
-    plain = design.plain()
-    own = plain["scenarios"][scenario].get(design.primary, {})
-    told = {**plain.get("truth", {}).get(design.primary, {}), **own}
-    return {
-        arm: float(value["change"][-1])
-        for arm, value in told.items()
-        if isinstance(value, dict) and "change" in value
-    }
-
-
 def _alternative(design: Design, base: str, seed: int) -> float:
     """True value of what the success rule asks in the alternative."""
     found = simulate(design, trials=2, seed=seed, scenarios=[base], jobs=1, engine="simulate")
@@ -316,13 +306,17 @@ def _sound(
                 f"no scenario is an alternative that says '{design.primary}' directly, by arm",
             )
         )
+    kind = _kind(design)
+    if kind is None:
+        told = f"levels of '{design.primary}' have no line along which the control drifts"
+        problems.append(Problem(f"endpoints.{design.primary}.type", told))
     if region is not None:
-        least = 0.0 if LEVELS[_kind(design)].by_factors else -math.inf
+        least = 0.0 if kind is None or kind.by_factors else -math.inf
         if not least < region[0] < region[1]:
             above = "" if least < 0.0 else " above 0"
             told = f"found {region[0]:g} {region[1]:g}; two rising levels{above} are expected"
             problems.append(Problem("--region", told))
-    if arms and LEVELS[_kind(design)].never_happened(arms[0].prior.seen):
+    if arms and kind is not None and kind.by_factors and observed(arms[0].prior.seen)[0] <= 0.0:
         told = (
             "the external data that are borrowed have no event, and drift is a ratio to their rate"
         )
@@ -338,6 +332,7 @@ def _sound(
     return arms[0], base[0]
 
 
-def _kind(design: Design) -> str:
-    kind: str = design.endpoints[design.primary].gives.kind
-    return kind
+def _kind(design: Design) -> DirectTruth | None:
+    """How the primary's truth is said by arm; nothing where it has no levels."""
+    kind: DirectTruth | None = design.endpoints[design.primary].direct
+    return kind if kind is not None and kind.level else None

@@ -13,6 +13,7 @@ from scipy import optimize
 
 import adaptive_cart as ac
 from adaptive_cart.design.file import load_design
+from adaptive_cart.endpoints import KINDS
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.entropy_balance import NoOverlap, balanced
 from adaptive_cart.nouns.external import External
@@ -219,6 +220,29 @@ def test_what_is_refused(
     with pytest.raises(DesignError) as refused:
         load_design(written(tmp_path, text, lines=lines))
     assert f"external.registry.{words}" in str(refused.value) or words in str(refused.value)
+
+
+MORE = {  # keys that an endpoint of a type needs
+    "continuous": 'visits = [6.0]\nbetter = "lower"',
+    "ordinal": 'categories = ["bad", "good"]\nmissing = "bad"',
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_of_every_type_of_endpoint_participants_are_read_or_refused(
+    name: str, tmp_path: Path
+) -> None:
+    own = DESIGN.replace('type = "landmark"', f'type = "{name}"\n{MORE.get(name, "")}')
+    with pytest.raises(DesignError) as refused:
+        load_design(written(tmp_path, own, lines=["age,renal", "40,1", "39,0", "41,1"]))
+    problems = [line for line in str(refused.value).splitlines() if "external.registry" in line]
+    columns = KINDS[name].gives.external_columns
+    if columns:
+        assert any(f"rows.{columns[0]}: missing; participants" in line for line in problems)
+    elif KINDS[name].gives.external:
+        assert any("data: 'dfr' of type" in line and "write mean" in line for line in problems)
+    else:
+        assert any("there are no external data yet" in line for line in problems)
 
 
 def test_in_python_rows_are_given() -> None:

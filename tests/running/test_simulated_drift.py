@@ -17,6 +17,7 @@ from scipy import stats
 
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.figures.drift import below, drawn
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN
@@ -52,7 +53,7 @@ def made() -> SimulatedDrift:
     curves[WRITTEN, "effect"].estimate["success"][2] = math.nan  # no room for the effect
     return SimulatedDrift(
         "a design", "inf", ("soc", "cart"), "all count", ("registry: 90 events",), "rate a year",
-        False, OBSERVED, np.array([0.24, 0.6, 1.5]), 0.0, -0.3, 0.025, TRIALS, curves,  # type: ignore[arg-type]
+        True, False, OBSERVED, np.array([0.24, 0.6, 1.5]), 0.0, -0.3, 0.025, TRIALS, curves,  # type: ignore[arg-type]
         (0.99, 0.98), "", (0.31, 0.12),
     )  # fmt: skip
 
@@ -178,6 +179,16 @@ def test_what_is_told_is_what_was_found() -> None:
 def test_what_is_refused(kind: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(DesignError, match=words):
         simulated_drift(Design(**borrowing(MAKES[kind](), HOW)), **options)
+
+
+@pytest.mark.parametrize("region", [None, (1.0, 2.0)])
+@pytest.mark.parametrize("name", ["desirability_of_outcome", "enrichment_biomarker"])
+def test_an_endpoint_without_levels_is_refused_in_words(
+    name: str, region: tuple[float, float] | None
+) -> None:
+    design = load_design(Path(__file__).parents[2] / "designs" / f"{name}.toml")
+    with pytest.raises(DesignError, match=f"levels of '{design.primary}' have no line"):
+        simulated_drift(design, region=region)
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -9,8 +9,8 @@ from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.borrowed import Borrowed
-from adaptive_cart.nouns.external import SEEN, External
-from adaptive_cart.nouns.external_rows import COLUMNS, OUTCOMES
+from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_rows import OUTCOMES
 
 UNNAMED = "nothing is compared with it and nothing borrows from it; leave it out"
 
@@ -33,13 +33,17 @@ def external(pieces: Pieces) -> Found:
         endpoint = pieces.endpoints[data.endpoint]
         if endpoint is None:
             continue
-        needed = SEEN.get(endpoint.gives.kind)
-        if needed is None:
+        needed = endpoint.gives.external
+        if not needed:
             takes = f"of type '{endpoint.type}' there are no external data yet"
             yield place, f"found '{data.endpoint}'; {takes}"
             continue
         if data.rows is not None:
-            wanted = COLUMNS[endpoint.gives.kind]
+            wanted = endpoint.gives.external_columns
+            if not wanted:
+                told = f"of type '{endpoint.type}' no participants are read; write {one_of(needed)}"
+                yield path_to(path, "data"), f"'{data.endpoint}' {told}", place
+                continue
             for column in (name for name in wanted if name not in data.rows):
                 message = f"missing; participants of '{data.endpoint}' have {one_of(wanted)}"
                 yield f"{path_to(path, 'rows')}.{column}", message, place
@@ -159,9 +163,9 @@ def borrowing(pieces: Pieces) -> Found:
 def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
     """Whether external data have what an endpoint needs."""
     kind = pieces.endpoints.get(endpoint)
-    needed = None if kind is None else SEEN.get(kind.gives.kind)
-    sound = needed is not None and data.endpoint == endpoint and not any(data.faults())
-    return sound and all(map(data.has, needed or ()))
+    needed = () if kind is None else kind.gives.external
+    sound = bool(needed) and data.endpoint == endpoint and not any(data.faults())
+    return sound and all(map(data.has, needed))
 
 
 def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:

@@ -21,6 +21,7 @@ from adaptive_cart.nouns.time_trend import TimeTrend
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = tuple[int, int, npt.NDArray[np.intp]]
+A_YEAR = "rate a year"
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ class DirectTruth(ABC):
         Whether that column holds moments: months, or dates.
     most
         The largest number that may be written; nothing where there is no bound.
+    level
+        What the level of an arm is called along which truths may be laid (:meth:`at_level`);
+        blank where none are.
+    by_factors
+        Whether levels are never below 0, and drift by a factor instead of a difference.
     """
 
     value: ClassVar[Any]
@@ -157,6 +163,8 @@ class DirectTruth(ABC):
     holds: ClassVar[str]
     moments: ClassVar[bool] = False
     most: ClassVar[float | None] = None
+    level: ClassVar[str] = ""
+    by_factors: ClassVar[bool] = False
 
     # ── the truth ─────────────────────────────────────────────────────────────────────────
     def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:
@@ -186,6 +194,10 @@ class DirectTruth(ABC):
     def trend_of(self, value: Any) -> type[TimeTrend] | None:
         """How a value may drift with calendar time; nothing where it may not."""
         return TimeTrend if self.drifts(value) else None
+
+    def at_level(self, told: Any, level: float) -> Any:
+        """What a scenario says of an arm that has a level, and is else as it was told."""
+        raise NotImplementedError  # supplied where the level has a name
 
     def in_array(self, value: Any) -> bool:
         """Whether outcomes are drawn as an array, in which trials of other values lie beside."""

@@ -140,6 +140,7 @@ class ScoresAtVisits(DirectTruth):
     )
     table: ClassVar[bool] = True
     holds: ClassVar[str] = "the score"
+    level: ClassVar[str] = "mean change"
 
     def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:
         own = isinstance(value, dict) and set(value) & set(ScoreTruth.model_fields)
@@ -156,6 +157,11 @@ class ScoresAtVisits(DirectTruth):
             f"baseline {value.baseline.mean:g} (sd {value.baseline.sd:g}), change{plural} "
             f"{changes} (sd of the score {spreads}), correlation {correlation}"
         )
+
+    def at_level(self, told: Any, level: float) -> dict[str, Any]:
+        """The same course to another change at the last visit, every change moved alike."""
+        last = float(told["change"][-1])
+        return {**told, "change": [change + level - last for change in told["change"]]}
 
     def fault(self, value: ScoreTruth, endpoint: Any) -> str:
         visits = len(endpoint.visits)

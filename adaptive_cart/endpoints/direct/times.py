@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
 from adaptive_cart.nouns.distributions import TimeDistribution
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Outcome
 
 
@@ -54,9 +56,15 @@ class Times(Dated):
     table: ClassVar[bool] = True
     is_time: ClassVar[bool] = True
     holds: ClassVar[str] = "month of the event"
+    level: ClassVar[str] = A_YEAR
+    by_factors: ClassVar[bool] = True
 
     def words(self, value: Any) -> str:
         return str(value.words())
+
+    def at_level(self, told: Any, level: float) -> dict[str, Any]:
+        """A constant hazard, of so many events a year at risk."""
+        return {"dist": "exponential", "median": MONTHS_PER_YEAR * math.log(2.0) / level}
 
     def in_array(self, value: Any) -> bool:
         return True

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative
 from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecordedEvents, RecurrentEvents
@@ -24,9 +24,14 @@ class Yearly(DirectTruth):
     most: ClassVar[float | None] = MOST_YEARLY
     holds: ClassVar[str] = "months of the events, with ; between them"
     moments: ClassVar[bool] = True
+    level: ClassVar[str] = A_YEAR
+    by_factors: ClassVar[bool] = True
 
     def trend_of(self, value: Any) -> type[TimeTrend] | None:
         return RateTrend
+
+    def at_level(self, told: Any, level: float) -> float:
+        return level
 
     def draw(self, drawing: Drawing) -> Outcome:
         if drawing.trend:

@@ -39,6 +39,14 @@ class Summary(ABC):
         What the cells of a table hold that :meth:`seen` fills, in words.
     searched
         What to say where none of the :meth:`changes` turns a rule over.
+    plain
+        Whether the numbers of each arm and stratum who have it and have it not are all there is.
+    not_alike
+        Why one more who has it does not count as every other would; blank where each does.
+    external
+        Keys of external data that say what was seen; none where there are no external data of it.
+    external_columns
+        Columns of a table of external participants that say what each had.
     """
 
     kind: ClassVar[str]
@@ -50,6 +58,10 @@ class Summary(ABC):
     observed_unit: ClassVar[str]
     holds: ClassVar[str]
     searched: ClassVar[str] = "no change of the outcomes in its arms alone"
+    plain: ClassVar[bool] = False
+    not_alike: ClassVar[str] = ""
+    external: ClassVar[tuple[str, ...]] = ()
+    external_columns: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod

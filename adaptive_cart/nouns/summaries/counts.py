@@ -47,6 +47,9 @@ class Counts(Summary):
     observed: ClassVar[tuple[str, str]] = ("events", "analysed")
     observed_unit: ClassVar[str] = ""
     holds: ClassVar[str] = "those with a response, of those analysed"
+    plain: ClassVar[bool] = True
+    external: ClassVar[tuple[str, ...]] = ("responders", "participants")
+    external_columns: ClassVar[tuple[str, ...]] = ("responder",)
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Counts:

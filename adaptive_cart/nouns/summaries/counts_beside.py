@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions
@@ -23,6 +24,8 @@ class CountsBeside(Counts):
 
     outside: Integers
     outside_totals: Integers
+
+    plain: ClassVar[bool] = False
 
     @classmethod
     def of(cls, counts: Counts, outside: Integers, totals: Integers) -> CountsBeside:

@@ -53,6 +53,8 @@ class Durations(Summary):
     observed: ClassVar[tuple[str, str]] = ("events", "months")
     observed_unit: ClassVar[str] = "events a month at risk"
     holds: ClassVar[str] = "the events so far, and the months at risk in which they were seen"
+    external: ClassVar[tuple[str, ...]] = ("events", "months")
+    external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Durations:

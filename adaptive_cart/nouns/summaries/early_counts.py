@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ class EarlyCounts(Counts):
     waiting: Integers
     failed: Integers
     moved: Integers
+
+    plain: ClassVar[bool] = False
 
     @classmethod
     def of(cls, counts: Counts, early: EarlyStates) -> EarlyCounts:

@@ -35,6 +35,8 @@ class Exposure(Summary):
     observed: ClassVar[tuple[str, str]] = ("events", "years")
     observed_unit: ClassVar[str] = "events a year"
     holds: ClassVar[str] = "the events so far, and the years in which they were seen"
+    external: ClassVar[tuple[str, ...]] = ("events", "months")
+    external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Exposure:

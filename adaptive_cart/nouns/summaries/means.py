@@ -40,6 +40,7 @@ class Means(Summary):
     observed: ClassVar[tuple[str, str]] = ("total", "analysed")
     observed_unit: ClassVar[str] = "mean"
     holds: ClassVar[str] = "the mean so far, and those analysed"
+    external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
 
     @classmethod
     def of(cls, population: Population, values: Floats, members: ParticipantSet) -> Means:

@@ -31,6 +31,10 @@ class PeriodCounts(Counts):
     seen_in: Integers
     open_in: Booleans
 
+    plain: ClassVar[bool] = False
+    not_alike: ClassVar[str] = (
+        "participants count by the period in which they were randomised, and not alike"
+    )
     searched: ClassVar[str] = "no change is searched where participants count by period"
 
     @classmethod

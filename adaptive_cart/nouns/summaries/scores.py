@@ -49,6 +49,8 @@ class Scores(Summary):
     observed: ClassVar[tuple[str, str]] = ("change", "analysed")
     observed_unit: ClassVar[str] = "mean change"
     holds: ClassVar[str] = "the mean change so far, and those analysed"
+    external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
+    external_columns: ClassVar[tuple[str, ...]] = ("change",)
 
     @classmethod
     def of(
