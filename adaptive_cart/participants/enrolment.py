@@ -221,7 +221,8 @@ class Enrolment:
         if self.stratum is not None:
             closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
             if closed.any():
-                self._close_strata(rows, later, date, open_strata, opened_before)
+                # only where one closes: a trial is the same to the last bit in any company
+                self._close_strata(rows[closed], later[closed], date, open_strata, opened_before)
                 later = self.arrival[rows] > until(date)[rows, None]
         if closed_at is not None:
             self._closed_at = closed_at

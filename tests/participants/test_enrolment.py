@@ -448,6 +448,68 @@ def test_lost_arrivals_slow_enrolment_down() -> None:
     assert_poisson(counted(arrival, 14.0, 17.0), 8.0 * 0.2 * 3.0, "IIM alone")
 
 
+@pytest.mark.parametrize("after_closing", ["redistribute", "keep"])
+@pytest.mark.parametrize("method", ["permuted_blocks", "response_adaptive"])
+def test_a_trial_is_renewed_alike_alone_and_among_others(method: str, after_closing: str) -> None:
+    """A stratum closes in the first trial, an arm in the next, both in the third, then nothing."""
+    trials = 12
+    raw = several_arms(method, strata=STRATA).plain()
+    raw["enrolment"]["after_closing"] = after_closing
+    design = Design(**raw)
+    together, alone = enrolled(design, trials), enrolled(design, trials)
+    before, arms = opened(trials, 3), opened(trials, 4)
+    for month in (6.1, 9.3):
+        date, strata = np.full(trials, month), before.copy()
+        closing = np.arange(trials) % 4
+        strata[np.isin(closing, (0, 2)), 0 if month == 6.1 else 1] = False
+        arms[np.isin(closing, (1, 2)), 1 if month == 6.1 else 2] = False
+        shares = None
+        if method == "response_adaptive":
+            shares = arms / arms.sum(axis=1, keepdims=True)
+        together.renew(np.flatnonzero(closing < 3), date, arms, strata, before, shares)
+        for trial in np.flatnonzero(closing < 3):
+            alone.renew(np.array([trial]), date, arms, strata, before, shares)
+        before = strata
+    for of_both in ("arrival", "stratum", "arm"):
+        np.testing.assert_array_equal(getattr(together, of_both), getattr(alone, of_both), of_both)
+    fresh = enrolled(design, trials)
+    assert (together.stratum != fresh.stratum)[closing == 0].any()
+    assert (together.arm != fresh.arm)[closing == 1].any()
+    np.testing.assert_array_equal(together.arrival[closing == 3], fresh.arrival[closing == 3])
+    kept = (together.arrival == fresh.arrival).all(axis=1)
+    assert kept.all() == (after_closing == "redistribute")
+    assert kept[np.isin(closing, (1, 3))].all(), "no stratum closes: all come when they would have"
+
+
+def test_the_list_of_a_stratum_begins_at_its_first_place_also_after_an_arm_has_closed() -> None:
+    trials = 200
+    design = several_arms("permuted_blocks", strata=STRATA)
+    found = enrolled(design, trials)
+    begun, everything = found.arm.copy(), opened(trials, 3)
+    date = np.full(trials, 0.3)  # before which most strata have nobody
+    found.renew(np.arange(trials), date, opened(trials, 4, 1), everything, everything, None)
+    seen = 0
+    assert found.stratum is not None
+    for trial in range(trials):
+        for stratum in range(3):
+            mine = np.flatnonzero(found.stratum[trial, :240] == stratum)
+            if (
+                found.arrival[trial, mine[0]] > 0.3
+            ):  # then its list goes on as if there were no arm 1
+                seen += 1
+                list_ = [arm for arm in begun[trial, mine] if arm != 1]
+                assert found.arm[trial, mine[: len(list_)]].tolist() == list_
+    assert seen > 200
+
+
+def test_rounding_reaches_no_arm_that_has_no_share() -> None:
+    """Ten tenths do not add up to 1."""
+    shares = np.array([[0.1] * 10 + [0.0] * 2])
+    assert shares.cumsum()[-1] < 1.0
+    almost = np.full((1, 1), np.nextafter(1.0, 0.0))
+    assert randomisation.drawn_arms(almost, shares).item() == 9
+
+
 def test_renewed_shares_are_those_of_later_arrivals() -> None:
     trials = 2_000
     design = several_arms("response_adaptive")
