@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from adaptive_cart.results.calibration import Calibrated, Searched
+from adaptive_cart.results.calibration import Calibrated, Searched, apart, four_decimals
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration of stops"
@@ -30,11 +30,13 @@ class StopThreshold:
     target
         Largest probability of a false stop that is wanted.
     errors
-        By scenario in which a stop is false: share of the trials of the search that it stops.
+        By scenario in which a stop is false: share of the trials of the search that it stops, or
+        where it is enumerated the probability that it stops a trial of the design as it acts.
     worst
         The scenario with the largest.
     fresh
-        Stops there by the design as it acts, on trials of another seed.
+        Stops there by the design as it acts, on trials of another seed; the probability itself
+        where it is enumerated.
     """
 
     rule: str
@@ -46,11 +48,22 @@ class StopThreshold:
     worst: str
     fresh: Figure
 
+    @property
+    def enumerated(self) -> bool:
+        """Whether false stops were enumerated, so that no trial was simulated."""
+        return self.fresh.n is None
+
     def words(self, trials: int) -> str:
         """Say what was found, what it rests on and what confirms it, in one line."""
-        last = "none" if self.must_not_count is None else f"{self.must_not_count:.6f}"
-        next_ = "none" if self.may_count is None else f"{self.may_count:.6f}"
+        last, next_ = self._beside()
         fresh = self.fresh
+        if fresh.n is None:
+            return (
+                f"'{self.rule}': threshold {self.threshold!r} (between {last}, which must not "
+                f"stop, and {next_}, the next that may); a false stop has probability "
+                f"{four_decimals(fresh.estimate)} at {self.worst}, exact; at most {self.target:g} "
+                f"is wanted"
+            )
         over = ""
         if fresh.lower > self.target:
             over = f"; that is more than the {self.target:g} wanted"
@@ -61,6 +74,14 @@ class StopThreshold:
             f"fresh trials {fresh.estimate:.4f} (95% interval {fresh.lower:.4f} to "
             f"{fresh.upper:.4f}){over}"
         )
+
+    def _beside(self) -> tuple[str, str]:
+        """The last probability that must not stop, and the next that may, as far as need be."""
+        low, high = self.must_not_count, self.may_count
+        if low is None or high is None:
+            return tuple("none" if v is None else f"{v:.6f}" for v in (low, high))  # type: ignore
+        first, second = apart(min(low, high), max(low, high))
+        return (first, second) if low < high else (second, first)
 
 
 @dataclass(frozen=True)
@@ -74,7 +95,7 @@ class StopCalibration(Searched):
     stops
         By rule.
     trials, seed
-        Of the search for stops, in each scenario.
+        Of the search for stops, in each scenario; 0 where all are enumerated.
     notes
         What a reader must know.
     scenarios
@@ -125,7 +146,7 @@ class StopCalibration(Searched):
         """The null points of success, and the scenarios of stops, a line each."""
         told = [] if self.success is None else self.success.lines()
         return told + [
-            f"{name:32s} false stop by '{one.rule}' {error:.4f}"
+            f"{name:32s} false stop by '{one.rule}' {four_decimals(error)}"
             f"{'  (worst)' if name == one.worst else ''}"
             for one in self.stops
             for name, error in one.errors.items()

@@ -121,7 +121,7 @@ class ExactError:
         self.ending = ending
         self.design = design
         self.calibrated = calibrated
-        self.shape = Shape.of(design)
+        self.shape = Shape.of(design) if ending == SUCCESS else Shape.one_number()
         self.fixed: dict[int, float] = {}  # thresholds of looks at which none is tried
         self.predicted: float | None = None  # of the rule that is predicted, where it is no trial's
         self._known: dict[tuple[int, bytes], Floats] = {}
@@ -147,7 +147,12 @@ class ExactError:
         }
         for name in self.calibrated & set(asked):
             asked[name] = self.shape.as_last(asked[name], number)
-        return _Tables(number, analysed, successes, asked)
+        tables = _Tables(number, analysed, successes, asked)
+        for part in self.plan.parts:
+            sought = part.name in self.calibrated and part.prediction is not None
+            if sought and number in part.thresholds:
+                asked[part.name] = self._predicted(part, tables)
+        return tables
 
     @property
     def predicts(self) -> bool:
@@ -357,6 +362,11 @@ class ExactError:
             return part.compared(look.asked[part.name], here)
         if part.prediction is None:
             return part.holds(look.asked[part.name], look.number)
+        return part.holds(self._predicted(part, look, threshold), look.number)
+
+    def _predicted(self, part: Comparison, look: _Tables, threshold: float = math.nan) -> Floats:
+        """Predictive probability at every table of a look; parameters as for ``worst``."""
+        assert part.prediction is not None
         condition = part.prediction.condition(part.question)
         if part.prediction.rule in self.calibrated:
             # the threshold tried is a table's own probability in floating point: that table counts
@@ -365,8 +375,7 @@ class ExactError:
         model = self.plan.fitted[self.design.primary][1]
         totals = np.broadcast_to(np.array(look.analysed, dtype=np.int64), look.successes.shape)
         final = np.broadcast_to(np.array(self.design.planned, dtype=np.int64), totals.shape)
-        asked = predictive_probability(model, condition, look.successes, totals, final)
-        return part.holds(asked, look.number)
+        return predictive_probability(model, condition, look.successes, totals, final)
 
 
 def distinct(values: Floats) -> Floats:

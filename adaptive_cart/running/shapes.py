@@ -54,6 +54,11 @@ class Shape:
         shares = {look: number / at[-1] for look, number in enumerate(at, start=1)}
         return Shape(name, {look: FACTORS[name](share) for look, share in shares.items()})
 
+    @staticmethod
+    def one_number() -> Shape:
+        """That of a threshold which is the same at every look."""
+        return Shape("pocock", {})
+
     @property
     def flat(self) -> bool:
         """Whether it is one number."""

@@ -63,12 +63,43 @@ def stops_of(raw: dict[str, Any], found: StopCalibration, measure: str, where: s
     return enumeration.enumerate_design(tables)[where, measure, None, None]
 
 
-@pytest.mark.parametrize(
+BOTH = pytest.mark.parametrize(
     ("name", "measure"), [("harm", "stop_safety"), ("futility", "stop_futility")]
 )
-def test_a_stop_is_as_rare_as_is_wanted_where_it_is_false(name: str, measure: str) -> None:
+
+
+@BOTH
+def test_an_enumerated_stop_has_the_threshold_nearest_to_stopping_everybody(
+    name: str, measure: str
+) -> None:
+    for at_most in (0.1, 0.02):
+        raw = small(**{name: {"at_most": at_most, "scenarios": ["expected", "large"]}})
+        found = calibrate(Design(**raw), jobs=1)
+        assert isinstance(found, StopCalibration)
+        assert found.trials == 0
+        (one,) = found.stops
+        for scenario, error in one.errors.items():
+            assert error == pytest.approx(stops_of(raw, found, measure, scenario), abs=1e-12)
+        assert max(one.errors.values()) <= at_most
+        assert one.fresh.estimate == one.errors[one.worst]
+        assert "exact" in one.words(0)
+        # the next value that may not stop stops more than is wanted, in one of them
+        assert one.must_not_count is not None
+        assert one.may_count is not None
+        assert (one.must_not_count < one.threshold < one.may_count) == (name == "harm")
+        assert (one.must_not_count > one.threshold > one.may_count) == (name == "futility")
+        beyond = copy.deepcopy(found)
+        beside = one.must_not_count + (1e-9 if name == "futility" else -1e-9)
+        object.__setattr__(beyond.stops[0], "threshold", beside)
+        assert max(stops_of(raw, beyond, measure, s) for s in one.errors) > at_most
+
+
+@BOTH
+def test_a_simulated_stop_is_as_rare_as_is_wanted_where_it_is_false(
+    name: str, measure: str
+) -> None:
     raw = small(**{name: {"at_most": 0.1, "scenarios": ["expected", "large"]}})
-    found = calibrate(Design(**raw), trials=TRIALS, seed=3, jobs=1)
+    found = calibrate(Design(**raw), trials=TRIALS, seed=3, jobs=1, engine="simulate")
     assert isinstance(found, StopCalibration)
     (one,) = found.stops
     assert one.worst == "expected"
@@ -103,8 +134,7 @@ def test_success_is_calibrated_with_the_stops_in_force() -> None:
     assert certificate.bound <= 0.05
     assert certificate.found == pytest.approx(found.success.worst_point.error, abs=1e-6)
     for one, measure in zip(found.stops, ("stop_safety", "stop_futility"), strict=True):
-        true = stops_of(raw, found, measure, "expected")
-        assert abs(one.fresh.estimate - true) < 5 * math.sqrt(true * (1 - true) / 2_000) + 1e-9
+        assert one.fresh.estimate == pytest.approx(stops_of(raw, found, measure, "expected"))
     assert found.matches(final)
     assert found.answers(design)
     assert calibration_of(json.loads(json.dumps(found.plain()))) == found
@@ -112,7 +142,9 @@ def test_success_is_calibrated_with_the_stops_in_force() -> None:
 
 def test_the_number_of_jobs_changes_nothing() -> None:
     design = Design(**small(harm={"at_most": 0.1, "scenarios": ["expected", "large"]}))
-    one, two = (calibrate(design, trials=20, seed=1, jobs=jobs) for jobs in (1, 2))
+    one, two = (
+        calibrate(design, trials=20, seed=1, jobs=jobs, engine="simulate") for jobs in (1, 2)
+    )
     assert one == two
 
 
@@ -136,13 +168,17 @@ def test_the_file_is_written_and_the_log_tells_both(tmp_path: Path) -> None:
     result = ac.simulate(ac.load_design(file), out=tmp_path / "out", calibration=found)
     assert ac.open_result(tmp_path / "out").calibration == found
     exact = result.figure("expected", "stop_futility").estimate
-    assert exact <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 500)
+    assert exact == pytest.approx(one.errors["expected"], abs=1e-12)
+    assert exact <= 0.05
 
 
-def test_the_report_tells_how_the_threshold_of_a_stop_was_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_the_report_tells_how_the_threshold_of_a_stop_was_found(
+    tmp_path: Path, engine: Any
+) -> None:
     wanted = {"at_most": 0.1, "scenarios": ["expected", "large"]}
     raw = small(futility=wanted)
-    found = calibrate(Design(**raw), trials=TRIALS, jobs=1)
+    found = calibrate(Design(**raw), trials=TRIALS, jobs=1, engine=engine)
     assert isinstance(found, StopCalibration)
     design = with_found(Design(**raw), found)
     run = ac.simulate(
@@ -153,6 +189,11 @@ def test_the_report_tells_how_the_threshold_of_a_stop_was_found(tmp_path: Path) 
     assert isinstance(said, Paragraph)
     assert isinstance(table, Table)
     assert "futility" in plain(said.line)
+    assert ("was enumerated" in plain(said.line)) == (engine == "exact")
+    assert ("The search simulated 2,000 trials" in plain(said.line)) == (engine == "simulate")
+    assert {plain(one.cells[5]) for one in table.rows} >= (
+        {"enumerated"} if engine == "exact" else {"–"}
+    )
     shown = {plain(one.cells[2]).split(" ")[0]: plain(one.cells[3]) for one in table.rows}
     (stop,) = found.stops
     assert shown == {name: f"{error:.4f}" for name, error in stop.errors.items()}
@@ -204,11 +245,12 @@ def test_a_stop_to_be_calibrated_needs_its_target() -> None:
 def test_a_target_that_no_threshold_keeps_and_one_that_trials_cannot_show_are_refused() -> None:
     raw = small(harm={"at_most": 0.05, "scenarios": ["expected"]})
     raw["rules"][0]["posterior"]["below"] = 1.0  # certain, whatever is seen
-    with pytest.raises(DesignError, match="no threshold keeps it: in 'expected'"):
-        calibrate(Design(**raw), trials=TRIALS, seed=1, jobs=1)
+    for engine in ("exact", "simulate"):
+        with pytest.raises(DesignError, match="no threshold keeps it: in 'expected'"):
+            calibrate(Design(**raw), trials=TRIALS, seed=1, jobs=1, engine=engine)  # type: ignore
     raw = small(harm={"at_most": 1e-6, "scenarios": ["expected"]})
     with pytest.raises(DesignError, match="2,000 trials cannot show") as caught:
-        calibrate(Design(**raw), trials=TRIALS, seed=1, jobs=1)
+        calibrate(Design(**raw), trials=TRIALS, seed=1, jobs=1, engine="simulate")
     assert caught.value.problems[0].path == "calibration.false_stop.harm.at_most"
 
 

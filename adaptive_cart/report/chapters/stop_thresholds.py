@@ -18,7 +18,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
-from adaptive_cart.results.stop_calibration import StopThreshold
+from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
 
 SOURCE = "calibration"
 
@@ -35,11 +35,9 @@ def stop_thresholds(evidence: Evidence) -> list[Block]:
         paragraph(
             "The thresholds of {rules} were searched in turn with those of success, until none "
             "moved: for each the one at which it stops the most trials, and no more than is "
-            "wanted in any scenario in which a stop is false. The search simulated {trials} "
-            "trials in each, with a seed of its own, in which the rule stops nobody; the largest "
-            "share was counted anew on fresh trials of the design as it acts ({table}).",
+            "wanted in any scenario in which a stop is false{how} ({table}).",
             rules=listed([code(one.rule) for one in found.stops]),
-            trials=given(found.trials, SOURCE),
+            how=_how(found),
             table=Reference("t-stop-thresholds"),
         ),
         Table(
@@ -55,6 +53,25 @@ def stop_thresholds(evidence: Evidence) -> list[Block]:
     ]  # fmt: skip
 
 
+def _how(found: StopCalibration) -> Line:
+    """What the search rests on: tables, or trials."""
+    enumerated = [one.rule for one in found.stops if one.enumerated]
+    said: list[Line] = []
+    if enumerated:
+        of = listed([code(name) for name in enumerated])
+        said.append(line(". How often ", of, " stops such a trial was enumerated"))
+    if len(enumerated) < len(found.stops):
+        said.append(
+            line(
+                ". The search simulated ",
+                given(found.trials, SOURCE),
+                " trials in each, with a seed of its own, in which the rule stops nobody; the "
+                "largest share was counted anew on fresh trials of the design as it acts",
+            )
+        )
+    return line(*said)
+
+
 def _cells(evidence: Evidence, one: StopThreshold, scenario: str) -> tuple[Line, ...]:
     worst = scenario == one.worst
     return (
@@ -63,5 +80,11 @@ def _cells(evidence: Evidence, one: StopThreshold, scenario: str) -> tuple[Line,
         line(code(scenario), " (largest)" if worst and len(one.errors) > 1 else ""),
         line(rounded(one.errors[scenario], 4, SOURCE)),
         line(given(one.target, SOURCE)),
-        Bound(one.fresh, f"{SOURCE}: {one.rule}, fresh").with_interval() if worst else line("–"),
+        _fresh(one) if worst or one.enumerated else line("–"),
     )
+
+
+def _fresh(one: StopThreshold) -> Line:
+    if one.enumerated:
+        return line("enumerated")
+    return Bound(one.fresh, f"{SOURCE}: {one.rule}, fresh").with_interval()

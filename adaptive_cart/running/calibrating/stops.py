@@ -1,10 +1,11 @@
 """Thresholds of futility and safety rules, each for a probability of a false stop.
 
-In the scenarios that the design names a stop is false. There trials are simulated in which the rule
-stops nobody and everything else is as it is; it would have stopped a trial at a threshold if the
-most extreme probability that it asked for reaches that, since the trial is the same until then. So
-one simulation serves every threshold. (A trial that an earlier rule ends at the same look counts as
-stopped: the probability is not less than that of the design.)
+In the scenarios that the design names a stop is false. Where tables of counts are enumerated there
+so are false stops (:mod:`adaptive_cart.running.calibrating.exact_stops`). Elsewhere trials are
+simulated in which the rule stops nobody and everything else is as it is; it would have stopped a
+trial at a threshold if the most extreme probability that it asked for reaches that, since the trial
+is the same until then. So one simulation serves every threshold. (A trial that an earlier rule ends
+at the same look counts as stopped: the probability is not less than that of the design.)
 
 What stops and what succeeds depend on each other: the thresholds are found in turn, those of
 success with the stops in force, until none moves.
@@ -31,9 +32,14 @@ from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.operating import Figure, proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
+from adaptive_cart.running.calibrating.exact_stops import (
+    enumerated_stop,
+    enumerates_stops,
+    whatever_its_threshold,
+)
 from adaptive_cart.running.calibrating.search import FRESH, Effort, Rest, Search
 from adaptive_cart.running.region import asks, needs_calibration, with_found
-from adaptive_cart.running.simulated_error import Progress, blocks, most_events, smallest
+from adaptive_cart.running.simulated_error import blocks, most_events, smallest
 from adaptive_cart.running.workers import spread
 
 ROUNDS = 8
@@ -44,7 +50,10 @@ class Stops(Search):
     """Thresholds of stops, and of success with these in force."""
 
     finds = "the thresholds of futility and safety rules that keep their false stops"
-    confirmed = "by as many fresh trials of the design as it acts, where the most are stopped"
+    confirmed = (
+        "enumerated, or by as many fresh trials of the design as it acts, where the most are "
+        "stopped"
+    )
     log = StopCalibration
 
     def takes(self, design: Design) -> bool:
@@ -59,8 +68,7 @@ class Stops(Search):
             assert found is not None
             return found
 
-        many, (seed, fresh) = FRESH * effort.trials, effort.seeds
-        return calibrate_stops(design, success_of, many, seed, fresh, effort.jobs, effort.progress)
+        return calibrate_stops(design, success_of, effort)
 
 
 def stops_asked(design: Design) -> dict[str, FalseStop]:
@@ -71,13 +79,7 @@ def stops_asked(design: Design) -> dict[str, FalseStop]:
 
 
 def calibrate_stops(
-    design: Design,
-    success_of: Callable[[Design], Calibrated],
-    trials: int,
-    seed: int,
-    fresh_seed: int,
-    jobs: int | None,
-    progress: Progress,
+    design: Design, success_of: Callable[[Design], Calibrated], effort: Effort
 ) -> StopCalibration:
     """Find the thresholds of stops, and of success with them in force.
 
@@ -85,8 +87,9 @@ def calibrate_stops(
     ----------
     success_of
         Finds the threshold for success of a design in which the stops are numbers.
-    trials
-        Simulated trials in each scenario in which a stop is false.
+    effort
+        Of which ten times as many trials are simulated in each scenario in which a stop is false,
+        where false stops are not enumerated.
 
     Raises
     ------
@@ -104,10 +107,7 @@ def calibrate_stops(
         if needs_calibration(fixed):
             success = success_of(fixed)
             fixed = with_found(fixed, success)
-        stops = {
-            name: _found(fixed, name, one, trials, seed, jobs, progress)
-            for name, one in asked.items()
-        }
+        stops = {name: _of_rule(fixed, name, one, effort) for name, one in asked.items()}
         seen.append(values)
         values = {name: one.threshold for name, one in stops.items()}
         if all(abs(values[name] - seen[-1][name]) <= SETTLED for name in values):
@@ -117,12 +117,17 @@ def calibrate_stops(
     final = _with(design, values)
     if success is not None:
         final = with_found(final, success)
+    many, (seed, fresh) = FRESH * effort.trials, effort.seeds
     confirmed = tuple(
-        replace(one, fresh=_stopped(final, one, trials, fresh_seed)) for one in stops.values()
+        one if one.enumerated else replace(one, fresh=_stopped(final, one, many, fresh))
+        for one in stops.values()
     )
+    simulated = not all(one.enumerated for one in confirmed)
+    if success is not None and success.method == "simulated":
+        simulated = True
     scenarios = tuple(design.scenarios)
     return StopCalibration(
-        success, confirmed, trials, seed, (), scenarios,
+        success, confirmed, many if simulated else 0, seed if simulated else 0, (), scenarios,
         fingerprint(design, scenarios), fingerprint(final, scenarios),
     )  # fmt: skip
 
@@ -141,34 +146,34 @@ def _key(rule: Any) -> str:
     return "at_least" if rule.at_least is not None else "below"
 
 
-def _found(
-    design: Design,
-    name: str,
-    wanted: FalseStop,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-) -> StopThreshold:
+def _of_rule(design: Design, name: str, wanted: FalseStop, effort: Effort) -> StopThreshold:
     """The threshold of one rule, all others being numbers."""
+    path = f"calibration.false_stop.{name}.at_most"
+    if not enumerates_stops(design, wanted, effort.engine):
+        return _simulated(design, name, wanted, path, effort)
+    effort.progress(f"stops: {name}", 0, 1)
+    found = enumerated_stop(design, name, wanted, path)
+    effort.progress(f"stops: {name}", 1, 1)
+    return found
+
+
+def _simulated(
+    design: Design, name: str, wanted: FalseStop, path: str, effort: Effort
+) -> StopThreshold:
+    trials, (seed, _) = FRESH * effort.trials, effort.seeds
     truths = {scenario: design.truths[scenario] for scenario in wanted.scenarios}
     extreme = functools.partial(most_extreme, design, name=name, trials=trials, seed=seed)
     reached: dict[str, Floats] = {}
-    for scenario, values in zip(truths, spread(extreme, truths.values(), jobs), strict=True):
+    for scenario, values in zip(truths, spread(extreme, truths.values(), effort.jobs), strict=True):
         reached[scenario] = values
-        progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
+        effort.progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
     assert design.calibration is not None
     upper = design.calibration.by_upper_bound
-    path = f"calibration.false_stop.{name}.at_most"
     most_events(wanted.at_most, trials, upper, path)
     always = max(reached, key=lambda scenario: float((reached[scenario] >= 1.0).mean()))
-    if float((reached[always] >= 1.0).mean()) > wanted.at_most:
-        message = (
-            f"found {wanted.at_most:g}; no threshold keeps it: in '{always}' the most extreme "
-            f"probability there is comes up in {float((reached[always] >= 1.0).mean()):.4f} of the "
-            f"trials, so that '{name}' stops that many whatever its threshold"
-        )
-        raise DesignError([Problem(path, message)])
+    often = float((reached[always] >= 1.0).mean())
+    if often > wanted.at_most:
+        raise whatever_its_threshold(path, wanted, name, often, always)
     threshold, must_not, may = smallest([*reached.values()], wanted.at_most, upper)
     errors = {s: float((v >= threshold).mean()) for s, v in reached.items()}
     rule = next(rule for rule in design.rules if rule.name == name)
