@@ -129,6 +129,12 @@ class Decision(ABC):
         """Whether a trial may end by it: at once, or because nothing is left open."""
         return self.ends is not None or self.drops_arms or self.closes_strata
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether it stops, without success, a trial, or an arm or a stratum of it."""
+        closes = (self.drops_arms or self.closes_strata) and not self.chooses
+        return closes or (self.ends is not None and self.ends != Ending.success)
+
     @abstractmethod
     def act(self, trials: Actions, held: Holding) -> None:
         """Do to the trials what follows."""

@@ -287,7 +287,8 @@ class Calibration(Part):
     )
 
     false_stop: dict[str, FalseStop] | None = Field(
-        default=None, description="by futility or safety rule: what its threshold is found for"
+        default=None,
+        description="by rule that stops a trial, arm or stratum: what its threshold is found for",
     )
 
     @property

@@ -719,7 +719,7 @@ _HOVER = {
     "Calibration.held": "The error of any claim (default), or that of each claim by itself.",
     "Calibration.spend": "Type I error up to each look; a threshold for each is found.",
     "Calibration.shares": "By rule for success: its share, for a threshold of its own; sum to 1.",
-    "Calibration.false_stop": "By futility or safety rule with `calibrate`: its false stops.",
+    "Calibration.false_stop": "By rule that stops something, with `calibrate`: its false stops.",
     "FalseStop.at_most": "Probability of a stop by the rule, at most, in each of the scenarios.",
     "FalseStop.scenarios": "Scenarios in which a stop is false.",
     "Calibration.futility": "Futility rules act in the search (default), or are left out of it.",

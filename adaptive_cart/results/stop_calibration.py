@@ -1,4 +1,4 @@
-"""A calibration of rules that stop for futility or safety: how often they stop where they must not.
+"""A calibration of rules that stop a trial, an arm or a stratum: how often they stop it falsely.
 
 Beside it stands that of the threshold for success, found with these stops in force.
 """

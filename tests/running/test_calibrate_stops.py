@@ -210,6 +210,65 @@ def test_check_says_what_false_stops_are_wanted() -> None:
     )
 
 
+# ── of each arm or stratum ────────────────────────────────────────────────────────────────────
+def each_arm(then: str) -> dict[str, Any]:
+    """Three arms, two looks; a rule about each experimental arm that stops something."""
+    raw: dict[str, Any] = copy.deepcopy(raw_design("hello"))
+    raw["arms"] = {"soc": {"control": True}, "low": {}, "high": {}}
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 36, [18, 36]
+    each = {"endpoint": "dfr", "arm": "each", "minus": "soc", "above": 0.0}
+    raw["rules"] = [
+        {"name": "gone", "then": then, "posterior": each, "below": "calibrate"},
+        {"name": "efficacy", "then": "declare_success", "posterior": each, "at_least": 0.97},
+    ]
+    works = {"soc": 0.2, "low": 0.5, "high": 0.6}
+    raw["scenarios"] = {"null": {"dfr": dict.fromkeys(works, 0.2)}, "works": {"dfr": works}}
+    wanted = {"gone": {"at_most": 0.1, "scenarios": ["works"]}}
+    raw["calibration"] = {"type_one_error": 0.05, "false_stop": wanted}
+    return raw
+
+
+def each_stratum() -> dict[str, Any]:
+    """Two strata, of which each may be closed."""
+    raw = each_arm("close_stratum")
+    raw["arms"] = {"soc": {"control": True}, "low": {}}
+    raw["strata"] = {"sle": 0.5, "ssc": 0.5}
+    for rule in raw["rules"]:
+        rule["posterior"] = rule["posterior"] | {"arm": "low", "stratum": "each"}
+    raw["scenarios"]["works"] = {"dfr": {"soc": 0.2, "low": 0.5}}
+    raw["scenarios"]["null"] = {"dfr": {"soc": 0.2, "low": 0.2}}
+    raw["analysis"] = {"dfr": copy.deepcopy(raw_design("enrichment_biomarker")["analysis"]["dfr"])}
+    return raw
+
+
+def stopping(raw: dict[str, Any], threshold: float, seed: int, trials: int) -> float:
+    """Share of trials in which the rule stops something, of the design as it acts."""
+    tables = copy.deepcopy(raw)
+    tables["rules"][0]["below"] = threshold
+    run = ac.simulate(
+        Design(**tables), trials=trials, seed=seed, jobs=1, scenarios=["works"], engine="simulate"
+    )
+    looks = run.looks
+    stopped = looks[looks["p_gone"] < threshold]
+    assert looks["p_gone"].notna().any()
+    return float(len({*stopped["trial"]}) / trials)
+
+
+@pytest.mark.parametrize("then", ["drop_arm", "declare_futility", "close_stratum"])
+def test_a_rule_about_each_stops_any_of_them_as_rarely_as_is_wanted(then: str) -> None:
+    raw = each_stratum() if then == "close_stratum" else each_arm(then)
+    found = calibrate(Design(**raw), trials=30, seed=5, jobs=1)
+    assert isinstance(found, StopCalibration)
+    (one,) = found.stops
+    assert not one.enumerated
+    # the same trials, in which the rule acts: the share that the search foretold, and no more
+    assert stopping(raw, one.threshold, found.seed, 300) == one.errors["works"] <= 0.1
+    assert one.must_not_count is not None
+    assert stopping(raw, one.must_not_count + 1e-9, found.seed, 300) > one.errors["works"]
+    assert one.fresh.n == 300
+    assert one.fresh.lower <= 0.1 + 0.05
+
+
 # ── what cannot be done is said ───────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("at_most", [0.0, 1.0])
 def test_a_target_of_nought_or_one_is_refused(at_most: float) -> None:

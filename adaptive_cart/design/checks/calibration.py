@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
+from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.checks.averaged_targets import averaged_targets
 from adaptive_cart.design.checks.null_region import (
     calibrated_endpoint,
@@ -170,14 +170,14 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
     key = "at_least" if rule.at_least is not None else "below"
     shares = pieces.claims is not None
     success = [other for other in pieces.rules if other and other.decision.ends == SUCCESS]
-    if rule.decision.ends in (FUTILITY, SAFETY):
+    if rule.decision.gives_up:
         yield from _stop_to_calibrate(pieces, rule, path, key)
     elif not (rule.decision.claims and (shares or rule.decision.ends == SUCCESS)) or key == "below":
         yield (
             f"{path}.{key}",
             'found "calibrate"; it is for the `at_least` of a rule that declares success (or of a '
             "claim to which [claims] gives a share), since its type I error decides it, or of one "
-            "that stops for futility or safety; write a number",
+            "that stops for futility or safety, drops an arm or closes a stratum; write a number",
             f"{path}.then",
         )
     elif shares and rule.decision.ends == SUCCESS and len(success) > 1:
@@ -233,14 +233,6 @@ def _stop_to_calibrate(pieces: Pieces, rule: Rule, path: str, key: str) -> Found
             'found "calibrate" for several questions; one number is searched, of a rule that asks '
             "a single one: write a number here",
         )
-    several = [q for q in rule.asked if "each" in (q.arm, q.stratum)]
-    if several:
-        yield (
-            f"{path}.{key}",
-            'found "calibrate" for a rule about each arm or stratum, which does not stop the trial '
-            "when it holds for one: write a number",
-            f"{path}.posterior",
-        )
     if rule.every is not None:
         yield (
             f"{path}.every",
@@ -255,14 +247,14 @@ def _false_stops(pieces: Pieces) -> Found:
     if None in pieces.rules:
         return
     rules = [rule for rule in pieces.rules if rule is not None]
-    stops = [rule.name for rule in rules if rule.decision.ends in (FUTILITY, SAFETY)]
+    stops = [rule.name for rule in rules if rule.decision.gives_up]
     known = list(pieces.scenarios) if isinstance(pieces.scenarios, dict) else []
     for name, one in wanted.items():
         path = path_to("calibration.false_stop", name)
         if name not in stops:
             yield (
                 path,
-                f"no rule that stops for futility or safety{meant(name, stops)}; there are "
+                f"no rule that stops a trial, an arm or a stratum{meant(name, stops)}; there are "
                 f"{one_of(stops) or 'none'}",
                 "rules",
             )

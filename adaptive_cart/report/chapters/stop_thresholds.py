@@ -1,4 +1,4 @@
-"""Thresholds of rules that stop for futility or safety, and how a search found them."""
+"""Thresholds of rules that stop a trial, an arm or a stratum, and how a search found them."""
 
 from __future__ import annotations
 

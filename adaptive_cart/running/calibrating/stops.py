@@ -1,11 +1,13 @@
-"""Thresholds of futility and safety rules, each for a probability of a false stop.
+"""Thresholds of rules that stop something, each for a probability of a false stop.
 
-In the scenarios that the design names a stop is false. Where tables of counts are enumerated there
-so are false stops (:mod:`adaptive_cart.running.calibrating.exact_stops`). Elsewhere trials are
-simulated in which the rule stops nobody and everything else is as it is; it would have stopped a
-trial at a threshold if the most extreme probability that it asked for reaches that, since the trial
-is the same until then. So one simulation serves every threshold. (A trial that an earlier rule ends
-at the same look counts as stopped: the probability is not less than that of the design.)
+What stops is the trial, for futility or safety, or an arm that is dropped, or a stratum that is
+closed; of a rule about several, any of them. In the scenarios that the design names a stop is
+false. Where tables of counts are enumerated there so are false stops
+(:mod:`adaptive_cart.running.calibrating.exact_stops`). Elsewhere trials are simulated in which the
+rule stops nobody and everything else is as it is; it would have stopped at a threshold if the most
+extreme probability that it asked for reaches that, since the trial is the same until then. So one
+simulation serves every threshold. (A trial that an earlier rule ends at the same look counts as
+stopped: the probability is not less than that of the design.)
 
 What stops and what succeeds depend on each other: the thresholds are found in turn, those of
 success with the stops in force, until none moves.
@@ -49,7 +51,7 @@ SETTLED = 1e-9
 class Stops(Search):
     """Thresholds of stops, and of success with these in force."""
 
-    finds = "the thresholds of futility and safety rules that keep their false stops"
+    finds = "the thresholds of rules that stop a trial, an arm or a stratum, for their false stops"
     confirmed = (
         "enumerated, or by as many fresh trials of the design as it acts, where the most are "
         "stopped"
@@ -72,9 +74,9 @@ class Stops(Search):
 
 
 def stops_asked(design: Design) -> dict[str, FalseStop]:
-    """By rule for futility or safety whose threshold is to be found: what it is found for."""
+    """By rule that stops something and whose threshold is to be found: what it is found for."""
     found = {} if design.calibration is None else design.calibration.false_stop or {}
-    asking = [rule.name for rule in design.rules if asks(rule) and rule.decision.ends != SUCCESS]
+    asking = [rule.name for rule in design.rules if asks(rule) and rule.decision.gives_up]
     return {name: found[name] for name in asking if name in found}
 
 
@@ -192,7 +194,7 @@ def _turned(value: float) -> float:
 
 
 def most_extreme(design: Design, truth: Truth, name: str, trials: int, seed: int) -> Floats:
-    """The probability that comes nearest to stopping each trial, ``(trial,)``.
+    """The probability that comes nearest to stopping each trial, ``(trial,)``, of any target.
 
     Of a rule that holds below its threshold, one less that.
     """
@@ -206,21 +208,25 @@ def most_extreme(design: Design, truth: Truth, name: str, trials: int, seed: int
         largest = np.zeros(many)
         for record in block.looks:
             if part.name in record.probabilities:
-                asked = record.probabilities[part.name][:, 0]
-                largest = np.fmax(largest, asked if part.at_least else 1.0 - asked)
+                asked = record.probabilities[part.name]  # nan of a target that is not asked about
+                turned = asked if part.at_least else 1.0 - asked
+                largest = np.fmax(largest, np.fmax.reduce(turned, axis=1))
         found.append(largest)
     return np.concatenate(found)
 
 
 def _stopped(design: Design, one: StopThreshold, trials: int, seed: int) -> Figure:
-    """How many fresh trials a rule stops, of the design as it acts."""
+    """In how many fresh trials a rule stops something, of the design as it acts."""
     plan = replace(Plan.of(design), estimands=())
     position = next(k for k, rule in enumerate(plan.rules) if rule.name == one.rule)
     number = 0
     for first, many in blocks(design, trials):
         latents = latents_for(design, seed, first, many)
         standing = run_block(plan, design.truths[one.worst], (), latents).standing
-        number += int((standing.rule == position).sum())
+        if plan.rules[position].decision.ends is None:  # it drops an arm, or closes a stratum
+            number += int((standing.noted[position] > 0).any(axis=1).sum())
+        else:
+            number += int((standing.rule == position).sum())
     return proportion(number, trials)
 
 
