@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 from adaptive_cart.models import ANALYSES
-from adaptive_cart.models.base import Posterior, holds
+from adaptive_cart.models.base import Posterior, holds, tails, within_tails
 from adaptive_cart.models.ordinal.dirichlet_analysis import FARTHEST, DirichletPosterior
 from adaptive_cart.models.ordinal.moments import beyond, of_better, of_linear
 from adaptive_cart.nouns.ahead import Numbers
@@ -113,7 +113,7 @@ def test_what_is_a_little_skewed_is_answered_by_moments_and_what_is_far_from_a_b
 ):
     def away(soc: list[int], cart: list[int], each: float) -> float:
         moments = of_better(np.array([cart]) + each, np.array([soc]) + each)
-        return float(beyond(moments, np.array([0.5]))[1][0])
+        return float(beyond(moments, moments[1])[1][0])
 
     assert all(0.02 < away(*table) < FARTHEST for table in SKEWED)
     assert away([0, 0, 0], [0, 0, 0], 0.2) > FARTHEST
@@ -143,6 +143,42 @@ def test_three_categories_are_those_of_a_quadrature(
         assert found == pytest.approx(exact, abs=own.fast_error), value
         less = replace(BETTER.at(value), above=False)
         assert own.computed(less)[0] == pytest.approx(1.0 - found)
+
+
+def drawn_tables(number: int, seed: int) -> DirichletPosterior:
+    """Small tables of three categories, most of them far from a beta distribution."""
+    rng = np.random.default_rng(seed)
+    pairs = [[rng.multinomial(rng.integers(0, 12), rng.dirichlet([0.7] * 3)).tolist()
+              for _ in ARMS] for _ in range(number)]  # fmt: skip
+    return posterior(*pairs, prior={"each": 0.5})
+
+
+def test_tails_of_tables_far_from_a_beta_distribution_are_those_of_points() -> None:
+    own, far = drawn_tables(60, 7), 0
+    moments = of_better(*(own._table(BETTER)[:, arm] for arm in (1, 0)))
+    middle = beyond(moments, moments[1])[1]
+    for value in (0.15, 0.5, 0.85):
+        above, away = beyond(moments, np.full(60, value))
+        rows = np.flatnonzero((middle > FARTHEST) & (away <= FARTHEST))
+        points = own._over_points(BETTER.at(value), rows) if rows.size else above[rows]
+        assert above[rows] == pytest.approx(points, abs=own.fast_error)
+        far += len(rows)
+    assert far > 10
+
+
+@pytest.mark.parametrize("question", [BETTER, Question("y", 1), Question("y", 1, 0)])
+def test_an_interval_holds_what_its_tails_say(question: Question) -> None:
+    own, held = drawn_tables(40, 8), 0
+    low, high = (0.0, 1.0) if question.kind == "better" else own._range(question)
+    for share in np.linspace(0.04, 0.96, 12):
+        asked = question.at(low + share * (high - low))
+        probability = own.probability(asked.compared_with(*tails(0.95)))
+        sure = np.abs(probability - 0.5) - 0.475  # beyond either tail
+        plain = np.abs(sure) > own.fast_error
+        inside = own.covers(asked, 0.95)
+        assert (inside == within_tails(probability, 0.95))[plain].all()
+        held += int(inside.sum())
+    assert 60 < held < 440
 
 
 def test_five_categories_are_those_of_many_random_draws() -> None:

@@ -22,6 +22,11 @@ d_n = E[p_n(X)] / |p_n| tell; the last two say how soon the terms left out vanis
 times. Where none is above 0.05 so weighed, a tail was off by at most 0.0013 in 316 tables of two to
 seven categories, nobody to 300 participants an arm, priors of 0.3 to 2 each, held against scrambled
 Sobol points (whose own standard error was up to 0.0004 in those that were off most).
+
+Far out in a tail the terms are small whatever the coefficients: the factor of d_n there is less
+than 0.17 and often 0.1 in the middle. Where none of these factors is above 0.0075, how far a
+distribution is from the beta (by 0.5 at most) is taken down in proportion: what is left out
+vanishes there as they do. So answered, a tail was off by at most 0.0007 in 2,000 tables like those.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ from adaptive_cart.nouns.records import Floats
 ORDER: Final = 6  # of the moments that a tail uses
 LAST: Final = 2  # of these orders, which say how soon the terms after them vanish
 WEIGHT: Final = 5.0  # of what they say, in how far a distribution is from a beta distribution
+REACHED: Final = 0.0075  # of a term, for a coefficient of 1, anywhere but far out in a tail
+FAR: Final = 0.5  # from a beta distribution: nothing is known of what is left out, tails or not
 NO_DIGITS: Final = 1e-10  # of the power of a standard deviation: a moment of that order has none
 
 
@@ -135,7 +142,8 @@ def beyond(moments: Floats, value: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    The probabilities, and how far each distribution is from a beta distribution.
+    The probabilities, and how far each distribution is from a beta distribution, as far as that
+    matters at the value.
     """
     inside = np.clip(value, 0.0, 1.0)
     order, mean = len(moments) - 1, moments[1]
@@ -151,14 +159,18 @@ def beyond(moments: Floats, value: Floats) -> tuple[Floats, Floats]:
     at_value = _values(a + 1.0, b + 1.0, order - 1, inside)
     log = special.xlogy(a, inside) + special.xlog1py(b, -inside) - special.betaln(a, b)
     density, away = np.exp(log), np.zeros_like(mean)
+    reached = np.zeros_like(mean)
     for n in range(3, order + 1):
         moment = sum(c * own for c, own in zip(polynomials[n], centred[: n + 1], strict=True))
         moment = np.where(variance ** (0.5 * n) > NO_DIGITS, moment, 0.0)
-        answer = answer + moment / squares[n] * density * at_value[n - 1] / (n + a + b - 1.0)
+        term = density * at_value[n - 1] / (n + a + b - 1.0)
+        answer = answer + moment / squares[n] * term
+        reached = np.maximum(reached, np.abs(term) / np.sqrt(squares[n]))
         weight = WEIGHT if n > order - LAST else 1.0
         away = np.maximum(away, weight * np.abs(moment) / np.sqrt(squares[n]))
     answer = np.where(value <= 0.0, 1.0, np.where(value >= 1.0, 0.0, answer))
-    return np.clip(answer, 0.0, 1.0), away
+    counts = np.where(away > FAR, 1.0, np.minimum(reached / REACHED, 1.0))
+    return np.clip(answer, 0.0, 1.0), away * counts
 
 
 def _middle(a: Floats, b: Floats, n: int) -> Floats:
