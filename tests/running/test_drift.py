@@ -21,6 +21,7 @@ from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, InputError
+from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Drift
 from adaptive_cart.results.worst_case import Certificate
 from adaptive_cart.running import holding
@@ -157,6 +158,19 @@ def test_the_largest_region_in_which_the_error_is_held_is_proven_and_no_larger()
     assert "does NOT hold 0.025 over soc rates from 0.05 to 0.4; the largest region" in words
     assert holds[0].words in words
     assert holds[0].words in found().paragraph()
+
+
+def test_the_paragraph_says_that_it_is_proven_just_where_it_is() -> None:
+    told = found()
+    first, second = told.worst
+    certificate = first.certificate
+    assert certificate is not None
+    assert certificate.holds
+    proven = f"It is proven to exceed {at_most(certificate.bound, 6)} nowhere in that region."
+    assert proven in told.paragraph()
+    for other in (None, replace(certificate, exceeded=1)):
+        less = replace(told, worst=(replace(first, certificate=other), second))
+        assert less.paragraph() == told.paragraph().replace(f" {proven}", "")
 
 
 def test_a_bound_that_is_too_large_cuts_the_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrating import spending
 from adaptive_cart.running.exact_error import ExactError, distinct
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
@@ -159,3 +160,44 @@ def test_strata_spend_by_look() -> None:
     raw["calibration"]["confidence"] = "upper"
     with pytest.raises(DesignError, match=r"calibration\.spend: found 0\.02, which 100 trials"):
         calibrate(Design(**raw), trials=10, jobs=1)
+
+
+@pytest.mark.parametrize("predicts", [True, False])
+def test_what_predicts_a_success_is_judged_again_until_it_knows_the_threshold(
+    predicts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round takes the last threshold halfway to 15 sixteenths, rounded up to whole ones."""
+    rounds = []
+
+    class Error:
+        predicted = 0.0
+
+    Error.predicts = predicts  # type: ignore[attr-defined]
+
+    def once(error: Error, *_: Any) -> dict[int, float]:
+        rounds.append(error.predicted)
+        return {1: 0.999, 2: np.ceil((error.predicted + 0.9375) * 8.0) / 16.0}
+
+    monkeypatch.setattr(spending, "_once", once)
+    error, none = Error(), lambda *_: None
+    found = spending.thresholds_spending(error, None, [0.01, 0.5], none)  # type: ignore[arg-type]
+    if predicts:
+        assert len(rounds) > 2
+        assert found[2] == rounds[-1] == error.predicted
+    else:
+        assert rounds == [0.5]
+
+
+def test_thresholds_that_do_not_settle_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Error:
+        predicts, predicted = True, 0.0
+
+    class Rule:
+        name = "efficacy"
+
+    def once(error: Error, *_: Any) -> dict[int, float]:
+        return {1: 0.99, 2: 0.9 if error.predicted != 0.9 else 0.8}
+
+    monkeypatch.setattr(spending, "_once", once)
+    with pytest.raises(DesignError, match="do not settle in"):
+        spending.thresholds_spending(Error(), Rule(), [0.01, 0.05], lambda *_: None)  # type: ignore[arg-type]
