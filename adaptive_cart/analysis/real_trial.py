@@ -90,7 +90,7 @@ class RecordedAnalysis(LookAnalysis):
         standing.on(date, held)
         super().__init__(
             plan, snapshot, trial.prepared, np.flatnonzero(held),
-            standing.compared, standing.open_strata,
+            standing.compared, standing.open_strata, standing.closed_at,
         )  # fmt: skip
         self._imputed: dict[str, tuple[Summary, Floats]] = {}
         self._once: dict[str, LookAnalysis] = {}
@@ -202,7 +202,9 @@ class RecordedAnalysis(LookAnalysis):
             open_strata = np.tile(self.open_strata, (number, 1))
         open_arms = np.tile(self.open_arms, (number, 1))
         own = self.plan if plan is None else plan
-        other = LookAnalysis(own, snapshot, {}, np.arange(number), open_arms, open_strata)
+        closed_at = np.tile(self.trial.standing.closed_at, (number, 1))
+        every = np.arange(number)
+        other = LookAnalysis(own, snapshot, {}, every, open_arms, open_strata, closed_at)
         other.summaries[endpoint] = tables
         if endpoint in self.plan.design.prediction:  # the same, whatever was imputed
             other.states[endpoint] = self.early(endpoint).rows(np.zeros(number, dtype=np.int64))

@@ -242,7 +242,7 @@ class Conduct:
         self.standing.on(date, held)
         return LookAnalysis(
             self.plan, snapshot, self.prepared, np.flatnonzero(held),
-            self.standing.compared, self.standing.open_strata,
+            self.standing.compared, self.standing.open_strata, self.standing.closed_at,
         )  # fmt: skip
 
     def judge(
@@ -274,7 +274,7 @@ class Conduct:
         standing = self.standing
         own = LookAnalysis(
             self.plan, analysis.snapshot, self.prepared, rows,
-            standing.compared, standing.open_strata,
+            standing.compared, standing.open_strata, standing.closed_at,
         )  # fmt: skip
         own.summaries = analysis.summaries
         return own

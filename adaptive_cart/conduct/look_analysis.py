@@ -15,8 +15,10 @@ import numpy as np
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.weighing import drawn_of
+from adaptive_cart.design.planned import planned_ahead
 from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import undecided
+from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -36,12 +38,21 @@ class LookAnalysis:
         trials: Integers,
         open_arms: Booleans,
         open_strata: Booleans,
+        closed_at: Floats | None = None,
     ) -> None:
+        """Look at some trials.
+
+        Parameters
+        ----------
+        closed_at
+            ``(trial, arm)`` months at which decisions have closed arms; nothing where nobody asks.
+        """
         self.plan = plan
         self.snapshot = snapshot
         self.prepared = prepared
         self.trials = trials
         self.open_arms = open_arms[trials]
+        self.closed_at = closed_at
         self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
         self.summaries: dict[str, Summary] = {}
         self.states: dict[str, EarlyStates] = {}
@@ -187,7 +198,7 @@ class LookAnalysis:
             planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
         else:
             share = shares[target.stratum] if target.stratum >= 0 else 1.0
-            planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
+            planned = np.rint(self._planned() * share).astype(np.int64)
         final = totals + np.maximum(planned - due, 0)
         # external data stand behind the arms, and nobody is still to come there
         there = self.plan.fitted[target.endpoint][0].outside(counts)
@@ -197,6 +208,23 @@ class LookAnalysis:
             np.concatenate([totals, participants], axis=1),
             np.concatenate([final, participants], axis=1),
         )
+
+    def _planned(self) -> Integers:
+        """Planned numbers, ``(chosen trial, arm)``, or ``(1, arm)`` where they are those of all.
+
+        Where arms enter or leave they are worked out anew from what has happened by the date.
+        """
+        design, date = self.plan.design, self.snapshot.date[self.trials]
+        if design.stays is None:
+            return np.array([design.planned], dtype=np.int64)
+        assert self.closed_at is not None
+        population = self.snapshot.population
+        randomised = over_strata(population.tally(self.snapshot.enrolled))[self.trials]
+        closed = self.closed_at[self.trials]
+        entered = design.windows(closed).opens < short_of(date)[:, None]
+        now = entered & ~self.open_arms  # closed by a rule that was judged at this very look
+        closed = np.where(now, np.minimum(closed, date[:, None]), closed)
+        return planned_ahead(design, date, randomised, closed)
 
 
 def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:

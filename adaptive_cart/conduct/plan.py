@@ -196,7 +196,7 @@ class Plan:
     @cached_property
     def part_errors(self) -> dict[str, Error]:
         """By comparison: what a probability may be wrong by, where it lies; 0 for not."""
-        fixed = not self.design.adaptive
+        fixed = not self.design.adaptive and self.design.stays is None
         most = (self.design.enrolment.max_n,) * len(self.design.arm_names)
         participants = self.design.planned if fixed else most
         return {part.name: self._error(part, tuple(participants)) for part in self.parts}

@@ -327,7 +327,13 @@ class SimulatedConduct(Conduct):
         if len(chosen) == 0:
             return
         followed_up = LookAnalysis(
-            self.plan, snapshot, self.prepared, chosen, standing.compared, standing.open_strata
+            self.plan,
+            snapshot,
+            self.prepared,
+            chosen,
+            standing.compared,
+            standing.open_strata,
+            standing.closed_at,
         )
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
@@ -348,7 +354,13 @@ class SimulatedConduct(Conduct):
         if not judged_again:
             return
         followed_up = LookAnalysis(
-            plan, snapshot, self.prepared, again, standing.compared, standing.open_strata
+            plan,
+            snapshot,
+            self.prepared,
+            again,
+            standing.compared,
+            standing.open_strata,
+            standing.closed_at,
         )
         for position in judged_again:
             rule, found = plan.rules[position], standing.noted[position] > 0

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.pace import Pace
+from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.windows import Stay, Stays, Windows
 
 if TYPE_CHECKING:
@@ -52,15 +54,17 @@ def said_moment(moment: Any) -> str:
     return f"when {moment.after} stops enrolling"
 
 
-def may_close(rule: Any, arm: str) -> bool:
-    """Whether a rule may close an arm."""
+def may_close(rule: Any, arm: str, rules: Sequence[Any]) -> bool:
+    """Whether a rule may close an arm, by what it asks or by what a rule asks that it predicts."""
     closes = rule.decision.drops_arms or rule.decision.ends == SUCCESS
-    return closes and any(asked.arm in (arm, "each") for asked in rule.asked)
+    predicted = {part.predictive.rule for part in rule.comparisons if part.predictive is not None}
+    about = [one for one in rules if one is rule or one.name in predicted]
+    return closes and any(asked.arm in (arm, "each") for one in about for asked in one.asked)
 
 
 def closing_looks(design: Design, arm: str) -> list[int]:
     """Numbers of the looks, but the last, at which a rule may close an arm."""
-    closing = [rule for rule in design.rules if may_close(rule, arm)]
+    closing = [rule for rule in design.rules if may_close(rule, arm, design.rules)]
     looks = {look for rule in closing for look in design.judged_at(rule)}
     return sorted(look for look in looks if look < design.looks.number)
 
@@ -84,24 +88,41 @@ def planned_windows(design: Design, pace: Pace | None = None) -> Windows:
     pace
         How fast participants come; as the design plans it if left out.
     """
+    opening = np.zeros(1), np.full((1, len(design.arms)), np.inf)
+    return windows_ahead(design, *opening, pace)
+
+
+def windows_ahead(
+    design: Design, date: Floats, closed: Floats, pace: Pace | None = None
+) -> Windows:
+    """When arms open and close if from a date on, ``(trial,)``, no rule acts any more.
+
+    An arm that others wait for, and that does not leave by itself, stops at the middle one of the
+    looks planned after the date, and after it has opened, at which a rule may close it.
+
+    Parameters
+    ----------
+    closed
+        ``(trial, arm)`` months at which decisions have closed arms, infinite for not.
+    pace
+        By which looks are planned; as the design has it if left out.
+    """
     pace = design.enrolment.pace if pace is None else pace
     assert design.stays is not None
-    stays = design.stays.arms
+    stays, closed = design.stays.arms, closed.copy()
     waited = {arm for stay in stays for arm in (stay.enters_after, stay.leaves_after)} - {None}
-    closed = np.full((1, len(stays)), np.inf)
     for _ in stays:  # an arm that is waited for may itself wait for another
         windows = design.stays.windows(closed)
         for arm in waited:
             assert arm is not None
-            opens = windows.opens[0, arm]
-            if np.isfinite(windows.closes[0, arm]) or not np.isfinite(opens):
-                continue
-            dates = [
-                month_of_look(design, look, pace)
-                for look in closing_looks(design, design.arm_names[arm])
-            ]
-            dates = [date for date in dates if date > opens]
-            closed[0, arm] = dates[len(dates) // 2] if dates else np.inf
+            opens = windows.opens[:, arm]
+            may = np.isinf(windows.closes[:, arm]) & np.isfinite(opens)
+            looks = closing_looks(design, design.arm_names[arm])
+            months = np.array(sorted(month_of_look(design, look, pace) for look in looks))
+            ahead = (months > until(np.maximum(opens, date))[:, None]).sum(axis=1)
+            place = len(months) - ahead + ahead // 2
+            middle = np.append(months, np.inf)[place]
+            closed[:, arm] = np.where(may, middle, closed[:, arm])
     return design.stays.windows(closed)
 
 
@@ -110,18 +131,39 @@ def planned_by_period(design: Design) -> tuple[int, ...]:
 
     By largest remainder; ties go to the earlier arm.
     """
-    pace, most = design.enrolment.pace, float(design.enrolment.max_n)
-    windows = planned_windows(design)
-    bounds = [0.0, *windows.bounds[0], np.inf]
-    by_then = [min(pace.expected_by(b), most) if np.isfinite(b) else most for b in bounds]
-    quotas = np.zeros(len(design.arm_names))
-    for period, number in enumerate(np.diff(by_then)):
-        if number > 0.0:
-            ratio = np.where(windows.open_in[0, :, period], design.allocation, 0)
-            quotas += number * ratio / ratio.sum()
-    whole = np.floor(quotas + 1e-9).astype(np.int64)
-    left = design.enrolment.max_n - int(whole.sum())
-    by_remainder = sorted(range(len(quotas)), key=lambda arm: (whole[arm] - quotas[arm], arm))
-    for arm in by_remainder[:left]:
-        whole[arm] += 1
+    nobody = np.zeros((1, len(design.arms)), dtype=np.int64)
+    whole = planned_ahead(design, np.zeros(1), nobody, np.full(nobody.shape, np.inf))[0]
     return tuple(int(number) for number in whole)
+
+
+def planned_ahead(design: Design, date: Floats, randomised: Integers, closed: Floats) -> Integers:
+    """Numbers in each arm once everybody is in, as expected at a date, ``(trial, arm)``.
+
+    Those randomised, and of those to come the arm's share, by allocation, in each period ahead, at
+    the pace of the design; by largest remainder, ties to the earlier arm.
+
+    Parameters
+    ----------
+    date, randomised, closed
+        ``(trial,)``, ``(trial, arm)`` so far, and as in :func:`windows_ahead`.
+    """
+    pace = design.enrolment.pace
+    windows = windows_ahead(design, date, closed)
+    rest = np.maximum(design.enrolment.max_n - randomised.sum(axis=1), 0)
+    already = pace.expected(np.maximum(date, 0.0))
+    quotas, before = np.zeros(randomised.shape), np.zeros(len(date))
+    for period in range(windows.periods):
+        ends = windows.bounds[:, period] if period < windows.periods - 1 else np.inf + date
+        finite = np.where(np.isfinite(ends), np.maximum(ends, date), 0.0)
+        by_then = np.where(np.isfinite(ends), pace.expected(finite) - already, np.inf)
+        by_then = np.clip(by_then, before, rest)
+        ratio = windows.open_in[:, :, period] * np.array(design.allocation)
+        parts = np.maximum(ratio.sum(axis=1, keepdims=True), 1)
+        quotas += (by_then - before)[:, None] * ratio / parts
+        before = by_then
+    whole = np.floor(quotas + 1e-9).astype(np.int64)
+    left = rest - whole.sum(axis=1)
+    order = np.argsort(np.round(whole - quotas, 9), axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")
+    more: Integers = randomised + whole + (rank < left[:, None])
+    return more

@@ -62,6 +62,11 @@ def told_periods(design: Design) -> Iterator[str]:
         until = f" to {bounds[period + 1]:.4g}" if period + 1 < len(bounds) else " on"
         yield f"    from month {begins:.4g}{until}: {_ratio(design, windows.open_in[0, :, period])}"
     yield from _supposed(design)
+    if any(part.predictive is not None for rule in design.rules for part in rule.comparisons):
+        yield (
+            "    predicted with those already in each arm, and its share of those to come at this "
+            "pace while it is open, as things stand at the look"
+        )
 
 
 def _ratio(design: Design, open_: np.ndarray) -> str:

@@ -11,7 +11,7 @@ import pytest
 from adaptive_cart.analysis.replay import replayed
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design, ResponseAdaptive
-from adaptive_cart.design.planned import planned_windows
+from adaptive_cart.design.planned import planned_ahead, planned_windows
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.participants.enrolment import Enrolment
@@ -291,6 +291,52 @@ def test_the_best_is_sought_among_those_that_have_entered(stays: str) -> None:
     assert block.reversal.any() or (block.standing.noted[1] > 0).any()
 
 
+@pytest.mark.parametrize(
+    ("stays", "whom"),
+    [
+        *[(stays, "max_n") for stays in ("two enter", "after another")],
+        *[
+            pytest.param(stays, "max_n", marks=pytest.mark.slow)
+            for stays in ("a chain", "one leaves", "leaves when another does")
+        ],
+        pytest.param("two enter", "enrolled", marks=pytest.mark.slow),
+    ],
+)
+def test_what_is_predicted_is_the_twins(stays: str, whom: str) -> None:
+    """Of each arm, those in it and its share of those to come, as things stand at the look."""
+    raw = platform(STAYS[stays])
+    raw["rules"][0]["below"] = 0.31  # of few participants it can be 0.3 to the last bit but one
+    raw["rules"][1]["looks"] = ["final"]
+    raw["rules"].insert(
+        1,
+        {"name": "hopeless", "then": "drop_arm", "predictive": {"rule": "works", "with": whom},
+         "below": 0.1, "looks": [1, 2, 3, 4]},
+    )  # fmt: skip
+    block = compare(raw, "one", 3)
+    seen = [record.probabilities["hopeless"] for record in block.looks[:4]]
+    told = np.concatenate([part[np.isfinite(part)] for part in seen])
+    assert len(told) >= 12
+    assert ((told > 0.01) & (told < 0.99)).sum() >= 6
+
+
+def test_numbers_ahead_by_hand() -> None:
+    """At month 10 of three a month 25 are in; vivo enters at 15.5, allo has been dropped at 10."""
+    design = Design(**platform(STAYS["two enter"]))
+    randomised = np.array([[10, 9, 6, 0]])
+    closed = np.array([[np.inf, np.inf, 10.0, np.inf]])
+    found = planned_ahead(design, np.array([10.0]), randomised, closed)
+    # 16.5 in two arms until 15.5, then 48.5 in three: 24.4167 each of the first two, 16.1667
+    assert found.tolist() == [[10 + 25, 9 + 24, 6, 16]]
+    assert found.sum() == 90
+    # one that waits for auto enters when auto has been dropped, not when that was planned
+    design = Design(**platform(STAYS["after another"]))
+    closed = np.array([[np.inf, 10.0, np.inf, np.inf], [np.inf] * 4])
+    found = planned_ahead(design, np.full(2, 10.0), np.array([[8, 7, 10, 0]] * 2), closed)
+    # dropped: 65 in 1 : 2 : 1; else until 21, the third look, 33 in 1 : 1 : 2, then 32 in 1 : 2 : 1
+    assert found[0].tolist() == [8 + 16, 7, 10 + 33, 16]  # 16.25, 32.5, 16.25
+    assert found[1].tolist() == [8 + 16, 7 + 8, 10 + 33, 8]  # 16.25, 8.25, 32.5, 8
+
+
 def test_an_arm_alone_among_those_that_have_entered_is_the_best_of_them() -> None:
     """Nobody else is there at the first look, so that P(best) is 1; later it is not."""
     raw = platform({"allo": {"enters": 12.0}, "vivo": {"enters": 12.0}})
@@ -314,7 +360,11 @@ TOGETHER: list[tuple[Raw, Raw, str]] = [
     ({"randomisation": {"block": 10}}, {}, "while only usual and allo enrol, 1 : 2 needs a mult"),
     ({"looks": {"observed": [18], "minimum_in_each_arm": 2}}, {}, "an arm that has not entered"),
     ({"looks": {"months": [6.0, 8.0]}}, {}, "the last look is at month 8"),
-    ({}, {"then": "declare_futility", **LOOKS_AHEAD}, "at the last look is not predicted"),
+    (
+        {"prediction": {"free": {"from": [1.0]}}},
+        {"then": "declare_futility", **LOOKS_AHEAD},
+        'without [prediction], or write with = "enrolled"',
+    ),
 ]
 
 

@@ -485,6 +485,70 @@ def list_starts(trial: Trial) -> list[float]:
     return starts
 
 
+def months_that_may_close(trial: Trial, arm: str) -> list[float]:
+    """Planned months of the looks, but the last, at which a rule may close an arm."""
+    raw, looks = trial.raw, set()
+    for rule in raw["rules"]:
+        asked = {question_of(trial, one)["arm"] for one in conditions.comparisons(rule)}
+        if rule["then"] in ("drop_arm", "declare_success") and asked & {arm, "each"}:
+            looks |= set(one_trial.judged_at(rule, trial.last_look))
+    planned = planned_looks(raw)
+    waits = raw["endpoints"][trial.primary]["month"]
+    return [
+        number if kind == "months" else month_of(raw, number) + waits * (kind == "observed")
+        for kind, number in (planned[look - 1] for look in sorted(looks - {trial.last_look}))
+    ]
+
+
+def expected_in_arms(trial: Trial, date: float) -> dict[str, int]:
+    """How many each arm will have once everybody is in, if from a date on no rule acts any more.
+
+    Those to come arrive when they are expected, and divide by allocation among the arms open then.
+    An arm that others wait for stops at the middle one of the looks to come that may close it.
+    """
+    raw, arms = trial.raw, trial.raw["arms"]
+    shut = {arm: date for arm in trial.arms[1:] if arm not in trial.open_arms} | trial.closed_on
+    waited = {
+        moment["after"]
+        for arm in arms.values()
+        for moment in (arm.get("enters"), arm.get("leaves"))
+        if isinstance(moment, dict)
+    }
+
+    def entry(arm: str) -> float:
+        moment = arms[arm].get("enters", 0.0)
+        return stop(moment["after"]) if isinstance(moment, dict) else float(moment)
+
+    def stop(arm: str) -> float:
+        moment = arms[arm].get("leaves", NEVER)
+        plan = stop(moment["after"]) if isinstance(moment, dict) else float(moment)
+        end = max(min(plan, shut.get(arm, NEVER)), entry(arm))
+        if end < NEVER or arm not in waited or entry(arm) == NEVER:
+            return end
+        since = max(entry(arm), date)
+        months = [month for month in months_that_may_close(trial, arm) if not by(month, since)]
+        return months[len(months) // 2] if months else NEVER
+
+    rest = raw["enrolment"]["max_n"] - len(trial.people)
+    moments = {entry(arm) for arm in trial.arms} | {stop(arm) for arm in trial.arms}
+    bounds = [date, *sorted(m for m in moments if not by(m, date)), NEVER]
+    quotas, come = dict.fromkeys(trial.arms, 0.0), 0.0
+    for begins, ends in itertools.pairwise(bounds):
+        by_then = float(rest)
+        if ends < NEVER:
+            by_then = min(expected_by(raw, ends) - expected_by(raw, date), by_then)
+        there = [a for a in trial.arms if by(entry(a), begins) and not by(stop(a), begins)]
+        total = sum(arms[arm].get("allocation", 1) for arm in there)
+        for arm in there:
+            quotas[arm] += (by_then - come) * arms[arm].get("allocation", 1) / total
+        come = by_then
+    whole = {arm: math.floor(quota + 1e-9) for arm, quota in quotas.items()}
+    first = sorted(trial.arms, key=lambda arm: round(whole[arm] - quotas[arm], 9))
+    for arm in first[: rest - sum(whole.values())]:
+        whole[arm] += 1
+    return {arm: whole[arm] + len(in_arm(trial.people, arm)) for arm in trial.arms}
+
+
 def arm_by_period(
     trial: Trial, participant: int, stratum: str | None, slots: dict[Any, int]
 ) -> str:
@@ -995,8 +1059,9 @@ def probability(
             for other in trial.raw["rules"]
         ]
         return one_trial.predictive_probability(
-            {**trial.raw, "rules": rules}, rule, trial.people, date, trial.last_look
-        )
+            {**trial.raw, "rules": rules}, rule, trial.people, date, trial.last_look,
+            expected_in_arms(trial, date) if enters_or_leaves(trial.raw) else None,
+        )  # fmt: skip
 
     if model_of(trial.raw, name) != "beta_binomial":
         if trial.ask is None:

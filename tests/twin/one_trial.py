@@ -1237,9 +1237,18 @@ def _difference_above(
 
 
 def predictive_probability(
-    raw: Table, rule: Table, people: Sequence[Person], date: float, number_of_looks: int
+    raw: Table,
+    rule: Table,
+    people: Sequence[Person],
+    date: float,
+    number_of_looks: int,
+    planned: dict[str, int] | None = None,
 ) -> float:
-    """Predictive probability that the named rule's condition will hold at the last look."""
+    """Predictive probability that the named rule's condition will hold at the last look.
+
+    ``planned`` are the numbers in each arm once everybody is in, where they are not those of the
+    design.
+    """
     target = rule_named(raw, rule["predictive"]["rule"])
     question = target["posterior"]
     arm, minus = asked_arms(raw, question)
@@ -1264,7 +1273,7 @@ def predictive_probability(
         passed = sum(
             by(person["randomised_month"] + month + visits.wait(person), known) for person in mine
         )
-        full = planned_numbers(raw)[arms.index(name)]
+        full = planned_numbers(raw)[arms.index(name)] if planned is None else planned[name]
         if rule["predictive"].get("with", "max_n") == "enrolled":
             full = len(mine)
         now[name] = (seen["successes"], seen["totals"])

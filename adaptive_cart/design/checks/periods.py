@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
+from adaptive_cart.design.checks.predictions import summed
 from adaptive_cart.design.planned import may_close
-from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.design.rule_tables import AlphaSpending, PredictiveQuestion
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
+from adaptive_cart.models import ANALYSES
 
 MOST_PERIODS: Final = 40  # of the calendar, that an analysis tells apart: a posterior takes longer
 
@@ -92,7 +94,8 @@ def _never_stops(pieces: Pieces, name: str, arm: Any) -> Found:
         return  # a rule that cannot be read may close it
     for key, after in _waits(arm):
         other = pieces.arms[after]
-        if other is None or other.leaves is not None or any(may_close(r, after) for r in rules):
+        closed = any(may_close(rule, after, rules) for rule in rules)
+        if other is None or other.leaves is not None or closed:
             continue
         yield (
             path_to("arms", name, key),
@@ -191,11 +194,13 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
             continue
         path = f"rules[{position}]"
         for part in asked.comparisons:
-            if part.predictive is not None:
+            if part.predictive is not None and not _predicted(pieces, part.predictive):
                 yield (
                     f"{path}.predictive",
-                    f"{which}; how many it will have at the last look is not predicted: ask a "
-                    f"posterior, or let every arm enrol all along",
+                    f"{which}; when it will have how many is not predicted where the trial is "
+                    f"completed: predict one question about a level analysed by "
+                    f"{one_of([key for key, each in ANALYSES.items() if each.enumerates])}, "
+                    f'without [prediction], or write with = "enrolled"',
                 )
             if isinstance(part.threshold, AlphaSpending):
                 yield (
@@ -203,6 +208,15 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
                     f"{which}, and the numbers at which a type I error is spent are not planned "
                     f"for that; write the thresholds as numbers",
                 )
+
+
+def _predicted(pieces: Pieces, asked: PredictiveQuestion) -> bool:
+    """Whether a rule can be predicted where arms enter or leave."""
+    target = next((r for r in pieces.rules if r is not None and r.name == asked.rule), None)
+    if target is None or asked.with_ == "enrolled":
+        return True  # that it is not there is told elsewhere
+    early = target.posterior is not None and target.posterior.about in pieces.prediction
+    return summed(pieces, target) and not early
 
 
 def adjusted(pieces: Pieces) -> Found:

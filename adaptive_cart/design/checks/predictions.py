@@ -109,14 +109,8 @@ def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
 def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
     """Whether it is known when the last look will be, where the trial is completed up to it."""
     apart = "" if pieces.looks is None else pieces.looks.apart
-    question = target.posterior
-    if not apart:
-        return
-    if question is not None:
-        analysis = pieces.analysis.get(question.about)
-        kind = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
-        if kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers:
-            return  # summed over final tables, whenever that will be
+    if not apart or summed(pieces, target):
+        return  # over final tables, whenever that will be
     summing = one_of([key for key, each in ANALYSES.items() if each.enumerates])
     yield (
         path,
@@ -125,6 +119,16 @@ def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
         f"by {summing}, or leave `{apart}` out",
         "looks",
     )
+
+
+def summed(pieces: Pieces, target: Rule) -> bool:
+    """Whether a rule is predicted by a sum over final tables, and not by completing the trial."""
+    question = target.posterior
+    if question is None:
+        return False
+    analysis = pieces.analysis.get(question.about)
+    kind = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
+    return kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers
 
 
 def early_months(pieces: Pieces) -> Found:
