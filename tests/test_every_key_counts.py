@@ -1458,6 +1458,11 @@ KEYS: dict[str, list[Case]] = {
     "PosteriorQuestion.among_best": [
         to("several", "rules/0/posterior/among_best", 2,
            rules__0__posterior={"endpoint": "dfr", "arm": "each", "among_best": 1})],
+    "PosteriorQuestion.expected_rank": [
+        to("several", "rules/0/posterior/expected_rank", GONE, "refused",
+           rules__0__posterior={"endpoint": "dfr", "arm": "each", "expected_rank": True}),
+        Case("several", {"rules/0/posterior": {"endpoint": "dfr", "arm": "each",
+                                               "expected_rank": True}, "rules/0/below": 0.4})],
     "PosteriorQuestion.remains_at": [to("lasting", "rules/2/posterior/remains_at", 2.0),
                                      to("lasting", "rules/2/posterior/remains_at", GONE)],
     "PosteriorQuestion.best": [Case("several", {"rules/0/posterior/best": GONE,

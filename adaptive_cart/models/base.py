@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -146,10 +147,13 @@ class Posterior:
     @classmethod
     def without_draws(cls, question: Question) -> bool:
         """Whether a question is answered without draws."""
-        return question.kind in cls.closed
+        return question.of.answered_as(question) in cls.closed
 
     def computed(self, question: Question) -> Floats:
         """Posterior probability as floating point has it, on whichever side of a threshold."""
+        parts = question.of.averaged(question, self.arms)
+        if parts and all(self.without_draws(one) for one in parts):
+            return np.mean([self.computed(one) for one in parts], axis=0)
         return self.together([question])
 
     def sides(self, question: Question) -> Sides:
@@ -231,9 +235,7 @@ class Posterior:
         """Probability that all that some questions ask is so, from draws."""
         drawn = [self.drawn(question) for question in questions]
         both = zip(questions, drawn, strict=True)
-        so = np.logical_and.reduce(
-            [question.of.holds(question, values) for question, values in both]
-        )
+        so = reduce(mul, (question.of.chance(question, values) for question, values in both))
         unknown = np.logical_or.reduce([np.isnan(values[:, 0]) for values in drawn])
         return self._known(np.where(unknown, np.nan, so.mean(axis=1)))
 
@@ -378,11 +380,11 @@ class Reference:
 
 
 def holds(question: Question, quantity: Floats) -> Floats:
-    """Whether what a question asks is so, draw by draw, as 1 and 0.
+    """Whether what a question asks is so, draw by draw, as 1 and 0; of a place a part between.
 
     The posterior probability is the mean.
     """
-    return question.of.holds(question, quantity).astype(np.float64)
+    return question.of.chance(question, quantity).astype(np.float64)
 
 
 class Statement(NamedTuple):

@@ -275,12 +275,20 @@ def the_best(raw: dict[str, Any]) -> None:
     raw["rules"][1]["at_least"] = 0.8
 
 
+def the_last(raw: dict[str, Any]) -> None:
+    # of the arms that are open then, as others have been dropped or have succeeded
+    drops = next(rule for rule in raw["rules"] if rule["then"] == "drop_arm")
+    drops["posterior"] = {"endpoint": "dfr", "arm": "each", "expected_rank": True}
+    drops["below"] = 0.3
+
+
 def futile_arms(raw: dict[str, Any]) -> None:
     raw["rules"][1]["below"] = 0.6
 
 
 @pytest.mark.parametrize(
-    "change", [first_success, fixed_control, in_blocks, one_arm_named, the_best, futile_arms]
+    "change",
+    [first_success, fixed_control, in_blocks, one_arm_named, the_best, the_last, futile_arms],
 )
 @pytest.mark.parametrize("scenario", [pytest.param("null", marks=pytest.mark.slow), "ordered"])
 def test_several_arms(scenario: str, change: Any) -> None:

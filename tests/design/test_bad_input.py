@@ -468,6 +468,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"randomisation": 3}, "randomisation", "found 3; a table { method = "),
     ("direct", {"enrolment/arrivals": "poison"}, "enrolment.arrivals", "mean 'poisson'?"),
     ("direct", {"rules/0/then": "declare_sucess"}, "rules[0].then", "mean 'declare_success'?"),
+    (
+        "direct",
+        {"rules/0/posterior": {"endpoint": "dfr", "arm": "cart", "expected_rank": True}},
+        "rules[0].posterior.expected_rank",
+        "no truth says whether it is so",
+    ),
     ("direct", {"rules/0/at_least": "calibrat"}, "rules[0].at_least", "mean 'calibrate'?"),
     ("direct", {"scenarios/null/role": "nul"}, "scenarios.null.role", "mean 'null'?"),
     (
@@ -602,7 +608,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "rules[0].posterior",
         "model 'beta_binomial' cannot be asked for a restricted mean time; no model of "
         "'adverse_event' can; what its models can be asked: above, below, ratio_to, odds_ratio_to, "
-        "best, among_best",
+        "best, among_best, expected_rank",
     ),
     ("direct", {"rules/0/then": "close_stratum"}, "rules[0].then", "needs [strata]"),
     (

@@ -241,6 +241,10 @@ BY_TIME: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
         {"kind": "rank", "ordered_by": "median", "among": (0, 1, 2), "places": 2},
         lambda n: longer(n, 0) | longer(n, 2),
     ),
+    (
+        {"kind": "expected_rank", "ordered_by": "median", "among": (0, 1, 2)},
+        lambda n: 0.5 * longer(n, 0) + 0.5 * longer(n, 2),
+    ),
 ]
 BY_LEVEL: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
     ({"kind": "ratio", "minus": 0, "value": 1.4},
@@ -254,6 +258,11 @@ BY_LEVEL: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
     ({"kind": "rank", "among": (0, 1, 2), "places": 2},
      lambda n: (n("level", 1, 0.0) > n("level", 0, 0.0))
      | (n("level", 1, 0.0) > n("level", 2, 0.0))),
+    ({"kind": "expected_rank", "among": (0, 1, 2)},
+     lambda n: 0.5 * (n("level", 1, 0.0) > n("level", 0, 0.0))
+     + 0.5 * (n("level", 1, 0.0) > n("level", 2, 0.0))),
+    ({"kind": "expected_rank", "among": (1, 2), "lowest": True},
+     lambda n: n("level", 1, 0.0) < n("level", 2, 0.0)),
 ]  # fmt: skip
 ODDS: list[tuple[dict[str, Any], Callable[[Any], Floats]]] = [
     ({"kind": "odds_ratio", "minus": 0, "value": 1.8},

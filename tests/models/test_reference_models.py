@@ -102,6 +102,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 2, "kind": "best", "above": False},
             {"arm": 1, "kind": "best", "lowest": True, "among": (1, 2)},
             {"arm": 1, "kind": "rank", "among": (0, 1, 2), "places": 2},
+            {"arm": 1, "kind": "expected_rank", "among": (0, 1, 2)},
             {"arm": 1, "minus": 0, "value": 2.0, "kind": "ratio"},
             {"arm": 0, "minus": 2, "value": 0.4, "kind": "odds_ratio", "above": False},
         ),

@@ -59,6 +59,7 @@ def values_of(question: Question, by_arm: list[float]) -> list[np.ndarray]:
         (Question("free", 2, kind="best", ordered_by="median"), [5.0, np.inf, np.inf], 0.0),
         (Question("free", 1, kind="rank", ordered_by="median"), [5.0, np.inf, np.inf, 3.0], 2.0),
         (Question("free", 3, kind="rank", ordered_by="median"), [5.0, np.inf, np.inf, 3.0], 3.0),
+        (Question("free", 3, kind="expected_rank"), [0.9, 0.5, 0.1, 0.3], 2.0),
     ],
 )
 def test_what_a_question_is_about_by_hand(

@@ -1086,6 +1086,15 @@ def probability(
         pair = (arm, question["minus"])
         people = [p for p in people if all(enrolled_in(trial, a, p) for a in pair)]
     counts = one_trial.binary_counts(trial.raw, name, people, date)
+    if question.pop("expected_rank", False):
+        others = [other for other in open_arms if other != arm]
+        ahead = [
+            one_trial.posterior_probability(
+                trial.raw, question | {"minus": other, "above": 0.0}, counts
+            )
+            for other in others
+        ]
+        return math.fsum(ahead) / len(others) if others else 1.0
     if question.pop("best", False):
         mixtures = tuple(
             posterior.updated(one_trial.prior_of(trial.raw, name, other), *counts[other])

@@ -56,6 +56,14 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"predicted; leave `from` out of it",
             f"{place}.from",
         )
+    for each in target.asked if rule.decision.claims else ():
+        if not each.kind.claimable:
+            yield (
+                f"{path}.rule",
+                f"'{target.name}' asks for {each.kind.asked_for}, which a rule that "
+                f"{rule.decision.does} cannot claim by predicting it",
+                f"{place}.posterior",
+            )
     last = pieces.number_of_looks
     if last is not None and target.looks and not {last, "final"} & set(target.looks):
         yield (

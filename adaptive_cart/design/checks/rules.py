@@ -17,6 +17,7 @@ from adaptive_cart.errors import one_of
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import (
         Comparing,
+        PosteriorQuestion,
         Rule,
     )
 
@@ -51,12 +52,26 @@ def rules(pieces: Pieces) -> Found:
             yield from spending(pieces, rule, part, path, place)
             if part.posterior is not None:
                 yield from posterior(pieces, part.posterior, f"{place}.posterior")
+                yield from _claimable(rule, part.posterior, path, f"{place}.posterior")
             for number, one in enumerate(part.jointly or ()):
                 yield from posterior(pieces, one, f"{place}.jointly[{number}]")
             if part.jointly is not None:
                 yield from jointly(pieces, part, place)
             if part.predictive is not None:
                 yield from predictive(pieces, rule, part.predictive, f"{place}.predictive")
+
+
+def _claimable(rule: Rule, asked: PosteriorQuestion, path: str, place: str) -> Found:
+    """Whether what a success claims is so or is not so."""
+    kind = asked.kind
+    if rule.decision.claims and not kind.claimable:
+        yield (
+            f"{place}.{kind.asked_by}",
+            f"asks for {kind.asked_for}, of which no truth says whether it is so, and the rule "
+            f"{rule.decision.does}; write `best` or `among_best`, or `minus` with an arm, or let a "
+            f"rule that drops or chooses an arm ask it",
+            f"{path}.then",
+        )
 
 
 def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:

@@ -80,6 +80,8 @@ class QuestionKind:
         Whether a question that compares the open arms may put them in order by it.
     ties
         Whether two arms may be equal by it, in the truth and in draws: neither is then the better.
+    claimable
+        Whether what it asks is so or is not so in a truth, so that a success can claim it.
     heavy
         Whether its posterior may have no mean, so that its median is told.
     fits
@@ -105,6 +107,7 @@ class QuestionKind:
     limits: ClassVar[tuple[float, float] | None] = None
     orders: ClassVar[bool] = False
     ties: ClassVar[bool] = False
+    claimable: ClassVar[bool] = True
     heavy: ClassVar[bool] = False
     fits: ClassVar[tuple[tuple[float, float], str] | None] = None
 
@@ -185,6 +188,18 @@ class QuestionKind:
     def holds(self, question: Question, value: Floats) -> Booleans:
         """Whether what is asked is so where the combined value is this."""
         return value > question.value if question.above else value < question.value
+
+    def chance(self, question: Question, value: Floats) -> Booleans | Floats:
+        """What a draw with this combined value adds to the probability: whether it is so."""
+        return self.holds(question, value)
+
+    def averaged(self, question: Question, arms: int) -> tuple[Question, ...]:
+        """Questions whose probabilities have it as their mean; none for most."""
+        return ()
+
+    def answered_as(self, question: Question) -> str:
+        """Name of the kind as which it is answered: its own, but for a mean of others."""
+        return self.name
 
     def inside(self, question: Question, arms: int) -> bool | None:
         """Whether no data make it certain; false where it is so whatever they are.

@@ -8,6 +8,7 @@ from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.beyond import Beyond
 from adaptive_cart.nouns.questions.common_odds_ratio import CommonOddsRatio
+from adaptive_cart.nouns.questions.expected_rank import ExpectedRank
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
@@ -39,6 +40,7 @@ _ALL: tuple[QuestionKind, ...] = (
     CommonOddsRatio(),
     Beyond(),
     Rank(),
+    ExpectedRank(),
     Utility(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
