@@ -168,6 +168,18 @@ class Conduct:
             By comparison: ``(trial, question)`` as far as they have been worked out.
         """
 
+    def best_of(self, analysis: LookAnalysis, compared: Booleans, renewed: Booleans) -> Floats:
+        """Probability of each arm to be the best, which shares follow, ``(chosen trial, arm)``.
+
+        Parameters
+        ----------
+        compared
+            ``(chosen trial, arm)`` among which.
+        renewed
+            ``(trial,)`` where shares are renewed, if there is a posterior.
+        """
+        return analysis.best(self.plan.order, compared)
+
     # ── looks ─────────────────────────────────────────────────────────────────────────────
     def look(self, look: int) -> None:
         """Hold one look in the trials in which it is due, after what is judged before it."""
@@ -567,7 +579,7 @@ class Conduct:
         compared = windows.enrolling(shares.since) & standing.entered(date)
         renewed = standing.running & (analysis.snapshot.randomised >= rule.burn_in)
         best = np.zeros(compared.shape)
-        best[analysis.trials] = analysis.best(self.plan.order, compared[analysis.trials])
+        best[analysis.trials] = self.best_of(analysis, compared[analysis.trials], renewed)
         renewed &= np.isfinite(best).all(axis=1)  # where there is no posterior, shares stay
         controls = min(self.design.experimental)
         return renewed_shares(shares, renewed, best, compared, windows, rule, controls)

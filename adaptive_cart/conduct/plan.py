@@ -188,6 +188,11 @@ class Plan:
         """How claims pass alpha on; nothing where they share no error."""
         return Passing.of(self.design)
 
+    @property
+    def shares_follow(self) -> bool:
+        """Whether shares of later arrivals follow the probabilities of arms to be the best."""
+        return isinstance(self.design.randomisation, ResponseAdaptive)
+
     @cached_property
     def order(self) -> Question:
         """What response-adaptive shares follow."""

@@ -660,6 +660,12 @@ class AnalysisBase(Part):
         """
         raise NotImplementedError  # supplied where there is no posterior
 
+    def estimated_anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        """What a test estimates of one trial, by other code; parameters as for :meth:`anew`."""
+        raise NotImplementedError  # supplied where there is no posterior
+
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:

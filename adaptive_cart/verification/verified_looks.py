@@ -67,15 +67,37 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """What response-adaptive shares followed from a look of one trial on.
+
+    Attributes
+    ----------
+    open_arms
+        Positions of the experimental arms among which that was asked.
+    open_strata
+        ``(stratum,)``; nothing where a design has none.
+    fast
+        By open arm: the fast posterior's probability that it is the best of them.
+    """
+
+    open_arms: tuple[int, ...]
+    open_strata: Booleans | None
+    fast: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class ChosenLook:
     """A look of a simulated trial with all that its rules asked.
 
     Attributes
     ----------
     summaries
-        By endpoint, of this trial alone.
+        By endpoint, of this trial alone: those that were asked about now, and where the trial ended
+        also those that are estimated at the end.
     between
         Which date between this look and the one before, from 1; 0 for the look itself.
+    shared
+        What shares followed; nothing where none were renewed.
     """
 
     scenario: str
@@ -84,6 +106,7 @@ class ChosenLook:
     asked: tuple[Asked, ...]
     summaries: dict[str, Summary]
     between: int = 0
+    shared: Shared | None = None
 
     @property
     def key(self) -> tuple[str, int, int, int]:
@@ -180,6 +203,9 @@ class _Watched(SimulatedConduct):
         self._found: list[ChosenLook] = []
         self._checks = 0
         self._seen: LookAnalysis
+        self._ended: dict[int, LookAnalysis] = {}
+        self._shared: dict[int, Shared] = {}
+        self._estimated = estimated_endpoints(plan)
 
     def looks(self) -> list[ChosenLook]:
         """Hold all looks, and give those, and the dates between, at which something was asked."""
@@ -209,17 +235,26 @@ class _Watched(SimulatedConduct):
         """Keep all that was asked at a date, trial by trial."""
         for trial, asked in sorted(self._asked.items()):
             here = np.array([trial])
+            found = {name: summaries[name].rows(here) for name in self._endpoints(trial)}
+            shared = self._shared.get(trial)
+            if shared is not None:
+                name = self.plan.order.endpoint
+                found[name] = summaries[name].rows(here)
+            if trial in self._ended:
+                for name in self._estimated:
+                    found[name] = self._ended[trial].summary(name).rows(here)
             self._found.append(
                 ChosenLook(
                     self.truth.name,
                     self.block.first_trial + trial,
                     look,
                     tuple(asked),
-                    {name: summaries[name].rows(here) for name in self._endpoints(trial)},
+                    found,
                     between,
+                    shared,
                 )
             )
-        self._asked = {}
+        self._asked, self._ended, self._shared = {}, {}, {}
 
     def _endpoints(self, trial: int) -> list[str]:
         """Endpoints that were asked about in a trial."""
@@ -238,7 +273,23 @@ class _Watched(SimulatedConduct):
         infused: Integers,
         between: bool = False,
     ) -> None:
-        """Keep nothing of trials that have ended: no operating characteristic is asked for."""
+        """Note which trials have ended: that is where the program estimates."""
+        self._ended |= dict.fromkeys(np.flatnonzero(ended).tolist(), analysis)
+
+    def best_of(self, analysis: LookAnalysis, compared: Booleans, renewed: Booleans) -> Floats:
+        """Note what the shares follow, trial by trial."""
+        found = super().best_of(analysis, compared, renewed)
+        strata = self.standing.open_strata if self.design.strata else None
+        experimental = np.arange(compared.shape[1]) >= self.plan.order.first
+        for row, trial in enumerate(analysis.trials.tolist()):
+            arms = tuple(np.flatnonzero(compared[row] & experimental).tolist())
+            if renewed[trial] and arms:
+                self._shared[trial] = Shared(
+                    arms,
+                    None if strata is None else strata[trial].copy(),
+                    tuple(float(found[row, arm]) for arm in arms),
+                )
+        return found
 
     def judge_rule(
         self,
@@ -324,6 +375,12 @@ class _AheadOf:
     def completed(self, place: int, row: int) -> WhatIsAhead | None:
         """The same where the trial is completed."""
         return self._completed[place](row) if place in self._completed else None
+
+
+def estimated_endpoints(plan: Plan) -> tuple[str, ...]:
+    """Endpoints of which something is estimated at the end of a trial."""
+    own = (plan.design.primary,) if plan.estimands else ()
+    return tuple(dict.fromkeys((*own, *plan.weighed)))
 
 
 def not_verified(plan: Plan, part: Comparison) -> str | None:

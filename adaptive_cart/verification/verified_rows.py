@@ -39,11 +39,15 @@ from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
+from adaptive_cart.verification.verified_estimates import beside
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook, logit
+from adaptive_cart.verification.verified_row import (
+    LARGEST_OF_TEST,
+    OTHER_CODE,
+    Row,
+    allowed_of,
+)
 
-LARGEST_DIFFERENCE: Final = 0.01  # or the error that the model states, where that is larger
-LARGEST_OF_TEST: Final = 1e-6  # two ways to work out one number
-ERRORS: Final = 4.0
 CHAINS: Final = 4
 DRAWS: Final = 5_000  # of each of the chains, to begin with
 MOST_DRAWS: Final = 125_000
@@ -54,94 +58,8 @@ WANTED_OF_EXACT: Final = 0.0008
 AS_GOOD_AS_EXACT: Final = 1e-5
 
 
-PYMC: Final = "PyMC"
-OTHER_CODE: Final = "other code"  # than that of the test
-
 # by endpoint and data: a fit, and why it is not to be trusted
 Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One probability by both faces.
-
-    Attributes
-    ----------
-    arm, stratum
-        Of the rule's target; blank where it names none.
-    fast, reference, difference, mcse
-        Probabilities, fast minus reference, and the Monte Carlo standard error of the reference.
-    fast_decision, reference_decision
-        Whether the rule holds.
-    r_hat, ess_bulk, divergences
-        Diagnostics of the fit; ``trusted`` whether they are good enough.
-    allowed
-        Difference that is none of a fault: :func:`allowed_of`.
-    between
-        Which date between this look and the one before, from 1; 0 for the look itself.
-    completed
-        Whether it is asked at the last look of a trial that was completed from this look on.
-    by
-        Where the reference comes from: ``PyMC``, or of a test ``other code``.
-    """
-
-    scenario: str
-    trial: int
-    look: int
-    rule: str
-    arm: str
-    stratum: str
-    fast: float
-    reference: float
-    difference: float
-    mcse: float
-    threshold: float
-    fast_decision: bool
-    reference_decision: bool
-    r_hat: float
-    ess_bulk: float
-    divergences: int
-    trusted: bool
-    allowed: float = LARGEST_DIFFERENCE
-    between: int = 0
-    completed: bool = False
-    by: str = PYMC
-
-    @property
-    def key(self) -> tuple[str, int, int, int]:
-        """The look, or the date between looks."""
-        return self.scenario, self.trial, self.look, self.between
-
-    @property
-    def label(self) -> str:
-        """What was asked, for a table."""
-        return label_of(self.rule, self.completed)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the two faces differ by more than they may."""
-        away = abs(self.difference)
-        return self.trusted and away > self.allowed and away > ERRORS * self.mcse
-
-    @property
-    def differs(self) -> bool:
-        """Whether the two faces decide otherwise."""
-        return self.fast_decision != self.reference_decision
-
-    @property
-    def near(self) -> bool:
-        """Whether the reference cannot tell on which side of the threshold it lies."""
-        return abs(self.reference - self.threshold) <= ERRORS * self.mcse
-
-
-def label_of(rule: str, completed: bool) -> str:
-    """Name of a rule, and whether it is asked at the last look of a completed trial."""
-    return f"{rule}, at the last look of a completed trial" if completed else rule
-
-
-def allowed_of(error: float) -> float:
-    """Difference that is allowed to an answer with this stated error."""
-    return max(LARGEST_DIFFERENCE, error)
 
 
 @dataclass(frozen=True)
@@ -172,8 +90,13 @@ class Comparison:
         self._looking_ahead: dict[str, Reference] = {}
         self._compiled: dict[tuple[int, object], Compiled] = {}
 
+    @property
+    def most_draws(self) -> int:
+        """Draws of each chain that there are at most, however unsure the answer."""
+        return MOST_DRAWS
+
     def rows(self, look: ChosenLook) -> list[Row]:
-        """Every probability that is asked for at a look, by both faces."""
+        """Every probability that is asked for at a look, by both faces, and what stands beside."""
         fits: Fits = {}
         found = []
         for asked in look.asked:
@@ -186,7 +109,7 @@ class Comparison:
             found.append(self._row(look, asked, self._now(look, asked, fits)))
             if asked.to_come is not None:
                 found += self._last_look(look, self._last_table(asked))
-        return found
+        return [*found, *beside(self, look, fits)]
 
     def _row(self, look: ChosenLook, asked: Asked, by_chains: Answer, last: bool = False) -> Row:
         """Compare the fast answer with that of the chains."""
@@ -242,9 +165,9 @@ class Comparison:
         while True:
             found, chains = [], []
             for one in asked.question.of_endpoints:
-                reference = self._reference(one.endpoint)
+                reference = self.reference(one.endpoint)
                 data = reference.data(look.summaries[one.endpoint], 0, asked.open_strata, one)
-                fit = self._fit(look, one.endpoint, reference, data, draws, fits)
+                fit = self.fit(look, one.endpoint, reference, data, draws, fits)
                 chains.append([(reference.quantity(fit[0].draws, one, asked.open_strata), 1.0)])
                 found.append(fit)
             probability, error = chance_of_chains(asked.question, chains)
@@ -261,7 +184,7 @@ class Comparison:
         probability, error = product([(mean, mcse) for mean, mcse, _ in found])
         return Answer(probability, error, [fit for _, _, fit in found])
 
-    def _fit(
+    def fit(
         self,
         look: ChosenLook,
         endpoint: str,
@@ -289,13 +212,13 @@ class Comparison:
     ) -> tuple[float, float, tuple[Fit, str | None]]:
         """What is asked of one endpoint: the probability, its error, the fit and any trouble."""
         question, endpoint = together[0], together[0].endpoint
-        reference = self._reference(endpoint)
+        reference = self.reference(endpoint)
         data = reference.data(look.summaries[endpoint], 0, asked.open_strata, question)
         exact = self.plan.fitted[endpoint][0].answered_by.error(question) < AS_GOOD_AS_EXACT
         wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
         draws = 0
         while True:
-            fit, trouble = self._fit(look, endpoint, reference, data, draws, fits)
+            fit, trouble = self.fit(look, endpoint, reference, data, draws, fits)
             probability, error = mean_and_error(self._chances(reference, fit, asked, together))
             if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
                 return probability, error, (fit, trouble)
@@ -314,7 +237,8 @@ class Comparison:
             return np.multiply.reduce(so)
         return self._predicted(reference, fit, part.prediction.condition(together[0]), asked)
 
-    def _reference(self, endpoint: str) -> Reference:
+    def reference(self, endpoint: str) -> Reference:
+        """The other face of an endpoint's model."""
         if endpoint not in self._references:
             design = self.plan.design
             analysis: AnalysisBase = self.plan.fitted[endpoint][0]
@@ -326,7 +250,7 @@ class Comparison:
     def _ahead(self, endpoint: str) -> Reference:
         """The model from which what is to come is drawn; the same but where earlier months tell."""
         if endpoint not in self.plan.design.prediction:
-            return self._reference(endpoint)
+            return self.reference(endpoint)
         if endpoint not in self._looking_ahead:
             self._looking_ahead[endpoint] = face_ahead(self.plan, endpoint)
         return self._looking_ahead[endpoint]
@@ -357,7 +281,7 @@ class Comparison:
         def fitted(endpoint: str, question: Question | None) -> Mapping[str, Any]:
             reference = self._ahead(endpoint)
             data = reference.data(ahead.now[endpoint], 0, asked.open_strata, question)
-            fit = self._fit(look, endpoint, reference, data, DRAWS, fits)
+            fit = self.fit(look, endpoint, reference, data, DRAWS, fits)
             used[id(fit[0])] = fit
             return fit[0].draws
 

@@ -2,7 +2,8 @@
 
 A difference larger than 0.01 (or the error that a model states) and larger than 4 Monte Carlo
 standard errors fails it, and so do chains not to be trusted in more than one fit in twenty.
-Tests are compared with other code, and may differ by a millionth.
+Tests are compared with other code, and may differ by a millionth. Estimates are compared beside
+(:mod:`adaptive_cart.verification.verified_estimates`), and fail it likewise.
 What is not verified is named, and so is what was compared fewer than :data:`LEAST` times.
 """
 
@@ -18,8 +19,14 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.results.operating import proportion
+from adaptive_cart.verification.verified_estimates import (
+    LARGEST_OF_LIMIT,
+    LARGEST_OF_MEAN,
+    MEAN,
+    beside_labels,
+)
 from adaptive_cart.verification.verified_looks import not_verified
-from adaptive_cart.verification.verified_rows import (
+from adaptive_cart.verification.verified_row import (
     ERRORS,
     LARGEST_DIFFERENCE,
     LARGEST_OF_TEST,
@@ -43,7 +50,7 @@ def labels_of(plan: Plan) -> list[str]:
         if part.prediction is not None:
             rule = next(rule for rule in plan.rules if rule.name == part.prediction.rule)
             found += [label_of(to_come.name, True) for to_come in rule.parts]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *beside_labels(plan)]))
 
 
 def summarised(
@@ -61,24 +68,26 @@ def summarised(
         What PyMC has no answer to, and why.
     """
     by_chains = [row for row in rows if row.by == PYMC]
-    trusted = [row for row in rows if row.trusted and not math.isnan(row.difference)]
-    away = np.array([abs(row.difference) for row in trusted])
+    every = [row for row in rows if row.trusted and not math.isnan(row.difference)]
+    trusted = [row for row in every if row.asked]
+    away = np.array([row.away for row in trusted])
     differing = [row for row in trusted if row.differs]
     share = proportion(len(differing), len(trusted)) if trusted else None
     untrusted = [row for row in rows if not row.trusted]
     beyond = [row for row in rows if row.failed]
     # in standard errors, where there is one to speak of; 1 is what draws alone would give
-    errors = [row.difference / row.mcse for row in trusted if row.mcse > LEAST_ERROR]
+    errors = [row.difference / row.mcse for row in every if row.mcse / row.unit > LEAST_ERROR]
     too_few = len(untrusted) > MOST_UNTRUSTED * len(by_chains)
     largest = trusted[int(away.argmax())] if trusted else None
-    compared = Counter(row.label for row in trusted)
+    compared = Counter(row.label for row in every)
     left = dict(unreached) | {
         name: _too_few(compared[name]) for name in labels if compared[name] < LEAST
     }
     failed = bool(beyond) or too_few or not trusted
     return {
         "looks_verified": len({row.key for row in rows}),
-        "probabilities": len(rows),
+        "probabilities": sum(row.asked for row in rows),
+        "beside": sum(not row.asked for row in rows),
         "by_other_code": len(rows) - len(by_chains),
         "largest_difference": None if largest is None else float(away.max()),
         "largest_at": None
@@ -92,8 +101,8 @@ def summarised(
         "rms_difference_in_mcse": float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
         "mean_difference_in_mcse": float(np.mean(errors)) if errors else None,
         "by_rule": {
-            name: max(abs(row.difference) for row in trusted if row.label == name)
-            for name in dict.fromkeys(row.label for row in trusted)
+            name: max(row.away for row in every if row.label == name)
+            for name in dict.fromkeys(row.label for row in every)
         },
         "compared": dict(compared),
         "not_verified": left,
@@ -120,7 +129,7 @@ def _what(summary: Mapping[str, Any]) -> str:
     """What was compared with what, in words."""
     tests = summary["by_other_code"]
     found = []
-    if summary["probabilities"] > tests:
+    if summary["probabilities"] + summary["beside"] > tests:
         found.append("fast posterior against PyMC")
     if tests:
         found.append(f"{tests} of them tests against other code")
@@ -134,8 +143,8 @@ def _too_few(number: int) -> str:
 def told(summary: Mapping[str, Any]) -> Iterator[str]:
     """Lines of the summary in words."""
     yield (
-        f"{summary['probabilities']} probabilities at {summary['looks_verified']} looks, "
-        f"{_what(summary)}"
+        f"{summary['probabilities']} probabilities and {summary['beside']} estimates at "
+        f"{summary['looks_verified']} looks, {_what(summary)}"
     )
     if summary["largest_difference"] is not None:
         at, error = summary["largest_at"], summary["median_mcse"]
@@ -167,7 +176,9 @@ def told(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["fast_posterior_failed"]:
         yield f"  fast          failed: {summary['fast_posterior_failed']}"
     for name, number in summary["compared"].items():
-        yield f"  {name}: {number} compared, largest difference {_said(summary['by_rule'][name])}"
+        unit = " posterior standard deviations" if name.endswith(f", {MEAN}") else ""
+        largest = _said(summary["by_rule"][name])
+        yield f"  {name}: {number} compared, largest difference {largest}{unit}"
     for name, why in summary["not_verified"].items():
         yield f"  NOT VERIFIED  {name}: {why}"
     yield _verdict(summary)
@@ -193,10 +204,15 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     )
     if summary["by_other_code"]:
         allowed += f", of tests beyond {LARGEST_OF_TEST:g}"
+    if summary["beside"] and summary["largest_r_hat"] is not None:
+        allowed += (
+            f";\nof posterior means beyond {LARGEST_OF_MEAN:g} posterior standard deviations, of "
+            f"the probability beyond a limit {LARGEST_OF_LIMIT:g}"
+        )
     if summary["differences_too_large"]:
         return f"FAILED: {summary['differences_too_large']} differences {allowed}"
     if summary["failed"]:
         return "FAILED: too many fits are not to be trusted"
     if summary["not_verified"]:
-        return f"passed in part: no difference {allowed}, of what was verified"
+        return f"passed in part, of what was verified: no difference {allowed}"
     return f"passed: no difference {allowed}"

@@ -8,8 +8,9 @@ differ by no more than a millionth.
 A difference larger than 0.01 and larger than 4 Monte Carlo standard errors fails the verification.
 Chains that are not to be trusted are run once more with smaller steps; what is then still not to be
 trusted is counted, judges nothing, and fails the verification where it is more than one fit in
-twenty. What PyMC has no answer to is named, as is what was compared fewer than five times: then it
-has passed in part only.
+twenty. Estimates, their intervals and what shares follow are compared beside
+(``verified_estimates.py``). What PyMC has no answer to is named, as is what was compared fewer than
+five times: then it has passed in part only.
 
     verification.csv     a row a look, rule and target
     verification.json    what was verified, and the summary
@@ -42,13 +43,15 @@ from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.workers import spread_as_finished
+from adaptive_cart.verification.verified_estimates import not_beside
 from adaptive_cart.verification.verified_looks import (
     POOL,
     ChosenLook,
     chosen_looks,
     not_verified,
 )
-from adaptive_cart.verification.verified_rows import Comparison, Row
+from adaptive_cart.verification.verified_row import Row
+from adaptive_cart.verification.verified_rows import Comparison
 from adaptive_cart.verification.verified_sum import labels_of, summarised, told
 
 TABLE: Final = "verification.csv"
@@ -146,6 +149,7 @@ def verify(
     unreached = {
         part.name: why for part in plan.parts if (why := not_verified(plan, part)) is not None
     }
+    unreached |= not_beside(plan)
     if not chosen:
         why = "; ".join(f"{name}: {reason}" for name, reason in unreached.items())
         raise InputError(

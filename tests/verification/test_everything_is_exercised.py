@@ -1,4 +1,4 @@
-"""Every model, question, decision and way to ask is in a design that can be verified.
+"""Every model, question, decision, way to ask and to borrow is in a design that can be verified.
 
 Designs are those of `designs/`, and what they leave out is in `sims/validation/designs`.
 """
@@ -16,7 +16,19 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.design.file import load_design
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.borrowed import Borrowed
+from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.nouns.questions import KINDS
+from adaptive_cart.verification.verified_estimates import (
+    ESTIMATE,
+    LIMITS,
+    MEAN,
+    MEDIAN,
+    OBSERVED,
+    SHARES,
+    WEIGHED,
+    beside_labels,
+)
 from adaptive_cart.verification.verified_looks import not_verified
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +36,38 @@ FOLDERS = (ROOT / "designs", ROOT / "sims" / "validation" / "designs")
 WAYS = (
     "all", "any", "jointly", "predicted with those enrolled", "predicted with max_n",
     "predicted by completing the trial", "predicted from earlier months", "between looks",
-    "a test in strata", "after another rule", "each arm", "each stratum",
+    "a test in strata", "after another rule", "each arm", "each stratum", "without a control",
+    "against external data", "against external data drawn anew",
+)  # fmt: skip
+BESIDE = (
+    *(f"{ESTIMATE}, {name}" for name in (MEAN, MEDIAN, OBSERVED, *LIMITS)), WEIGHED, SHARES,
 )  # fmt: skip
 UNEXERCISED: dict[str, str] = {}  # what no design has, and why
+
+
+def ways_to_borrow(of: type[Borrowed] = Borrowed) -> set[str]:
+    """By module and name: every way there is, whichever registries know it."""
+    own = of.__subclasses__()
+    return {name for each in own for name in ways_to_borrow(each)} if own else {borrows(of)}
+
+
+def borrows(way: type[Borrowed]) -> str:
+    """What a way to borrow is called here: of which numbers, and how."""
+    return f"{way.__module__.rpartition('.')[2]}: {way.__name__}"
+
+
+def of_design(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What a design has whatever its rules ask: sort and name."""
+    for label in beside_labels(plan):
+        yield "beside", next(name for name in BESIDE if label.startswith(name))
+    asked = {one.endpoint for part in plan.parts for one in part.everything}
+    for endpoint in asked & set(plan.fitted):
+        analysis = plan.fitted[endpoint][0]
+        for way in analysis.borrowed(plan.design.arm_names).values():
+            yield "borrowing", borrows(type(way))
+        for name, kind in ADJUSTED.items():
+            if type(analysis) is kind:
+                yield "trend", name
 
 
 def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
@@ -40,6 +81,15 @@ def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
         yield "between looks"
     if rule.requires:
         yield "after another rule"
+    if plan.design.control is None:
+        yield "without a control"
+    arms = len(plan.design.arm_names)
+    for question in (one for part in rule.parts for one in part.everything):
+        if question.minus is not None and question.minus >= arms:
+            yield "against external data"
+            name = plan.design.compared_names[question.minus]
+            if plan.design.external[name].redrawn:
+                yield "against external data drawn anew"
     for part in rule.parts:
         if plan.design.strata and not plan.bayesian(part):
             yield "a test in strata"
@@ -63,6 +113,8 @@ def exercised() -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for path in (path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))):
         plan = Plan.of(load_design(path))
+        for sort, name in of_design(plan):
+            found.setdefault(sort, {}).setdefault(name, []).append(path.stem)
         for rule in plan.rules:
             if any(not_verified(plan, part) is not None for part in rule.parts):
                 continue
@@ -91,6 +143,9 @@ def exercised() -> dict[str, dict[str, list[str]]]:
         *(("question", name) for name in KINDS),
         *(("decision", name) for name in DECISIONS),
         *(("way", name) for name in WAYS),
+        *(("trend", name) for name in ADJUSTED),
+        *(("borrowing", name) for name in sorted(ways_to_borrow())),
+        *(("beside", name) for name in BESIDE),
     ],
 )
 def test_a_design_exercises_it(sort: str, name: str) -> None:
@@ -102,7 +157,7 @@ def test_a_design_exercises_it(sort: str, name: str) -> None:
 
 
 def test_exceptions_exist_and_say_why() -> None:
-    known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS}
+    known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS, *ADJUSTED, *ways_to_borrow(), *BESIDE}
     assert set(UNEXERCISED) <= known
     assert all(len(why) > 20 for why in UNEXERCISED.values())
     assert len(UNEXERCISED) <= 3, "few"

@@ -23,13 +23,15 @@ from adaptive_cart.models.strata.logistic_analysis import StrataPosterior
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions, PlainCompletions
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.nouns.questions import OPEN
+from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.summaries import Counts, Means
 from adaptive_cart.verification import verified_rows, verify
+from adaptive_cart.verification.verified_estimates import not_beside
 from adaptive_cart.verification.verified_looks import chosen_looks, not_verified
-from adaptive_cart.verification.verified_rows import Row
+from adaptive_cart.verification.verified_row import Row, allowed_of
 from checks import raw_design
 from models.test_draws import TABLES
+from models.test_reference_models import durations
 
 LOOKS = 6
 
@@ -180,12 +182,14 @@ def test_tests_are_worked_out_anew_without_pymc(monkeypatch: pytest.MonkeyPatch)
     found = verify.verify(ac.Design(**by_a_test()), looks=20, seed=5, jobs=1, tell=told.append)
     assert not found.failed, found.text()
     assert found.summary["verdict"] == "passed"
-    assert found.summary["by_other_code"] == len(found.rows) == 20
+    assert found.summary["probabilities"] == found.summary["beside"] == 20
+    assert found.summary["by_other_code"] == len(found.rows) == 40
     assert {row.by for row in found.rows} == {"other code"}
     assert max(abs(row.difference) for row in found.rows) < 1e-9
-    assert len({row.fast for row in found.rows}) > 5
+    assert len({row.fast for row in found.rows if row.asked}) > 5
+    assert len({row.fast for row in found.rows if row.measure == "as observed"}) > 5
     assert "20 tests at 20 looks are worked out anew, in seconds" in told
-    assert "20 of them tests against other code" in found.text()
+    assert "40 of them tests against other code" in found.text()
     assert "chains" not in found.text()
 
     usual = OfProportions.statistic
@@ -197,6 +201,56 @@ def test_tests_are_worked_out_anew_without_pymc(monkeypatch: pytest.MonkeyPatch)
     broken = verify.verify(ac.Design(**by_a_test()), looks=20, seed=5, jobs=1)
     assert broken.failed
     assert "of tests beyond 1e-06" in broken.text()
+    monkeypatch.setattr(OfProportions, "statistic", usual)
+    observed = OfProportions.mean
+    monkeypatch.setattr(OfProportions, "mean", lambda self, asked: 1.001 * observed(self, asked))
+    broken = verify.verify(ac.Design(**by_a_test()), looks=20, seed=5, jobs=1)
+    assert {row.label for row in broken.rows if row.failed} == {"estimate, as observed"}
+
+
+def test_a_boundary_that_spends_alpha_is_said_to_be_left_out() -> None:
+    raw = by_a_test()
+    raw["rules"][0]["at_least"] = {"alpha": 0.025, "spending": "obrien_fleming"}
+    left = not_beside(Plan.of(ac.Design(**raw)))
+    assert list(left) == ["efficacy, the boundary that it is compared with"]
+    assert not_beside(Plan.of(ac.Design(**by_a_test()))) == {}
+
+
+@pytest.mark.parametrize(("months", "ends"), [((1, 2, 2, 5, 7, 9), "110101"), ((3, 3, 4), "111")])
+def test_cox_by_bisection_is_cox_by_newton(months: tuple[int, ...], ends: str) -> None:
+    analysis = ANALYSES["logrank_test"].model_validate({"model": "logrank_test"})
+    random, found = np.random.default_rng(3), []
+    for _ in range(40):
+        who = [int(arm) for arm in random.integers(0, 2, len(months))]
+        seen = durations(([float(m) for m in months], [int(e) for e in ends], who))
+        asked = Question("relapse", 1, 0, kind="hazard_ratio", value=1.0)
+        fast = analysis.posterior(analysis.fitted((), ()), seen, None).mean(asked)[0]
+        slow = analysis.estimated_anew(seen, 0, None, asked)
+        assert slow == pytest.approx(fast, rel=1e-8, nan_ok=True)
+        found.append(slow)
+    assert len({round(value, 6) for value in found}) > 4
+    assert any(map(math.isnan, found)) or 0.0 in found
+    assert math.inf in found
+
+
+def test_what_shares_follow_is_noted_as_it_acted() -> None:
+    """At every look but the last, of the arms open then, from so many participants on."""
+    plan, everything = looks_of("products_multiarm", 10**6, pool=30)
+    rule = plan.design.randomisation
+    noted = [look for look in everything if look.shared is not None]
+    assert len(noted) > 50
+    assert len({look.shared.open_arms for look in noted}) > 1, "arms are dropped"
+    for look in noted:
+        analysis, fitted = plan.fitted[plan.order.endpoint]
+        one = analysis.posterior(fitted, look.summaries[plan.order.endpoint], None)
+        is_open = np.zeros((1, len(plan.design.arm_names)), dtype=np.bool_)
+        is_open[0, list(look.shared.open_arms)] = True
+        best = one.best_of_open(plan.order, is_open)[0, list(look.shared.open_arms)]
+        assert look.shared.fast == pytest.approx(best, abs=1e-9)
+        assert sum(look.shared.fast) == pytest.approx(1.0, abs=1e-6)
+        assert look.summaries[plan.order.endpoint].analysed is not None
+        assert look.look < plan.schedule.number
+    assert rule.burn_in > 0
 
 
 def test_months_to_come_are_drawn_one_by_one_as_in_sum() -> None:
@@ -260,8 +314,8 @@ def test_what_fails() -> None:
     assert not replace(ROW, difference=0.011, mcse=0.003).failed
     assert not replace(ROW, difference=0.5, trusted=False).failed
     # where the model states a larger error, it is that which may not be exceeded
-    assert verified_rows.allowed_of(1e-9) == ROW.allowed
-    drawn = replace(ROW, mcse=0.0, allowed=verified_rows.allowed_of(StrataPosterior.drawn_error))
+    assert allowed_of(1e-9) == ROW.allowed
+    drawn = replace(ROW, mcse=0.0, allowed=allowed_of(StrataPosterior.drawn_error))
     assert not replace(drawn, difference=0.014).failed
     assert replace(drawn, difference=0.016).failed
     assert not replace(ROW, difference=math.nan).failed
@@ -363,7 +417,11 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     )  # fmt: skip
     assert not found.failed, found.text()
     assert len({row.key for row in found.rows}) == LOOKS
-    assert {row.rule for row in found.rows} == {"efficacy", "futility"}
+    assert {row.rule for row in found.rows if row.asked} == {"efficacy", "futility"}
+    beside = {row.label for row in found.rows if not row.asked}
+    ends = {f"estimate, {name}" for name in ("posterior mean", "2.5% limit", "97.5% limit")}
+    assert beside == ends
+    assert found.summary["beside"] == 3 * LOOKS
     assert {row.rule for row in found.rows if row.completed} == {"efficacy"}
     assert shown[-3:] == [("looks verified", done, LOOKS) for done in (0, 4, 6)]
     assert {what for what, _, _ in shown[:-3]} == {"trials simulated"}
@@ -396,7 +454,7 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert len(fitted) == LOOKS - 1
     assert not first & set(fitted)
     assert table.read_text() == whole
-    assert again.rows == found.rows
+    assert [repr(row) for row in again.rows] == [repr(row) for row in found.rows]
     with pytest.raises(ResultsError, match="looks 6, not 7"):
         verify.verify(design, looks=LOOKS + 1, seed=5, jobs=1, out=tmp_path)
 
@@ -409,6 +467,15 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
     assert broken.failed
     assert broken.summary["differences_too_large"] >= LOOKS - 1
+    monkeypatch.setattr(CountsPosterior, "probability", usual)
+
+    mean, quantile = CountsPosterior.mean, CountsPosterior.quantile
+    monkeypatch.setattr(CountsPosterior, "mean", lambda self, asked: mean(self, asked) + 0.005)
+    monkeypatch.setattr(
+        CountsPosterior, "quantile", lambda self, asked, p: quantile(self, asked, p) - 0.006
+    )
+    broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
+    assert {row.label for row in broken.rows if row.failed} == ends
 
 
 @pytest.mark.slow

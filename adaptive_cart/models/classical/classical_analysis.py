@@ -232,6 +232,14 @@ class ProportionsTestAnalysis(ClassicalTest):
         assert isinstance(summary, Counts)
         return of_proportions(summary, trial, open_strata, question)
 
+    def estimated_anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        from adaptive_cart.models.classical.worked_out_anew import estimate_of_proportions
+
+        assert isinstance(summary, Counts)
+        return estimate_of_proportions(summary, trial, open_strata, question)
+
 
 class LogrankTestAnalysis(ClassicalTest):
     """The logrank test of the times to an event, with Cox's hazard ratio; it has no prior."""
@@ -272,3 +280,11 @@ class LogrankTestAnalysis(ClassicalTest):
 
         assert isinstance(summary, Durations)
         return of_times(summary, trial, open_strata, question)
+
+    def estimated_anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        from adaptive_cart.models.classical.worked_out_anew import estimate_of_times
+
+        assert isinstance(summary, Durations)
+        return estimate_of_times(summary, trial, open_strata, question)

@@ -17,6 +17,8 @@ from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Counts, Durations
 
+Followed = Sequence[tuple[float, bool]]  # months, and whether they ended with the event
+
 
 def of_proportions(
     summary: Counts, trial: int, open_strata: Booleans | None, question: Question
@@ -30,31 +32,84 @@ def of_proportions(
     open_strata
         ``(stratum,)``; nothing where all are open.
     """
-
-    def table(arm: int) -> tuple[int, int]:
-        counted = [
-            (int(summary.successes[trial, arm, stratum]), int(summary.totals[trial, arm, stratum]))
-            for stratum in range(summary.totals.shape[2])
-            if _about(question, stratum, open_strata)
-        ]
-        return sum(x for x, _ in counted), sum(n for _, n in counted)
-
-    mine = table(question.arm)
+    mine = _table(summary, trial, open_strata, question, question.arm)
     if question.minus is None:
         z = _z_of_value(*mine, question.value)
-    elif question.value == 0.0:
-        z = _z_of_chi_squared(mine, table(question.minus))
     else:
-        z = _z_of_difference(mine, table(question.minus), question.value)
+        theirs = _table(summary, trial, open_strata, question, question.minus)
+        if question.value == 0.0:
+            z = _z_of_chi_squared(mine, theirs)
+        else:
+            z = _z_of_difference(mine, theirs, question.value)
     return _one_less_p(z, question.above)
+
+
+def estimate_of_proportions(
+    summary: Counts, trial: int, open_strata: Booleans | None, question: Question
+) -> float:
+    """The observed proportion, or difference of two, of one trial; nan of nobody."""
+    arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
+    tables = [_table(summary, trial, open_strata, question, arm) for arm in arms]
+    rates = [x / n if n else math.nan for x, n in tables]
+    return rates[0] - sum(rates[1:])
+
+
+def _table(
+    summary: Counts, trial: int, open_strata: Booleans | None, question: Question, arm: int
+) -> tuple[int, int]:
+    """Responders and participants of an arm in the strata that a question is about."""
+    counted = [
+        (int(summary.successes[trial, arm, stratum]), int(summary.totals[trial, arm, stratum]))
+        for stratum in range(summary.totals.shape[2])
+        if _about(question, stratum, open_strata)
+    ]
+    return sum(x for x, _ in counted), sum(n for _, n in counted)
 
 
 def of_times(
     summary: Durations, trial: int, open_strata: Booleans | None, question: Question
 ) -> float:
     """The same of a question about a hazard ratio."""
+    mine, theirs = _both_arms(summary, trial, open_strata, question)
+    if question.value == 1.0:
+        z = _z_of_scipy(mine, theirs)
+    else:
+        z = _z_of_ratio(mine, theirs, question.value)
+    return _one_less_p(z, question.above)
 
-    def followed(arm: int | None) -> list[tuple[float, bool]]:
+
+def estimate_of_times(
+    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
+) -> float:
+    """Cox's hazard ratio of one trial, where the score of a ratio crosses zero, by bisection.
+
+    Zero, infinite or nan where one arm alone has events while both are at risk, or neither.
+    """
+    from scipy import optimize
+
+    mine, theirs = _both_arms(summary, trial, open_strata, question)
+
+    def beyond(log_ratio: float) -> float:
+        return _score_of_ratio(mine, theirs, math.exp(log_ratio))[0]
+
+    # far from the root the score is what events of one arm alone leave
+    low, high = beyond(-40.0), beyond(40.0)
+    nothing = 1e-9
+    if low < nothing and high > -nothing:
+        return math.nan
+    if low < nothing:
+        return 0.0
+    if high > -nothing:
+        return math.inf
+    return math.exp(float(optimize.bisect(beyond, -40.0, 40.0, xtol=1e-13)))
+
+
+def _both_arms(
+    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
+) -> tuple[Followed, Followed]:
+    """Those of the arm of a question and of the other, in the strata that it is about."""
+
+    def followed(arm: int | None) -> Followed:
         return [
             (float(summary.months[trial, who]), bool(summary.event[trial, who]))
             for who in range(summary.months.shape[1])
@@ -63,12 +118,7 @@ def of_times(
             and _about(question, int(summary.stratum[trial, who]), open_strata)
         ]
 
-    mine, theirs = followed(question.arm), followed(question.minus)
-    if question.value == 1.0:
-        z = _z_of_scipy(mine, theirs)
-    else:
-        z = _z_of_ratio(mine, theirs, question.value)
-    return _one_less_p(z, question.above)
+    return followed(question.arm), followed(question.minus)
 
 
 def _about(question: Question, stratum: int, open_strata: Booleans | None) -> bool:
@@ -137,9 +187,6 @@ def _z_of_difference(mine: tuple[int, int], theirs: tuple[int, int], value: floa
     return beyond / spread if spread else math.copysign(math.inf, beyond)
 
 
-Followed = Sequence[tuple[float, bool]]  # months, and whether they ended with the event
-
-
 def _z_of_scipy(mine: Followed, theirs: Followed) -> float:
     """Logrank statistic by SciPy, above zero where mine have more events than expected."""
     from scipy import stats
@@ -159,7 +206,13 @@ def _z_of_scipy(mine: Followed, theirs: Followed) -> float:
 
 
 def _z_of_ratio(mine: Followed, theirs: Followed, ratio: float) -> float:
-    """Score of a hazard ratio in Cox's model over its root variance, event time by event time."""
+    """Score of a hazard ratio in Cox's model over its root variance."""
+    beyond, variance = _score_of_ratio(mine, theirs, ratio)
+    return beyond / math.sqrt(variance) if variance > 0.0 else math.nan
+
+
+def _score_of_ratio(mine: Followed, theirs: Followed, ratio: float) -> tuple[float, float]:
+    """Score of a hazard ratio in Cox's model, and its variance, event time by event time."""
     times = sorted({t for part in (mine, theirs) for t, event in part if event})
     beyond = variance = 0.0
     for time in times:
@@ -170,4 +223,4 @@ def _z_of_ratio(mine: Followed, theirs: Followed, ratio: float) -> float:
         beyond += d1 - d * expected
         if n > 1:
             variance += d * expected * (1.0 - expected) * (n - d) / (n - 1)
-    return beyond / math.sqrt(variance) if variance > 0.0 else math.nan
+    return beyond, variance
