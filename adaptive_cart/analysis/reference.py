@@ -248,8 +248,8 @@ class ReferencePosteriors:
         return self._looking_ahead(endpoint).completes and not analysis.imputes(endpoint)
 
     def _looking_ahead(self, endpoint: str) -> Any:
-        """The model from which what is to come is drawn; the same but where earlier months tell."""
-        if endpoint not in self.plan.design.prediction:
+        """The model from which what is to come is drawn: mostly that which is asked."""
+        if self.plan.ahead[endpoint][0] is self.plan.fitted[endpoint][0]:
             return self._reference(endpoint)
         if endpoint not in self._ahead:
             self._ahead[endpoint] = face_ahead(self.plan, endpoint)

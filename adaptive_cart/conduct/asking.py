@@ -245,7 +245,7 @@ class Prediction(Asking):
             2 * len(endpoints) * DRAWS if weighs else 0,
         )  # fmt: skip
         for name in endpoints:
-            unknown = seen.posterior(name).unpredictable(completion.apart)
+            unknown = seen.posterior_ahead(name).unpredictable(completion.apart)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
 

@@ -94,9 +94,8 @@ class Completion:
     def summary(self, endpoint: str, rows: Integers, some: Completions) -> Summary:
         """An endpoint at the last look, a row a completion."""
         seen, trials = self.seen, self.seen.trials[rows]
-        model = seen.plan.fitted[endpoint][1]
-        analysis, now = seen.looking_ahead(endpoint)
-        now = now.rows(trials)
+        analysis, model = seen.plan.ahead[endpoint]
+        now = seen.looking_ahead(endpoint).rows(trials)
         open_strata = None if seen.open_strata is None else seen.open_strata[rows]
         posterior = analysis.posterior(model, now, open_strata)
         mine = replace(some, stream=self._names.index(endpoint))

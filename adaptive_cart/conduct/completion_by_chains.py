@@ -64,7 +64,7 @@ def what_is_ahead(
     """What is still to come as things stand now, by position among the chosen trials."""
     completion = asks.completion(seen, question)
     coming = {name: completion.coming(name) for name in asks.endpoints(question)}
-    now = {name: seen.looking_ahead(name)[1] for name in coming}
+    now = {name: seen.looking_ahead(name) for name in coming}
     trials, open_arms = seen.trials, seen.open_arms.copy()
     open_strata = None if seen.open_strata is None else seen.open_strata.copy()
 
@@ -98,10 +98,7 @@ class CompletedTrials(LookAnalysis):
 
 def face_ahead(plan: Plan, endpoint: str) -> Reference:
     """The other face of the model from which what is to come of an endpoint is drawn."""
-    design, analysis = plan.design, plan.fitted[endpoint][0]
-    early = design.prediction.get(endpoint)
-    if early is not None:
-        analysis = analysis.counting_early(early.prior)
+    design, analysis = plan.design, plan.ahead[endpoint][0]
     return analysis.reference(design.arm_names, design.stratum_names, design.shares)
 
 

@@ -16,7 +16,7 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.weighing import drawn_of
 from adaptive_cart.design.planned import planned_ahead
-from adaptive_cart.models import AnalysisBase, Posterior
+from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.distinct_rows import each_distinct
@@ -109,14 +109,22 @@ class LookAnalysis:
             self.states[endpoint] = self.plan.early(endpoint, prepared, self.snapshot, at_once=True)
         return self.states[endpoint]
 
-    def looking_ahead(self, endpoint: str) -> tuple[AnalysisBase, Summary]:
-        """Analysis and summary from which what is to come is drawn: earlier months tell, if any."""
-        analysis, summary = self.plan.fitted[endpoint][0], self.summary(endpoint)
-        early = self.plan.design.prediction.get(endpoint)
-        if early is None:
-            return analysis, summary
+    def looking_ahead(self, endpoint: str) -> Summary:
+        """What is seen from which what is to come is drawn: earlier months tell, if any."""
+        summary = self.summary(endpoint)
+        if endpoint not in self.plan.design.prediction:
+            return summary
         assert isinstance(summary, Counts)
-        return analysis.counting_early(early.prior), EarlyCounts.of(summary, self.early(endpoint))
+        return EarlyCounts.of(summary, self.early(endpoint))
+
+    def posterior_ahead(self, endpoint: str) -> Posterior:
+        """Posterior of the chosen trials from which what is to come is drawn."""
+        own = self.plan.fitted[endpoint][0]
+        if own.ahead is own:
+            return self.posterior(endpoint)
+        analysis, model = self.plan.ahead[endpoint]
+        summary = self.looking_ahead(endpoint).rows(self.trials)
+        return analysis.posterior(model, summary, self.open_strata)
 
     def posterior(self, endpoint: str) -> Posterior:
         """Posterior of the chosen trials."""

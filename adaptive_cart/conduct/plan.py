@@ -329,9 +329,25 @@ class Plan:
         schedule = Schedule.of(design, design.follow_up)
         return Plan(design, resolve_rules(design), schedule, fitted, estimands, design.follow_up)
 
+    @cached_property
+    def ahead(self) -> dict[str, tuple[AnalysisBase, Any]]:
+        """By endpoint: the analysis, with its model, from which what is to come is drawn."""
+        found = {}
+        for name, (analysis, model) in self.fitted.items():
+            ahead = analysis.ahead
+            if ahead is not None and ahead is not analysis:
+                model = ahead.fitted(self.design.arm_names, self.design.shares)
+            if ahead is not None:
+                early = self.design.prediction.get(name)
+                ahead = ahead if early is None else ahead.counting_early(early.prior)
+                found[name] = ahead, model
+        return found
+
     def bayesian(self, part: Comparison) -> bool:
-        """Whether a posterior is asked, and not a test."""
-        return all(self.fitted[asked.endpoint][0].bayesian for asked in part.about)
+        """Whether a posterior is asked, and not a test; what is predicted is drawn from one."""
+        return part.prediction is not None or all(
+            self.fitted[asked.endpoint][0].bayesian for asked in part.about
+        )
 
     def flat(self, part: Comparison) -> bool:
         """Whether a posterior is asked whose prior is flat."""

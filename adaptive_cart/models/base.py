@@ -517,6 +517,15 @@ class AnalysisBase(Part):
         answered = {KINDS[name].quantity for name in cls.answers}
         return kind.quantity in answered.union(cls.knows) and fits
 
+    @property
+    def ahead(self) -> AnalysisBase | None:
+        """The analysis from whose posterior what is still to come is drawn; nothing for none."""
+        return self if self.predicts() else None
+
+    def to_come_example(self) -> str:
+        """What to write where a test is to be predicted: a table, as TOML."""
+        return ""
+
     @classmethod
     def predicts(cls) -> bool:
         """Whether what will be seen at the last look can be drawn from its posterior."""

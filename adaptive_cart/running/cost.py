@@ -67,7 +67,7 @@ def _completed(plan: Plan, rule: ResolvedRule) -> set[str]:
 def seconds_of_completions(plan: Plan, rule: ResolvedRule) -> float:
     """What completing a trial at one look takes of one core to judge a rule, about."""
     found = _completed(plan, rule)
-    return sum(plan.fitted[name][0].answered_by.completed_seconds for name in found)
+    return sum(plan.ahead[name][0].answered_by.completed_seconds for name in found)
 
 
 def _long(seconds: float) -> str:

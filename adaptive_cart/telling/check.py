@@ -29,6 +29,7 @@ from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.adjusted_estimates import told_adjusted_estimates
 from adaptive_cart.telling.averages import told_design_priors
+from adaptive_cart.telling.beside_tests import told_beside_tests
 from adaptive_cart.telling.borrowing import told_borrowing
 from adaptive_cart.telling.by_number import told_by_number
 from adaptive_cart.telling.comparator import told_comparator
@@ -237,6 +238,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
     yield from (f"  {words}" for words in told_early(design))
+    yield from (f"  {words}" for words in told_beside_tests(plan))
     yield from (f"  {words}" for words in told_adjusted(design))
     yield from _either_way(design)
     for words in cost_of_draws(plan, design.simulation.trials, len(design.scenarios)):

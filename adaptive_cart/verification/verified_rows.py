@@ -144,13 +144,13 @@ class Comparison:
             completed=last,
         )
 
-    def _tested(self, look: ChosenLook, asked: Asked) -> Row:
+    def _tested(self, look: ChosenLook, asked: Asked, last: bool = False) -> Row:
         """Compare what a test says with the same test by other code."""
         question = asked.question
         seen = look.summaries[question.endpoint]
         analysis: AnalysisBase = self.plan.fitted[question.endpoint][0]
         again = analysis.anew(seen, 0, asked.open_strata, question)
-        row = self._row(look, asked, Answer(again, 0.0, []))
+        row = self._row(look, asked, Answer(again, 0.0, []), last)
         return replace(row, allowed=LARGEST_OF_TEST, by=OTHER_CODE)
 
     # ── what is so now ────────────────────────────────────────────────────────────────────
@@ -248,8 +248,8 @@ class Comparison:
         return self._references[endpoint]
 
     def _ahead(self, endpoint: str) -> Reference:
-        """The model from which what is to come is drawn; the same but where earlier months tell."""
-        if endpoint not in self.plan.design.prediction:
+        """The model from which what is to come is drawn: mostly that which is asked."""
+        if self.plan.ahead[endpoint][0] is self.plan.fitted[endpoint][0]:
             return self.reference(endpoint)
         if endpoint not in self._looking_ahead:
             self._looking_ahead[endpoint] = face_ahead(self.plan, endpoint)
@@ -304,7 +304,10 @@ class Comparison:
         fits: Fits = {}
         then = replace(look, summaries=last.summaries)
         return [
-            self._row(then, asked, self._now(then, asked, fits), last=True) for asked in last.asked
+            self._row(then, asked, self._now(then, asked, fits), last=True)
+            if self.plan.bayesian(self.plan.parts[asked.part])
+            else self._tested(then, asked, last=True)
+            for asked in last.asked
         ]
 
     def _closest(self, asks: Prediction, last: LookAnalysis, target: Question) -> _LastLook:

@@ -240,8 +240,8 @@ def cost_of(plan: Plan, looks: Sequence[ChosenLook]) -> str:
     again = f"{tests} tests at {len(looks)} looks are worked out anew, in seconds"
     if not asked:
         return again
-    seen = [look.summaries for look in looks] + [one.ahead.now for _, one in asked if one.ahead]
-    fitted = [plan.fitted[name][0] for found in seen for name in found]
+    fitted = [plan.fitted[name][0] for look in looks for name in look.summaries]
+    fitted += [plan.ahead[name][0] for _, one in asked if one.ahead for name in one.ahead.now]
     models = {analysis.model: None for analysis in fitted if analysis.bayesian}
     ahead = sum(one.ahead is not None for _, one in asked)
     words = (

@@ -469,11 +469,14 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert broken.summary["differences_too_large"] >= LOOKS - 1
     monkeypatch.setattr(CountsPosterior, "probability", usual)
 
-    mean, quantile = CountsPosterior.mean, CountsPosterior.quantile
-    monkeypatch.setattr(CountsPosterior, "mean", lambda self, asked: mean(self, asked) + 0.005)
-    monkeypatch.setattr(
-        CountsPosterior, "quantile", lambda self, asked, p: quantile(self, asked, p) - 0.006
-    )
+    mean, limits = CountsPosterior.mean, CountsPosterior.limits
+
+    def wider(self: Any, asked: Any, level: float) -> Any:
+        low, high = limits(self, asked, level)
+        return low - 0.02, high + 0.02
+
+    monkeypatch.setattr(CountsPosterior, "mean", lambda self, asked: mean(self, asked) + 0.008)
+    monkeypatch.setattr(CountsPosterior, "limits", wider)
     broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
     assert {row.label for row in broken.rows if row.failed} == ends
 

@@ -57,6 +57,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         alpha.shared,
         alpha.thresholds,
         predictions.early_months,
+        predictions.beside_tests,
         looks.stopped_enrolment,
         tables.crossover,
         tables.skeptical,

@@ -84,16 +84,22 @@ def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
     if analysis is None and (endpoint is None or not endpoint.binary):
         return  # told elsewhere
     model = DEFAULT_MODEL if analysis is None else analysis.model
-    if not ANALYSES[model].predicts():
-        why = (
-            "cannot say what is still to come"
-            if ANALYSES[model].bayesian
-            else "is a test, and has no posterior from which what is to come could be drawn"
-        )
+    if not ANALYSES[model].bayesian:
+        if analysis is not None and analysis.ahead is None:
+            where = path_to("analysis", about)
+            yield (
+                path,
+                f"'{name}' is analysed by '{model}', a test, which has no posterior from which "
+                f"what is to come could be drawn; name one beside it: "
+                f"{where}.to_come = {analysis.to_come_example()}",
+                f"{where}.to_come",
+            )
+    elif not ANALYSES[model].predicts():
         yield (
             path,
-            f"'{name}' is analysed by '{model}', which {why}; predictive probabilities are there "
-            f"for {one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
+            f"'{name}' is analysed by '{model}', which cannot say what is still to come; "
+            f"predictive probabilities are there for "
+            f"{one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
             path_to("analysis", about, "model"),
         )
     why = "" if endpoint is None else endpoint.unpredicted()
@@ -137,6 +143,27 @@ def summed(pieces: Pieces, target: Rule) -> bool:
     analysis = pieces.analysis.get(question.about)
     kind = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
     return kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers
+
+
+def beside_tests(pieces: Pieces) -> Found:
+    """Whether a rule predicts a test that has a posterior beside it, from which to do so."""
+    predicted = {
+        name
+        for rule in pieces.rules
+        if rule is not None
+        for target in _predicted(pieces, rule)
+        for each in target.asked
+        for name in pieces.endpoints_of(each.about)
+    }
+    for name, analysis in pieces.analysis.items():
+        beside = analysis is not None and analysis.ahead not in (None, analysis)
+        if beside and name not in predicted and None not in pieces.rules:
+            yield (
+                f"{path_to('analysis', name)}.to_come",
+                f"what is still to come of '{name}' is drawn from it where a rule predicts "
+                f"(`predictive`), and none predicts one about '{name}'; leave it out",
+                "rules",
+            )
 
 
 def early_months(pieces: Pieces) -> Found:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.special import ndtr
 
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement, Told
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.classical.logrank import (
     AtRisk,
     FineIntervals,
@@ -25,6 +27,9 @@ from adaptive_cart.models.classical.logrank import (
     logrank,
 )
 from adaptive_cart.models.classical.proportions import z_of_one, z_of_two
+from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
+    PiecewiseExponentialAnalysis,
+)
 from adaptive_cart.nouns.questions import ALL, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.records import pooled as over_strata
@@ -33,6 +38,10 @@ from adaptive_cart.nouns.summaries import Counts, Durations, Summary
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
+TO_COME = (
+    "A posterior from which what is still to come is drawn, where a rule predicts the test; it "
+    "decides nothing itself."
+)
 ONE_LESS_P = "1 − p of the one-sided test that", "1 − p"
 
 
@@ -153,11 +162,37 @@ class ClassicalTest(AnalysisBase):
     ----------------
     information
         What a type I error is spent by: ``participants`` analysed, or ``events``.
+    example
+        A posterior from which what is to come can be drawn, as TOML.
     """
 
     beside_control: ClassVar[bool] = True
     information: ClassVar[Literal["participants", "events"]]
     bayesian: ClassVar[bool] = False
+    example: ClassVar[str]
+    to_come: AnalysisBase | None = None
+
+    @property
+    def ahead(self) -> AnalysisBase | None:
+        """The posterior that the table names beside the test; it decides nothing itself."""
+        return self.to_come
+
+    def to_come_example(self) -> str:
+        return self.example
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        """What of the posterior that completes the trial is wrong, or does not belong there."""
+        if self.to_come is None:
+            return []
+        found = [(f"to_come.{path}", said) for path, said in self.to_come.problems(arms, strata)]
+        plain = "what is still to come is drawn from the trial's own participants; leave it out"
+        if self.to_come.borrowed(arms):
+            found.append(("to_come.prior", f"borrows from external data; {plain}"))
+        if self.to_come.over_time() is not self.to_come:
+            found.append(("to_come.time_trend", f"deals with the calendar; {plain}"))
+        if self.to_come.by_intervals():
+            found.append(("to_come.intervals", f"dates events between visits; {plain}"))
+        return found
 
     @classmethod
     def can_be_asked(cls, kind: QuestionKind) -> bool:
@@ -197,6 +232,7 @@ class ProportionsTestAnalysis(ClassicalTest):
     """The pooled z test of two proportions, and of one against a value; it has no prior."""
 
     model: Literal["proportions_test"]
+    to_come: BetaBinomialAnalysis | None = Field(default=None, description=TO_COME)
 
     title: ClassVar[str] = "Pooled z test of two proportions"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -212,6 +248,7 @@ class ProportionsTestAnalysis(ClassicalTest):
         ),
     )
     information: ClassVar[Literal["participants", "events"]] = "participants"
+    example: ClassVar[str] = '{ model = "beta_binomial" }'
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = OfProportions.closed
     of_tables: ClassVar[bool] = True
@@ -245,6 +282,7 @@ class LogrankTestAnalysis(ClassicalTest):
     """The logrank test of the times to an event, with Cox's hazard ratio; it has no prior."""
 
     model: Literal["logrank_test"]
+    to_come: PiecewiseExponentialAnalysis | None = Field(default=None, description=TO_COME)
 
     title: ClassVar[str] = "Logrank test"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -261,6 +299,10 @@ class LogrankTestAnalysis(ClassicalTest):
         ),
     )
     information: ClassVar[Literal["participants", "events"]] = "events"
+    example: ClassVar[str] = (
+        '{ model = "piecewise_exponential", prior.baseline = { a = 0.1, b = 1.0 }, '
+        'prior.log_hazard_ratio = { dist = "normal", mean = 0.0, sd = 2.0 } }'
+    )
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = OfTimes.closed
     answered_by: ClassVar[type[Posterior]] = OfTimes

@@ -39,6 +39,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded, significant
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
+from adaptive_cart.telling.beside_tests import told_beside_tests
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.periods import told_adjusted
 
@@ -86,7 +87,11 @@ def _equations(evidence: Evidence) -> list[Block]:
                     "visit and the last one held before it, and not at the visit."
                 )
             )
-    told = (*told_early(evidence.design), *told_adjusted(evidence.design))
+    told = (
+        *told_early(evidence.design),
+        *told_beside_tests(evidence.plan),
+        *told_adjusted(evidence.design),
+    )
     blocks += [paragraph("{words}.", words=words) for words in told]
     if keys:
         evidence.trace.reported(11, *keys)

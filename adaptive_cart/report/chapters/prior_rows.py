@@ -19,6 +19,12 @@ def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
         for prior in analysis.priors(fitted, evidence.design.arm_names):
             key = f"{name}.{prior.part}" if prior.part else name
             yield key, _row(evidence, name, key, prior)
+        if analysis.ahead is None or analysis.ahead is analysis:
+            continue
+        ahead, drawn_from = evidence.plan.ahead[name]  # beside a test, for what is to come
+        for prior in ahead.priors(drawn_from, evidence.design.arm_names):
+            key = f"{name}.to_come" + (f".{prior.part}" if prior.part else "")
+            yield key, _row(evidence, name, key, prior)
 
 
 def _row(evidence: Evidence, endpoint: str, key: str, prior: Prior) -> Row:
