@@ -577,6 +577,38 @@ TESTED: dict[str, Any] = {
     "rules__1__at_least": {"alpha": 0.2, "spending": "obrien_fleming"},
     "rules__2": GONE,
 }
+SURE_OF_MANY = {"model": "beta_binomial", "prior": {"a": 30.0, "b": 1.0}}
+LIKE_WITHOUT = {
+    "model": "piecewise_exponential",
+    "prior": {"baseline": {"a": 0.1, "b": 1.0},
+              "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 2.0}},
+}  # fmt: skip
+SURE_OF_NONE = {
+    "model": "piecewise_exponential",
+    "prior": {"baseline": {"a": 0.1, "b": 1.0},
+              "log_hazard_ratio": {"dist": "normal", "mean": 3.0, "sd": 0.1}},
+}  # fmt: skip
+
+
+AHEAD: dict[str, Any] = {
+    "name": "ahead",
+    "then": "declare_futility",
+    "predictive": {"rule": "efficacy"},
+    "below": 0.3,
+    "looks": [1],
+}
+PREDICTED_TEST: dict[str, Any] = {
+    "analysis__dfr": {"model": "proportions_test", "to_come": {"model": "beta_binomial"}},
+}
+PREDICTED_TIMES: dict[str, Any] = {
+    "analysis__relapse": {"model": "logrank_test", "to_come": LIKE_WITHOUT},
+    "rules": [
+        AHEAD,
+        {"name": "efficacy", "then": "declare_success", "at_least": 0.9,
+         "posterior": {"endpoint": "relapse", "arm": "cart", "hazard_ratio_to": "soc",
+                       "below": 1.0}},
+    ],
+}  # fmt: skip
 OF_A_COURSE = ["death", "rescue", "no_remission", "remission"]
 FAR = {"rules/0/posterior": {"endpoint": "mgadl", "arm": "cart", "beyond": -4.0, "above": 0.3}}
 WITH_LANDMARK: dict[str, Any] = {
@@ -1226,6 +1258,12 @@ KEYS: dict[str, list[Case]] = {
                      to("times", "analysis/relapse/prior/baseline/b", 5.0)],
     "ProportionsTestAnalysis.model": [to("direct", "analysis/dfr/model", "logrank_test", "refused",
                                          **TESTED)],
+    "ProportionsTestAnalysis.to_come": [
+        to("direct", "analysis/dfr/to_come", SURE_OF_MANY, **PREDICTED_TEST),
+        to("direct", "analysis/dfr/to_come", GONE, "refused", **PREDICTED_TEST)],
+    "LogrankTestAnalysis.to_come": [
+        to("times", "analysis/relapse/to_come", SURE_OF_NONE, **PREDICTED_TIMES),
+        to("times", "analysis/relapse/to_come", GONE, "refused", **PREDICTED_TIMES)],
     "AlphaSpending.alpha": [to("direct", "rules/1/at_least/alpha", 0.3, **TESTED)],
     "AlphaSpending.spending": [to("direct", "rules/1/at_least/spending", "pocock", **TESTED)],
     "LogrankTestAnalysis.model": [to("times", "analysis/relapse/model", "proportions_test",
