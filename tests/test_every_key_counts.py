@@ -1574,6 +1574,9 @@ KEYS: dict[str, list[Case]] = {
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate"),
         to("direct", "calibration/futility", "not_binding", "refused",
            calibration={"type_one_error": 0.025}, rules__2=OTHER_RULE | {"name": "twice"})],
+    "Calibration.not_binding": [
+        to("direct", "calibration/not_binding", ["futility"], "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
     "Simulation.trials": [to("direct", "simulation/trials", 200, "told")],
     "Simulation.seed": [to("direct", "simulation/seed", 3)],
     "ArmCourse.same_as": [to("course", "scenarios/expected/cart", {"same_as": "soc"})],

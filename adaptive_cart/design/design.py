@@ -263,6 +263,10 @@ class Calibration(Part):
         default=None, description="whether trials that it ends are taken for ended; binding"
     )
 
+    not_binding: list[str] | None = Field(
+        default=None, description="other rules that may be overruled: left out of the search"
+    )
+
     confidence: Literal["upper", "estimate"] | None = Field(
         default=None, description="what is at most the error where it is simulated; upper"
     )
@@ -629,6 +633,24 @@ class Design(Part):
     def rules_ending(self, ending: Ending) -> list[Rule]:
         """Rules that end the trial in one way."""
         return [rule for rule in self.rules if rule.decision.ends == ending]
+
+    @cached_property
+    def overruled(self) -> list[Rule]:
+        """Rules that are not binding: the error holds where they are overruled too."""
+        asked = self.calibration
+        if asked is None:
+            return []
+        futility = [] if asked.obeys_futility else self.rules_ending(FUTILITY)
+        named = {*(asked.not_binding or ()), *(rule.name for rule in futility)}
+        return [rule for rule in self.rules if rule.name in named]
+
+    @property
+    def overruled_words(self) -> str:
+        """Say what is not binding: ``futility is not binding``."""
+        if all(rule.decision.ends == FUTILITY for rule in self.overruled):
+            return "futility is not binding"
+        several = "is" if len(self.overruled) == 1 else "are"
+        return f"{' and '.join(rule.name for rule in self.overruled)} {several} not binding"
 
     @cached_property
     def further_claims(self) -> list[Rule]:

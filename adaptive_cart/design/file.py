@@ -723,6 +723,7 @@ _HOVER = {
     "FalseStop.at_most": "Probability of a stop by the rule, at most, in each of the scenarios.",
     "FalseStop.scenarios": "Scenarios in which a stop is false.",
     "Calibration.futility": "Futility rules act in the search (default), or are left out of it.",
+    "Calibration.not_binding": "Other rules that may be overruled: left out of the search.",
     "Simulation.trials": "Simulated trials a scenario (default 10 000).",
     "Simulation.seed": "Seed of the random numbers.",
     "Landmark.type": "In a state at a month after randomisation.",

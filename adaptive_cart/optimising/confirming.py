@@ -30,7 +30,6 @@ from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.optimising.evaluating import (
     Evaluation,
     OnCounts,
-    as_judged,
     with_thresholds_found,
 )
 from adaptive_cart.optimising.freeing import Candidate
@@ -38,6 +37,7 @@ from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.searching import Judged
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.margin_bound import margin_bound
 from adaptive_cart.running.region import needs_calibration, region_of
@@ -142,7 +142,7 @@ def proven(design: Design) -> Proof:
     found = worst_case(design, points=FEW, engine="exact")
     if found.certificate is not None:
         return Proof(found.certificate.bound, "", None)
-    judged = as_judged(design)
+    judged = all_binding(design)
     limits = region_of(judged).limits
     margin = margin_bound(ExactError(judged, set(), limits), limits)
     return Proof(None, found.why_none or "", margin.bound)

@@ -21,7 +21,7 @@ from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.operating import Figure, exact
 from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.calibrating.overruled import without_futility
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine
@@ -170,7 +170,7 @@ class OnCounts:
     def _errors(self, design: Design) -> tuple[ExactError, ExactError]:
         """The design on counts, and as its error is judged: without futility if not binding."""
         limits = region_of(design).limits
-        error, judged = ExactError(design, set(), limits), as_judged(design)
+        error, judged = ExactError(design, set(), limits), all_binding(design)
         return error, error if judged is design else ExactError(judged, set(), limits)
 
     def _truths(self, design: Design) -> tuple[list[_Truth], dict[str, _Truth]]:
@@ -263,12 +263,6 @@ def _over(mass: Floats, masses: list[Floats]) -> Floats:
     if len(masses) == 1:
         return np.asarray(masses[0] @ mass)
     return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
-
-
-def as_judged(design: Design) -> Design:
-    """The design as its error is judged: without futility where that is not binding."""
-    binding = design.calibration is None or design.calibration.obeys_futility
-    return design if binding else without_futility(design)
 
 
 # ── which of the two ──────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.optimising.aims import averaged
-from adaptive_cart.optimising.evaluating import Evaluation, as_judged, with_thresholds_found
+from adaptive_cart.optimising.evaluating import Evaluation, with_thresholds_found
 from adaptive_cart.optimising.freeing import Candidate
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.averages import what_could_be_claimed
@@ -30,6 +30,7 @@ from adaptive_cart.results.claims import FALSE
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.operating import Z95, Figure, exact, proportion
 from adaptive_cart.results.result import Result
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.drawn_truths import trials_drawn
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.null_points import null_points
@@ -140,14 +141,14 @@ class OnTrials:
 
     def hardest(self, design: Design, many: int) -> list[str]:
         """Names of the null points with the most false successes."""
-        judged = as_judged(design)
+        judged = all_binding(design)
         wrong = self._wrong(judged, null_points(judged)[0], many)
         order = sorted(wrong, key=lambda name: -wrong[name])
         return order[:HARDEST]
 
     def _error(self, design: Design) -> tuple[Figure, str]:
         """The largest error at the null points that are looked at, and where."""
-        judged = as_judged(design)
+        judged = all_binding(design)
         if self.error_enumerated:
             largest = ExactError(judged, set(), region_of(design).limits).worst(math.nan)
             return exact(largest.error), largest.name

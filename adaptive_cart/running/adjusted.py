@@ -40,7 +40,7 @@ from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.operating import lower_is_better
-from adaptive_cart.running.calibrating.overruled import without_futility
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.engine import Choice
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.stagewise import (
@@ -187,8 +187,8 @@ class Corrected:
         last = plan.schedule.number if last is None else last
         stages = _staged(plan, looks, last)
         orders, design = stages, plan.design
-        if design.calibration is not None and not design.calibration.obeys_futility:
-            free = Plan.of(without_futility(design))
+        if design.overruled:
+            free = Plan.of(all_binding(design))
             judged = [judged_look(free, look.number, look.analysed) for look in looks]
             orders = _staged(plan, judged, last)
         return Corrected(plan, tuple(looks), orders, stages, last)

@@ -416,6 +416,14 @@ def _sound(
                 "at_least = …",
             )
         )
+    asked_region = None if design.calibration is None else design.calibration.null_region
+    beside = [name for name in asked_region or {} if name != design.arm_names[0]]
+    if beside and region is None:
+        told = (
+            f"runs over {' and '.join(beside)} too, and the control's rate alone is enumerated "
+            f"here; say over which rates the error is to be held, --region 0.02 0.30"
+        )
+        problems.append(Problem("calibration.null_region", told))
     if effect is not None and not -1.0 < effect < 1.0:
         problems.append(Problem("--effect", f"found {effect:g}; between -1 and 1 is expected"))
     if region is not None and not 0.0 <= region[0] < region[1] <= 1.0:

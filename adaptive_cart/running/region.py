@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.decisions import FUTILITY, SUCCESS
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.null_ranges import NullRanges, null_ranges
 from adaptive_cart.design.rule_tables import Rule
@@ -170,10 +170,10 @@ def _bound(design: Design) -> str:
 
 def _left_out(design: Design) -> str:
     """Which rules the search leaves out, in words; blank for none."""
-    if design.calibration is None or design.calibration.obeys_futility:
+    if not design.overruled:
         return ""
-    names = ", ".join(rule.name for rule in design.rules_ending(FUTILITY))
-    return f", with {names} left out (futility is not binding)"
+    names = ", ".join(rule.name for rule in design.overruled)
+    return f", with {names} left out ({design.overruled_words})"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ TRIALS: Final = 1_000
 ERROR: Final = 0.025
 CONFIDENCE: Final = 0.95
 OWN: Final = ("a", "b")  # keys of the control's own prior, without external data
+OBEYED: Final = ("futility", "not_binding", "confidence")  # keys of how thresholds are searched
 Tell = Callable[[str, int, int], None]
 
 
@@ -195,7 +196,9 @@ class Path:
         """The design with the threshold that holds an error at every null point, and that."""
         tables = design.plain()
         tables["scenarios"] = self.scenarios(design, self.question.value, "null")
-        tables["calibration"] = {"type_one_error": error}
+        promised = tables.get("calibration", {})
+        kept = {key: promised[key] for key in OBEYED if key in promised}
+        tables["calibration"] = {**kept, "type_one_error": error}
         tables.pop("design_prior", None)
         for rule, plain in zip(design.rules, tables["rules"], strict=True):
             if rule.decision.ends == SUCCESS:

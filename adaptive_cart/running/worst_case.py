@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.null_ranges import NullRanges
@@ -23,7 +23,7 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
-from adaptive_cart.running.calibrating.overruled import without_futility
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.certificate import (
@@ -107,10 +107,9 @@ def worst_case(
     """
     _check(design, measure, over, effect, points, trials)
     notes: tuple[str, ...] = ()
-    judged = design
-    if design.calibration is not None and not design.calibration.obeys_futility:
-        judged = without_futility(design)
-        notes = ("futility is not binding: its rules are left out",)
+    judged = all_binding(design)
+    if design.overruled:
+        notes = (f"{design.overruled_words}: {_rules_of(design)} left out",)
     region = region_of(judged)
     digest = digest_of(design)
     target = None if design.calibration is None else design.calibration.type_one_error
@@ -141,6 +140,13 @@ def worst_case(
     seeds = (fresh_seed(first, CALIBRATION, 2), fresh_seed(first, CALIBRATION, 3))
     bound = stated(judged, region, found.places, many, seeds, jobs, progress)
     return replace(found, stated=bound, why_none=None)
+
+
+def _rules_of(design: Design) -> str:
+    """Which rules are overruled, in words."""
+    if design.overruled == design.rules_ending(FUTILITY):
+        return "its rules are"
+    return "they are" if len(design.overruled) > 1 else "it is"
 
 
 def _exact(design: Design, region: Region, engine: Engine) -> bool:

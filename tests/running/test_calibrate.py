@@ -505,6 +505,71 @@ def test_futility_that_is_not_there_is_not_left_out() -> None:
         Design(**raw)
 
 
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_other_rules_that_are_not_binding_are_left_out_of_the_search(engine: Any) -> None:
+    raw, alone = small(), small()
+    harm = {"name": "harm", "then": "stop_for_safety", "at_least": 0.7,
+            "posterior": {"endpoint": "dfr", "arm": "cart", "below": 0.3}}  # fmt: skip
+    raw["rules"] = [harm, *raw["rules"]]
+    raw["calibration"] |= {"not_binding": ["harm"], "futility": "not_binding"}
+    alone["rules"] = [rule for rule in alone["rules"] if rule["then"] == "declare_success"]
+    design = Design(**raw)
+    found = calibrate(design, trials=300, jobs=1, engine=engine)
+    without = calibrate(Design(**alone), trials=300, jobs=1, engine=engine)
+    raw["calibration"].pop("not_binding")
+    binding = calibrate(Design(**raw), trials=300, jobs=1, engine=engine)
+    assert isinstance(found, Calibrated)
+    assert isinstance(without, Calibrated)
+    assert isinstance(binding, Calibrated)
+    assert found.threshold == without.threshold >= binding.threshold
+    assert found.errors == without.errors
+    assert engine == "simulate" or found.errors != binding.errors
+    assert "harm and futility are not binding: 'harm', 'futility' left out" in found.notes[0]
+    assert "with harm, futility left out (harm and futility are not binding)" in described(design)
+    if engine == "exact":
+        worst = ac.worst_case(with_threshold(design, found.threshold))
+        assert worst.worst.figure.estimate == pytest.approx(found.worst_point.error, abs=1e-9)
+        assert "harm and futility are not binding" in worst.notes[0]
+
+
+@pytest.mark.parametrize("closing", ["drop_arm", "close_stratum"])
+def test_an_arm_or_stratum_that_stays_though_it_should_go_is_counted(closing: str) -> None:
+    raw = copy.deepcopy(raw_design("enrichment_biomarker"))
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 40, [20, 40]
+    raw["rules"] = [rule for rule in raw["rules"] if rule["name"] != "harm"]
+    if closing == "drop_arm":
+        raw.pop("strata")
+        raw["analysis"].pop("dfr")
+        raw["scenarios"] = {"null": raw["scenarios"]["null"], "all": raw["scenarios"]["all"]}
+        for rule in raw["rules"]:
+            rule["posterior"].pop("stratum")
+        raw["rules"][0]["then"] = "drop_arm"
+    raw["rules"][0]["below"] = 0.6
+    alone = copy.deepcopy(raw)
+    alone["rules"] = raw["rules"][1:]
+    raw["calibration"]["not_binding"] = ["enrich"]
+    found = calibrate(Design(**raw), trials=100, jobs=1)
+    without = calibrate(Design(**alone), trials=100, jobs=1)
+    assert isinstance(found, Calibrated)
+    assert isinstance(without, Calibrated)
+    assert (found.threshold, found.errors) == (without.threshold, without.errors)
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ([], "names no rule; leave it out, or name one of futility"),
+        (["futilty"], "did you mean 'futility'|the rules that stop something are futility"),
+        (["efficacy"], "the rules that stop something are futility"),
+    ],
+)
+def test_what_cannot_be_overruled_is_refused(named: list[str], words: str) -> None:
+    raw = small()
+    raw["calibration"]["not_binding"] = named
+    with pytest.raises(DesignError, match=words):
+        Design(**raw)
+
+
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────
 def written(folder: Path, text: str = MARGIN) -> Path:
     file = folder / "margin.toml"

@@ -300,6 +300,20 @@ def test_what_cannot_be_told_is_refused(
     assert words in str(refused.value)
 
 
+def test_a_region_over_more_than_the_controls_rate_is_refused_or_said_anew() -> None:
+    raw = hybrid()
+    raw["calibration"] = {
+        "type_one_error": 0.025,
+        "null_region": {"soc": [0.05, 0.4], "enrolment.per_month": [2.0, 4.0]},
+    }
+    raw["scenarios"]["null"]["enrolment"] = {"per_month": 3.0}
+    design = Design(**raw)
+    with pytest.raises(DesignError, match=r"null_region: runs over enrolment\.per_month too"):
+        drift(design, points=21)
+    held = drift(design, region=(0.05, 0.4), points=21)
+    assert held.region == (0.05, 0.4)
+
+
 def test_a_design_that_is_not_enumerated_is_refused() -> None:
     raw = hybrid(looks={"months": [12.0, 24.0]})
     with pytest.raises(EngineError, match="months"):

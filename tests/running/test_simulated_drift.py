@@ -18,7 +18,7 @@ from scipy import stats
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import load_design
-from adaptive_cart.errors import DesignError, InputError
+from adaptive_cart.errors import DesignError, InputError, Problem
 from adaptive_cart.figures.drift import below, drawn
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN
 from adaptive_cart.results.simulated_drift import MEASURES, Simulated, SimulatedDrift
@@ -246,6 +246,32 @@ def test_scores_are_calibrated_in_null_scenarios() -> None:
     threshold = calibrate(Design(**raw), trials=100, jobs=1).of_success
     assert threshold is not None
     assert 0.5 < threshold.threshold < 1.0
+
+
+def test_what_calibration_says_of_the_search_is_obeyed_at_equal_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from adaptive_cart.running import simulated_drift as module
+
+    raw = borrowing(rates(), HOW)
+    raw["rules"].append(
+        raw["rules"][0] | {"name": "futility", "then": "declare_futility", "at_least": 0.999}
+    )
+    raw["rules"][-1]["posterior"] = raw["rules"][0]["posterior"]
+    raw["calibration"] = {
+        "type_one_error": 0.1, "futility": "not_binding", "confidence": "estimate",
+    }  # fmt: skip
+    asked: list[Design] = []
+
+    def noted(design: Design, **_: Any) -> Any:
+        asked.append(design)
+        raise DesignError([Problem("rules", "none")])
+
+    monkeypatch.setattr(module, "calibrate", noted)
+    simulated_drift(Design(**raw), trials=100, points=3, seed=1, jobs=1)
+    assert [rule.name for rule in asked[0].overruled] == ["futility"]
+    assert asked[0].calibration is not None
+    assert not asked[0].calibration.by_upper_bound
 
 
 @pytest.mark.slow

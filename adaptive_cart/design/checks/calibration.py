@@ -12,7 +12,7 @@ from adaptive_cart.design.checks.null_region import (
     no_effect,
     null_region,
 )
-from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.checks.shared_success import shared_success
 from adaptive_cart.design.checks.spent_by_look import spent_by_look
 from adaptive_cart.design.rule_tables import leaves
@@ -76,21 +76,36 @@ def calibration(pieces: Pieces) -> Found:
 
 
 def _futility(pieces: Pieces) -> Found:
-    """Whether there is a futility rule to leave out, and nothing that needs it."""
+    """Whether there are rules to leave out of the search, and nothing that needs them."""
     calibration = pieces.calibration
-    if calibration is None or calibration.obeys_futility or None in pieces.rules:
+    if calibration is None or None in pieces.rules:
         return
     rules = [rule for rule in pieces.rules if rule is not None]
-    named = [rule.name for rule in rules if rule.decision.ends == FUTILITY]
-    path = "calibration.futility"
-    if not named:
-        yield path, 'found "not_binding", and no rule declares futility; leave it out', "rules"
+    futility = [rule.name for rule in rules if rule.decision.ends == FUTILITY]
+    if not calibration.obeys_futility:
+        path = "calibration.futility"
+        if not futility:
+            yield path, 'found "not_binding", and no rule declares futility; leave it out', "rules"
+        yield from _required(rules, futility, path, '"not_binding"')
+    named = calibration.not_binding
+    if named is not None:
+        path, stops = "calibration.not_binding", [r.name for r in rules if r.decision.gives_up]
+        if not named:
+            yield path, f"names no rule; leave it out, or name one of {one_of(stops)}", "rules"
+        for name in named:
+            if name not in stops:
+                yield path, unknown(name, "rules that stop something", stops), "rules"
+        yield from _required(rules, named, path, shown(named))
+
+
+def _required(rules: list[Rule], left: list[str], path: str, found: str) -> Found:
+    """Say where a rule requires one that is left out of the search."""
     for place, rule in enumerate(rules):
-        for required in set(rule.requires or ()) & set(named):
+        for required in sorted(set(rule.requires or ()) & set(left)):
             yield (
                 path,
-                f"found \"not_binding\", and '{rule.name}' requires '{required}', which "
-                f"cannot be left out then",
+                f"found {found}, and '{rule.name}' requires '{required}', which cannot be left "
+                f"out then",
                 f"rules[{place}]",
             )
 

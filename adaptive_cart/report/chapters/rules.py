@@ -223,8 +223,8 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
 
 def _meant(evidence: Evidence) -> str:
     """Whether futility has to be followed for the error that was asked for."""
-    calibration = evidence.design.calibration
-    if calibration is None or calibration.obeys_futility:
+    overruled = evidence.design.overruled
+    if not any(rule.decision.ends == FUTILITY for rule in overruled):
         return "meant to be followed"
     return "not binding: it may be overruled, and thresholds are searched without it"
 

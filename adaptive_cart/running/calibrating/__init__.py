@@ -9,7 +9,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averages import Averages
 from adaptive_cart.running.calibrating.claims import SharedClaims
-from adaptive_cart.running.calibrating.overruled import FutilityOverruled
+from adaptive_cart.running.calibrating.overruled import Overruled
 from adaptive_cart.running.calibrating.search import Effort, Search
 from adaptive_cart.running.calibrating.several import SeveralRules
 from adaptive_cart.running.calibrating.spending import Spending
@@ -18,7 +18,7 @@ from adaptive_cart.running.calibrating.type_one_error import TypeOneError
 
 SEARCHES: tuple[Search, ...] = (
     Stops(),
-    FutilityOverruled(),
+    Overruled(),
     SeveralRules(),
     Averages(),
     SharedClaims(),
