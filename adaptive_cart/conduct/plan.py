@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.passing import Passing
@@ -21,6 +19,7 @@ from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.base import Told
 from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
+from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import (
@@ -30,7 +29,6 @@ from adaptive_cart.nouns.summaries import (
     PeriodCounts,
     Summary,
 )
-from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 if TYPE_CHECKING:
     from adaptive_cart.models.borrowed import Borrowed
@@ -257,11 +255,9 @@ class Plan:
             return self._by_period(endpoint, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
-        analysis = self.fitted[endpoint][0] if endpoint in self.fitted else None
-        compared = analysis is not None and analysis.beside_external and analysis.of_tables
-        if compared and snapshot.population.external:
-            assert isinstance(found, Counts)
-            return self._beside(endpoint, found, snapshot)
+            drawn = self._drawn(endpoint, snapshot)
+            if drawn:
+                return self.fitted[endpoint][0].with_drawn(found, drawn)
         early = self.design.prediction.get(endpoint)
         if early is None or early.counts == "predictions":
             return found
@@ -297,17 +293,10 @@ class Plan:
             return PeriodCounts.of(whole, by_period, windows.open_in)
         return CalendarCounts.over(whole, by_period, windows.open_in, windows.calendar)
 
-    def _beside(self, endpoint: str, counts: Counts, snapshot: Snapshot) -> CountsBeside:
-        """The same, and beside it the external data of the endpoint that are drawn anew."""
-        design, drawn = self.design, snapshot.population.external
-        outside = np.zeros((len(counts.totals), len(design.comparators)), dtype=np.int64)
-        totals = np.zeros_like(outside)
-        for place, name in enumerate(design.comparators):
-            data = design.external[name]
-            if name in drawn and data.endpoint == endpoint:
-                outside[:, place] = drawn[name]
-                totals[:, place] = int(data.total("participants"))
-        return CountsBeside.of(counts, outside, totals)
+    def _drawn(self, endpoint: str, snapshot: Snapshot) -> dict[str, Drawn]:
+        """Numbers of the external data of an endpoint that are drawn anew with each trial."""
+        data, drawn = self.design.external, snapshot.population.external
+        return {name: one for name, one in drawn.items() if data[name].endpoint == endpoint}
 
     def early(self, endpoint: str, prepared: Any, snapshot: Snapshot, at_once: bool) -> EarlyStates:
         """What earlier months tell of an endpoint; whether a failure counts when it happens."""

@@ -46,8 +46,16 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
     return arms, beside
 
 
-def outside_value(frame: Frame, where: str, endpoint: EndpointBase, value: Any) -> Any:
-    """Read what participants would have had in the place of external data: a number, by stratum."""
+def outside_value(
+    frame: Frame, where: str, endpoint: EndpointBase, value: Any, of_source: bool
+) -> Any:
+    """Read what participants would have had in the place of external data: a number, by stratum.
+
+    Parameters
+    ----------
+    of_source
+        Whether it is the level of which such data are drawn anew, which has no strata.
+    """
     low, high = endpoint.gives.bounds
     limits = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else ""
     limits = limits or (f"from {low:g}" if math.isfinite(low) else "")
@@ -57,9 +65,15 @@ def outside_value(frame: Frame, where: str, endpoint: EndpointBase, value: Any) 
         if number and math.isfinite(one) and low <= one <= high:
             return True
         wanted = f"a number {limits}".strip()
-        frame.report(place, f"found {shown(one)}; {wanted} is expected, or one by stratum")
+        by = "" if of_source else ", or one by stratum"
+        frame.report(place, f"found {shown(one)}; {wanted} is expected{by}")
         return False
 
+    if of_source and isinstance(value, Mapping):
+        frame.report(
+            where, f"found {shown(value)}; one number is expected, for all strata together"
+        )
+        return None
     if not isinstance(value, Mapping):
         return value if sound(where, value) else None
     for stratum in value:

@@ -351,7 +351,9 @@ def _direct(
     for arm, value in own.items():
         right: str | None = arm
         if arm.removesuffix(SOURCE) in beside and endpoint is not None:
-            full[arm] = outside_value(frame, path_to(where, arm), endpoint, value)
+            full[arm] = outside_value(
+                frame, path_to(where, arm), endpoint, value, arm not in beside
+            )
             continue
         if arm.removesuffix(SOURCE) in frame.outside:
             message = (

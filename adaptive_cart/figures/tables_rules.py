@@ -157,7 +157,8 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
     column = f"p_{part.name}"
     if column not in looks or not question.of.observed:
         return
-    summary = design.endpoints[question.endpoint].gives.observed
+    gives = design.endpoints[question.endpoint].gives
+    kind, summary = gives.kind, gives.observed
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
     if top not in looks or bottom not in looks:
         return
@@ -184,7 +185,7 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
             other = (
                 control.reindex(own.index)
                 if outside < 0
-                else design.external[design.comparators[outside]].observed
+                else design.external[design.comparators[outside]].observed_as(kind)
             )
             own["value"] = question.of.compare(own["value"], other)
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()

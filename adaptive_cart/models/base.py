@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
+    from adaptive_cart.nouns.external_draws import Drawn
 
 
 class Posterior:
@@ -606,6 +607,16 @@ class AnalysisBase(Part):
         They stand behind the arms, in their order.
         """
         return self
+
+    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
+        """Return what is seen, and beside it the external data that are drawn anew with each trial.
+
+        Parameters
+        ----------
+        drawn
+            By name of the external data.
+        """
+        raise NotImplementedError  # supplied where arms can be compared with external data
 
     def over_time(self) -> AnalysisBase:
         """Return the analysis that deals with the calendar as the table says; by default itself."""

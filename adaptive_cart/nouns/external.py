@@ -38,6 +38,11 @@ MISSING = "missing; means of covariates that the trial expects are expected: { a
 SAID = ("responders", "participants", "mean", "sd", "events", "months")  # what was seen
 
 
+def months_in_unit(kind: str) -> float:
+    """Months of the unit by which events are counted: a rate is one a year, a hazard a month."""
+    return 1.0 if kind == "durations" else MONTHS
+
+
 class External(Part):
     """External data: a registry, the controls of another trial, a published series."""
 
@@ -170,13 +175,18 @@ class External(Part):
         """The same in one stratum."""
         return float(getattr(self, key)[stratum])
 
-    @property
-    def observed(self) -> float:
-        """The proportion, rate a year or mean that was seen."""
+    def observed_as(self, kind: str) -> float:
+        """The proportion, rate a year, hazard a month or mean that was seen.
+
+        Parameters
+        ----------
+        kind
+            Of the summary that their endpoint gives.
+        """
         if self.has("responders"):
             return self.total("responders") / self.total("participants")
         if self.has("events"):
-            return self.total("events") / (self.total("months") / MONTHS)
+            return self.total("events") / (self.total("months") / months_in_unit(kind))
         return self.total("mean") if self.has("mean") else math.nan
 
     @property

@@ -79,7 +79,8 @@ class Population:
     crossover_counts
         Whether remission after crossover counts (treatment policy) or not (composite).
     external
-        By external data that are drawn anew in every trial: responders there, ``(trial,)``.
+        By external data that are drawn anew in every trial, then by key of their table: what was
+        drawn there, ``(trial,)``.
     attendance
         The visits at which everybody is seen, where states are known from visits alone; then
         the states of the course are those seen.
@@ -102,7 +103,7 @@ class Population:
     crossover_counts: bool = False
     attendance: Attendance | None = None
     windows: Windows | None = None
-    external: Mapping[str, Integers] = field(default_factory=dict)
+    external: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
 
     @cached_property
     def by_period(self) -> Population:

@@ -16,7 +16,8 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
-from adaptive_cart.nouns.records import Floats, Integers, Outcome, Population
+from adaptive_cart.nouns.external_draws import LAWS, Drawn
+from adaptive_cart.nouns.records import Floats, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
@@ -115,17 +116,15 @@ def populate(
     )
 
 
-def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Integers]:
-    """Responders in external data that are drawn anew in every trial, by one uniform a trial."""
+def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Drawn]:
+    """Numbers of external data that are drawn anew in every trial."""
     found = {}
     for name in design.comparators:
         data = design.external[name]
         if data.redrawn:
-            from scipy import stats  # slow to import, and few designs need it
-
-            u = latents.of(f"external:{name}", 1)[:, 0]
-            rate = truth.external_source[data.endpoint, name]
-            found[name] = stats.binom.ppf(u, int(data.total("participants")), rate).astype(np.int64)
+            law = LAWS[design.endpoints[data.endpoint].gives.kind]
+            u = latents.of(f"external:{name}", law.uniforms)
+            found[name] = law.draw(data, truth.external_source[data.endpoint, name], u)
     return found
 
 

@@ -70,7 +70,11 @@ def outside(design: Design) -> Iterator[str]:
     """Say with which external data an arm is compared, what was seen there, and its source."""
     for name in design.comparators:
         data = design.external[name]
-        how = "drawn anew in every trial" if data.redrawn else "as observed in every trial"
+        how = (
+            "drawn anew in every trial, so that characteristics are unconditional"
+            if data.redrawn
+            else "as observed in every trial, so that characteristics are conditional on them"
+        )
         yield f"{name}, {data.in_words}, {how} ({data.source})"
 
 

@@ -123,7 +123,9 @@ def _external(design: Design, truth: Truth) -> Iterator[str]:
         told = [f"{value:.{DIGITS}f}" for value in values]
         words = told[0] if len(set(told)) == 1 else " / ".join(told)
         seen = design.external[name].in_words
-        yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen})"
+        source = truth.external_source.get((endpoint, name))
+        anew = "" if source is None else f"; drawn anew from {source:.{DIGITS}f}"
+        yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"
 
 
 def _trends(truth: Truth) -> Iterator[str]:

@@ -223,7 +223,7 @@ def test_a_trial_that_is_completed_counts_what_was_drawn() -> None:
     ]
     conduct, _ = looks_of(predicting(raw, "efficacy"), 12, "null")
     found_, seen = conduct.records[0].probabilities["ahead"][:, 0], conduct.kept[0]
-    registry = conduct.population.external["registry"]
+    registry = conduct.population.external["registry"]["responders"]
     nodes, weights = np.polynomial.legendre.leggauss(100)
     rates, more = 0.5 * (nodes + 1.0), np.arange(17)
     assert len(set(registry.tolist())) > 3

@@ -85,13 +85,6 @@ def external(pieces: Pieces) -> Found:
                 "borrows, as they were observed: leave it out",
                 "rules",
             )
-        elif data.redrawn and data.responders is None:
-            yield (
-                path_to(path, "redrawn"),
-                "responders and participants are drawn anew, and no other numbers yet; leave it "
-                "out: they stay as they were observed",
-                place,
-            )
         if name not in named:
             yield path, UNNAMED, "analysis"
 

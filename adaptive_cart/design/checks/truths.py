@@ -12,6 +12,7 @@ from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.nouns.external import SEEN
 
 
 def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
@@ -40,15 +41,23 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         follow_up=pieces.follow_up,
         early={n: tuple(e.from_) for n, e in pieces.prediction.items() if e is not None},
         control=pieces.control,
-        redrawn={
-            name: data.observed
-            for name, data in pieces.external.items()
-            if data is not None and data.redrawn and "responders" in data.said
-        },
+        redrawn=_redrawn(pieces),
         outside=tuple(pieces.external),
         comparators={name: pieces.comparators_of(name) for name in endpoints},
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
+
+
+def _redrawn(pieces: Pieces) -> dict[str, float]:
+    """What was observed in the external data that are drawn anew, as their endpoint has it."""
+    found = {}
+    for name, data in pieces.external.items():
+        endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
+        if data is not None and endpoint is not None and data.redrawn:
+            kind = endpoint.gives.kind
+            if all(map(data.has, SEEN.get(kind, ("none",)))):
+                found[name] = data.observed_as(kind)
+    return found
 
 
 def _plan(pieces: Pieces) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
+    from adaptive_cart.nouns.external_draws import Drawn
 
 
 class BetaPrior(Part):
@@ -350,6 +352,16 @@ class BetaBinomialAnalysis(AnalysisBase):
             with_outside(np.asarray(summary.totals), participants),
             open_strata,
         )
+
+    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> CountsBeside:
+        assert isinstance(summary, Counts)
+        outside = np.zeros((len(summary.totals), len(self._beside)), dtype=np.int64)
+        totals = np.zeros_like(outside)
+        for place, (name, seen) in enumerate(self._beside.items()):
+            if name in drawn:
+                outside[:, place] = drawn[name]["responders"]
+                totals[:, place] = seen.drawn[1]
+        return CountsBeside.of(summary, outside, totals)
 
     def outside(self, summary: Summary) -> tuple[Integers, Integers]:
         from adaptive_cart.models.binary.external_counts import outside_of

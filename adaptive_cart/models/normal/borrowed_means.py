@@ -10,7 +10,7 @@ they are taken to start where the trial's participants do.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
@@ -47,7 +47,15 @@ class Known(NamedTuple):
 
     def with_participants(self, data: External, share: float = 1.0) -> Known:
         """The same and external participants beside it, each counting for a share."""
-        number, mean, sd = (data.total(key) for key in ("participants", "mean", "sd"))
+        return self.with_so_many(
+            data.total("participants"), data.total("mean"), data.total("sd"), share
+        )
+
+    def with_so_many(self, number: float, mean: Any, sd: Any, share: float = 1.0) -> Known:
+        """The same, as many participants being known with a mean and a standard deviation.
+
+        These may be arrays, one a trial; then so are the mean and the squares of what is found.
+        """
         more = share * number
         worth = self.worth + more
         between = self.worth * more / worth * (mean - self.mean) ** 2

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.normal.normal import Fit, Normal
+from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
 from adaptive_cart.nouns.records import Floats
 
 
@@ -85,9 +85,12 @@ class MixedNormal(Normal):
         shares = logs[:, :-1] - np.log(1.0 - self.weights[-1])
         return np.concatenate([special.log_expit(ratio) + shares, special.log_expit(-ratio)], 1)
 
-    def fits(self, products: Floats) -> tuple[list[Fit], Floats]:
-        """Posterior of each component, and their weights, ``(trial, component)``."""
-        found = [part.fit(products) for part in self.parts]
+    def fits(self, products: Floats, anew: KnownAnew | None = None) -> tuple[list[Fit], Floats]:
+        """Posterior of each component, and their weights, ``(trial, component)``.
+
+        Parameters as of :meth:`fit`.
+        """
+        found = [part.fit(products, anew) for part in self.parts]
         logs = self.log_weights(products)
         logs = logs + np.stack(
             [_evidence(fit, part) for fit, part in zip(found, self.parts, strict=True)], axis=1

@@ -50,6 +50,23 @@ ALIKE: Final = 1e-10  # of the same: baselines that differ less are equal
 
 
 @dataclass(frozen=True)
+class KnownAnew:
+    """What external data say of some means, and of the spread, where they differ between trials.
+
+    Attributes
+    ----------
+    places, mean
+        Which means, and what is known of each, ``(trial, place)``; their worth is the prior's.
+    squares
+        ``(trial,)`` what is known of the spread altogether, as the prior's ``sd_worth * sd ** 2``.
+    """
+
+    places: tuple[int, ...]
+    mean: Floats
+    squares: Floats
+
+
+@dataclass(frozen=True)
 class Normal:
     """Priors by arm: a mean and its worth (0 for none), and those of the standard deviation."""
 
@@ -63,13 +80,15 @@ class Normal:
         """Whether means are known before any data."""
         return self.sd_worth > 0.0 and all(worth > 0.0 for worth in self.worth)
 
-    def fit(self, products: Floats) -> Fit:
+    def fit(self, products: Floats, anew: KnownAnew | None = None) -> Fit:
         """Posterior of the means of all arms.
 
         Parameters
         ----------
         products
             ``(trial, arm, 3, 3)`` sums of products of (1, baseline, score) of those analysed.
+        anew
+            What is known otherwise in each of these trials.
         """
         number, b, y = (products[..., 0, place] for place in range(3))
         bb, by, yy = products[..., 1, 1], products[..., 1, 2], products[..., 2, 2]
@@ -80,6 +99,11 @@ class Normal:
         about_squared = np.maximum(bb - 2.0 * centre * b + number * centre**2, 0.0)
         about_change = bd - centre * d
         mean, worth = np.array(self.mean), np.array(self.worth)
+        known_squares: float | Floats = self.sd_worth * self.sd**2
+        if anew is not None:
+            mean = np.tile(mean, (len(products), 1))
+            mean[:, anew.places] = anew.mean
+            known_squares = anew.squares
         weight, total = number + worth, d + worth * mean
         each = np.where(weight > 0.0, weight, np.nan)
         own = np.where(weight > 0.0, weight, 1.0)  # of an arm with nobody all sums are 0
@@ -90,7 +114,7 @@ class Normal:
         slope = cross / steepness
         squares = (dd + worth * mean**2).sum(axis=1)
         left = squares - (total**2 / own).sum(axis=1) - slope * cross
-        left = np.maximum(left, ROUNDING * squares) + self.sd_worth * self.sd**2
+        left = np.maximum(left, ROUNDING * squares) + known_squares
         flat = sum(w == 0.0 for w in self.worth)
         freedom = everybody[:, 0] + self.sd_worth - flat - known
         return Fit(

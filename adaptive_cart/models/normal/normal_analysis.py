@@ -24,16 +24,18 @@ from adaptive_cart.models.normal.borrowed_means import (
     MixedMeans,
 )
 from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
-from adaptive_cart.models.normal.normal import Fit, Normal
+from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_draws import Drawn, beside
 from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
+from adaptive_cart.nouns.summaries.base import repeated
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
@@ -80,6 +82,7 @@ class MeansPosterior(Posterior):
     model: Normal
     products: Floats
     open_strata: Booleans | None
+    anew: KnownAnew | None = None
 
     closed = ("level",)
     fast_error = 1e-9
@@ -96,7 +99,7 @@ class MeansPosterior(Posterior):
     def fit(self, stratum: int) -> Fit:
         """Of the strata that a question is about; worked out once."""
         if stratum not in self._fits:
-            self._fits[stratum] = self.model.fit(self._of_strata(stratum))
+            self._fits[stratum] = self.model.fit(self._of_strata(stratum), self.anew)
         return self._fits[stratum]
 
     def _of_strata(self, stratum: int) -> Floats:
@@ -169,7 +172,9 @@ class MeansPosterior(Posterior):
         strata = range(self.products.shape[2]) if apart else (ALL,)
         law = Law.stacked([self._law(stratum, some) for stratum in strata])
         now = Scores(last_visit(summary)[..., None, :, :], summary.missing)
-        return completed(now, coming.last_visit(), some, [law])
+        found = completed(now, coming.last_visit(), some, [law])
+        outside = summary.seen_outside()
+        return found if outside is None else found.beside(repeated(outside, some.number))
 
     def _law(self, stratum: int, some: Completions) -> Law:
         """Draws of the regression of the score on the baseline, all strata of a question alike."""
@@ -220,7 +225,7 @@ class MixedMeansPosterior(MeansPosterior):
     def mixed(self, stratum: int) -> tuple[list[Fit], Floats]:
         """Posterior of each component, and its weight, of the strata that a question is about."""
         if stratum not in self._mixed:
-            self._mixed[stratum] = self.model.fits(self._of_strata(stratum))
+            self._mixed[stratum] = self.model.fits(self._of_strata(stratum), self.anew)
         return self._mixed[stratum]
 
     @cached_property
@@ -379,9 +384,10 @@ class NormalAnalysis(AnalysisBase):
             for place, arm in enumerate(arms)
             if isinstance(prior := given.get(arm), BorrowedMeans) and len(prior.parts) > 1
         }
-        for name, data in self._beside.items():
-            own = given[name].known if name in given else NOTHING
-            known.append(own.with_participants(data) if data.has("mean") else own)
+        known += [
+            own.with_participants(data) if data.has("mean") else own
+            for own, data in zip(self._of_external(), self._beside.values(), strict=True)
+        ]
         if not mixed:
             return self._together(known)
         parts, weights = [], []
@@ -407,6 +413,36 @@ class NormalAnalysis(AnalysisBase):
             adapting[0] if adapting else None,
         )
 
+    def _of_external(self) -> list[Known]:
+        """What the table says of the external data that arms are compared with, by itself."""
+        given = self.prior or {}
+        return [given[name].known if name in given else NOTHING for name in self._beside]
+
+    @property
+    def _redrawn(self) -> list[int]:
+        """Positions, among external data, of those that are drawn anew with every trial."""
+        pairs = enumerate(self._beside.values())
+        return [place for place, data in pairs if data.redrawn and data.has("mean")]
+
+    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
+        return summary.beside(beside(self._beside, self.reads, drawn))
+
+    def _anew(self, fitted: Normal, summary: Scores) -> KnownAnew | None:
+        """What external data say in every trial; nothing where they stay as they are."""
+        redrawn, outside = self._redrawn, summary.seen_outside()
+        if not redrawn or outside is None:  # of a real trial as they were observed
+            return None
+        squares = np.full(len(outside), fitted.sd_worth * fitted.sd**2)
+        first, means = len(fitted.mean) - len(self._beside), []
+        own, data = self._of_external(), list(self._beside.values())
+        for place in redrawn:
+            here, number = data[place], data[place].total("participants")
+            found = own[place].with_so_many(number, *outside[:, place].T)
+            squares += found.squares - own[place].with_participants(here).squares
+            means.append(found.mean)
+        places = tuple(first + place for place in redrawn)
+        return KnownAnew(places, np.stack(means, axis=1), squares)
+
     def _together(self, known: list[Known]) -> Normal:
         """Priors of all arms, and of the spread what they say of it together."""
         mean, worth = tuple(one.mean for one in known), tuple(one.worth for one in known)
@@ -429,16 +465,26 @@ class NormalAnalysis(AnalysisBase):
         if outside:
             none = np.zeros((len(products), outside, *products.shape[2:]))
             products = np.concatenate([products, none], axis=1)
+        anew = self._anew(fitted, summary)
         if isinstance(fitted, MixedNormal):
-            return MixedMeansPosterior(fitted, products, open_strata)
-        return MeansPosterior(fitted, products, open_strata)
+            return MixedMeansPosterior(fitted, products, open_strata, anew)
+        return MeansPosterior(fitted, products, open_strata, anew)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
         from adaptive_cart.models.normal.normal_reference import NormalReference
 
-        return NormalReference(self.fitted(arms, shares), (*arms, *self._beside))
+        names, beside = (*arms, *self._beside), tuple(self._beside.values())
+        return NormalReference(self._without_redrawn(arms, shares), names, beside)
+
+    def _without_redrawn(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
+        """Priors that have not seen the external data that are drawn anew with every trial."""
+        known = dict(self._beside)
+        for place in self._redrawn:
+            name = list(self._beside)[place]
+            known[name] = known[name].model_copy(update={"mean": None, "sd": None})
+        return self.beside(known).fitted(arms, shares)
 
 
 def last_visit(summary: Scores) -> Floats:

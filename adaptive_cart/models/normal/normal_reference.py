@@ -1,6 +1,8 @@
 """The model ``normal`` in PyMC, written from its statement and not from the fast posterior.
 
-Strata are pooled: the data are the sums of the strata that a question is about.
+Strata are pooled: the data are the sums of the strata that a question is about. Behind the arms
+stand external data with which arms are compared: their priors have seen them, and nobody of a trial
+is there; those that are drawn anew with every trial are participants of that place.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from adaptive_cart.models.completed_scores import Law
 from adaptive_cart.models.completed_scores import completed as scores_completed
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
@@ -32,6 +35,7 @@ class NormalReference(Reference):
 
     prior: Normal
     arms: tuple[str, ...]
+    beside: tuple[External, ...] = ()
     completes = True
 
     @property
@@ -68,7 +72,18 @@ class NormalReference(Reference):
         turn[1, 0], turn[2, 1] = -centre, -1.0
         turned = turn @ sums @ turn.T
         # behind the arms stand external data: nobody of a trial is in them
-        turned = np.pad(turned, [(0, len(self.arms) - len(turned)), (0, 0), (0, 0)])
+        own = len(turned)
+        turned = np.pad(turned, [(0, len(self.arms) - own), (0, 0), (0, 0)])
+        drawn = summary.seen_outside()
+        for place, data in enumerate(self.beside):
+            if not (data.redrawn and data.has("mean")):
+                continue  # what they say is in the prior
+            mean, sd = (
+                (data.total("mean"), data.total("sd")) if drawn is None else drawn[trial, place]
+            )
+            many = data.total("participants")  # who start at the mean baseline
+            turned[own + place, 0, 0], turned[own + place, 0, 2] = many, many * mean
+            turned[own + place, 2, 2] = (many - 1.0) * sd**2 + many * mean**2
         number = turned[:, 0, 0]
         adapting = self._adapting
         weights = {}
@@ -109,7 +124,8 @@ class NormalReference(Reference):
                 + 2.0 * mean * slope * given["baseline"]
                 + slope**2 * given["baselines_squared"]
             )
-            add_baselines(given["number"].sum(), given["baselines_squared"].sum())
+            seen = len(self.arms) - len(self.beside)  # nobody knows the baselines of the others
+            add_baselines(given["number"][:seen].sum(), given["baselines_squared"].sum())
             pm.Potential("changes", (-given["number"] * log_sd - 0.5 * squares / variance).sum())
             parts = getattr(prior, "parts", ())
             if parts:

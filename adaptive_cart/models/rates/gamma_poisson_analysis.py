@@ -20,6 +20,7 @@ from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.external import MONTHS, External
+from adaptive_cart.nouns.external_draws import Drawn, beside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -302,8 +303,10 @@ class GammaPoissonAnalysis(AnalysisBase):
             if prior is None or not data.has("events"):  # of another endpoint: nobody asks
                 priors.append(priors[0])
                 continue
-            years = data.total("months") / MONTHS
-            priors.append(after(prior.as_mixture, data.total("events"), years))
+            found = prior.as_mixture
+            if not data.redrawn:  # else they are data of each trial
+                found = after(found, data.total("events"), data.total("months") / MONTHS)
+            priors.append(found)
         return ArmRates(tuple(priors))
 
     def error(self, fitted: ArmRates, question: Question, participants: tuple[int, ...]) -> float:
@@ -315,11 +318,33 @@ class GammaPoissonAnalysis(AnalysisBase):
         self, fitted: ArmRates, summary: Summary, open_strata: Booleans | None
     ) -> RatesPosterior:
         assert isinstance(summary, Exposure)
-        return RatesPosterior(fitted, summary, open_strata)
+        return RatesPosterior(fitted, with_outside(summary, self._beside), open_strata)
+
+    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
+        return summary.beside(beside(self._beside, self.reads, drawn))
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
         from adaptive_cart.models.rates.gamma_poisson_reference import GammaPoissonReference
 
-        return GammaPoissonReference(self.fitted(arms, shares), (*arms, *self._beside))
+        names, beside = (*arms, *self._beside), tuple(self._beside.values())
+        return GammaPoissonReference(self.fitted(arms, shares), names, beside)
+
+
+def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposure:
+    """Put external data that are drawn anew behind the arms, all in the first stratum."""
+    redrawn = [data.redrawn and data.has("events") for data in external.values()]
+    if not any(redrawn):
+        return summary
+    outside = summary.seen_outside()
+    if outside is None:  # a real trial: as they were observed
+        outside = beside(external, summary.kind, {})
+    more = [(0, 0), (0, len(redrawn)), (0, 0)]
+    events, years = np.pad(summary.events, more), np.pad(summary.years, more)
+    for place, data in enumerate(external.values()):
+        if redrawn[place]:
+            arm = place - len(redrawn)
+            events[:, arm, 0] = outside[:, place, 0]
+            years[:, arm, 0] = data.total("months") / MONTHS
+    return Exposure(events, years, np.pad(summary.participants, more))

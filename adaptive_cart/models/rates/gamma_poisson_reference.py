@@ -6,7 +6,8 @@ Statement, in every arm by itself::
     events  ~ Poisson(rate * years)
 
 The component of a mixture is summed out. Behind the arms stand external data with which arms are
-compared: their priors have seen them, and nobody of a trial is there.
+compared: their priors have seen them, and nobody of a trial is there; those that are drawn anew
+with every trial are the data of that place.
 Strata are pooled: the data are the events and years of the strata that a question is about.
 """
 
@@ -23,6 +24,7 @@ from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import levels_of, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
@@ -39,6 +41,7 @@ class GammaPoissonReference(Reference):
 
     prior: ArmRates
     arms: tuple[str, ...]
+    beside: tuple[External, ...] = ()
     completes = True
 
     @property
@@ -65,11 +68,16 @@ class GammaPoissonReference(Reference):
         assert isinstance(summary, Exposure)
         events = of_strata(summary.events[trial], open_strata, question)
         years = of_strata(summary.years[trial], open_strata, question)
-        outside = (0, len(self.arms) - len(years))
-        found = {
-            "events": np.pad(events, outside),
-            "years": np.maximum(np.pad(years, outside), LEAST_EXPOSURE),
-        }
+        arms = len(years)
+        behind = (0, len(self.arms) - arms)
+        events, years = np.pad(events, behind), np.pad(years, behind)
+        drawn = summary.seen_outside()
+        for place, known in enumerate(self.beside):
+            if known.redrawn and known.has("events"):
+                there = known.total("events") if drawn is None else drawn[trial, place, 0]
+                events[arms + place] = int(there)
+                years[arms + place] = known.total("months") / MONTHS
+        found = {"events": events, "years": np.maximum(years, LEAST_EXPOSURE)}
         if any(prior.adapts for prior in self.prior.priors):
             found["weights"] = self._components()[0]
             for arm, prior in enumerate(self.prior.priors):

@@ -149,6 +149,17 @@ class Summary(ABC):
         """
         raise NotImplementedError  # supplied where the parameter alone says what is to come
 
+    def seen_outside(self) -> Floats | None:
+        """Numbers of external data that were drawn anew with each trial.
+
+        ``(trial, external data, number)``; nothing where none are.
+        """
+        return None
+
+    def beside(self, outside: Floats) -> Summary:
+        """The same, and such numbers beside it."""
+        raise NotImplementedError  # supplied where external data can be drawn anew
+
     def followed_for(self) -> Floats:
         """Years for each participant, all trials together, ``(arm, stratum)``."""
         raise NotImplementedError  # supplied where strata are weighed by the time they are followed

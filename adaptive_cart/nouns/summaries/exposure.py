@@ -59,6 +59,9 @@ class Exposure(Summary):
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"events": self.events, "years": self.years}
 
+    def beside(self, outside: Floats) -> ExposureBeside:
+        return ExposureBeside(self.events, self.years, self.participants, outside)
+
     def followed_for(self) -> Floats:
         """Years for each participant, all trials together, ``(arm, stratum)``."""
         years: Floats = self.years.sum(axis=0) / np.maximum(self.participants.sum(axis=0), 1)
@@ -102,3 +105,23 @@ class Exposure(Summary):
                         left -= take
                 move = reach.move(arm, strata, counted(sign * size))
                 yield (move,), replace(self, events=events)
+
+
+@dataclass(frozen=True)
+class ExposureBeside(Exposure):
+    """Events and patient-years, and beside them the events of external data drawn with the trial.
+
+    Attributes
+    ----------
+    outside
+        ``(trial, external data, 1)`` events there.
+    """
+
+    outside: Floats
+
+    def seen_outside(self) -> Floats:
+        return self.outside
+
+    def completed(self, levels: Floats, coming: Years, some: Completions) -> ExposureBeside:
+        found = super().completed(levels, coming, some)
+        return found.beside(repeated(self.outside, some.number))

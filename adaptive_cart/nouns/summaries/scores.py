@@ -95,6 +95,9 @@ class Scores(Summary):
     def analysed(self) -> Integers:
         return np.rint(self.products[..., -1, 0, 0]).astype(np.int64)
 
+    def beside(self, outside: Floats) -> ScoresBeside:
+        return ScoresBeside(self.products, self.missing, outside)
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         last = self.products[..., -1, :, :]
         return {
@@ -163,6 +166,22 @@ class Scores(Summary):
             last = products[:, arm, stratum, -1]
             products[:, arm, stratum, -1] = move @ last @ move.T
         return replace(self, products=products)
+
+
+@dataclass(frozen=True)
+class ScoresBeside(Scores):
+    """Sums of products, and beside them the means of external data drawn with the trial.
+
+    Attributes
+    ----------
+    outside
+        ``(trial, external data, 2)`` mean and standard deviation there.
+    """
+
+    outside: Floats
+
+    def seen_outside(self) -> Floats:
+        return self.outside
 
 
 def products_of(vector: Sequence[Floats]) -> Floats:

@@ -1,0 +1,187 @@
+"""External rates and means that are drawn anew in every trial: their law, and each trial's answer.
+
+A trial that drew its registry is the trial of a design whose registry was so: the twin is that
+design, told what was drawn, by the code that never draws. What was drawn is held against the law
+that the page on semantics states, by numbers of NumPy.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.trial import Conduct
+from adaptive_cart.design.design import Design
+from adaptive_cart.models.base import holds
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.telling.check import described
+from conduct.test_completion import looks_of, predicting
+from design.test_bad_input import changed, found
+from models.test_borrowed_numbers import EVENTS, MEAN, MONTHS, PARTICIPANTS, SD, Table, means, rates
+
+TRIALS = 400
+SEEN = {"inf": ("events",), "mg": ("mean", "sd")}
+
+
+def beside(make: Any, **change: Any) -> Table:
+    """A single arm beside a registry that is drawn anew."""
+    raw: Table = make()
+    del raw["arms"]["soc"]
+    (name,) = raw["endpoints"]
+    prior: Table = {"a": 0.5, "b": 0.5}
+    raw["analysis"][name]["prior"] = (
+        prior if name == "inf" else {"registry": {"mean": 0.0, "worth": 2.0}}
+    )
+    raw["external"]["registry"]["redrawn"] = True
+    raw["rules"][0]["posterior"]["minus"] = "registry"
+    raw["rules"][0]["at_least"] = 1.0 - 1e-9  # nothing ends a trial at its first look
+    cart = raw["scenarios"]["expected"][name]["cart"]
+    registry = 0.5 if name == "inf" else -1.5
+    raw["scenarios"] = {"expected": {name: {"cart": cart, "registry": registry} | change}}
+    return raw
+
+
+def drawn_of(conduct: Conduct) -> dict[str, Any]:
+    return dict(conduct.population.external["registry"])
+
+
+def as_drawn(raw: Table, drawn: dict[str, Any], trial: int) -> Table:
+    """The design whose registry stays as it was drawn in a trial."""
+    told = copy.deepcopy(raw)
+    (name,) = raw["endpoints"]
+    del told["external"]["registry"]["redrawn"]
+    for key in SEEN[name]:
+        value = float(drawn[key][trial])
+        told["external"]["registry"][key] = int(value) if key == "events" else value
+    return told
+
+
+@pytest.mark.parametrize("source", [None, 0.9])
+def test_events_are_drawn_by_poisson(source: float | None) -> None:
+    raw = beside(rates, **({} if source is None else {"registry_source": source}))
+    events = drawn_of(looks_of(raw, TRIALS, "expected")[0])["events"]
+    level = EVENTS / (MONTHS / 12) if source is None else source
+    law = stats.poisson(level * MONTHS / 12)
+    assert (events == np.round(events)).all()
+    assert abs(events.mean() - law.mean()) < 4.0 * law.std() / np.sqrt(TRIALS)
+    assert stats.kstest(events + np.random.default_rng(1).random(TRIALS) - 0.5,
+                        lambda x: law.cdf(np.floor(x + 0.5) - 1) + (x + 0.5 - np.floor(x + 0.5))
+                        * law.pmf(np.floor(x + 0.5))).pvalue > 1e-3  # fmt: skip
+
+
+@pytest.mark.parametrize("source", [None, -4.0])
+def test_a_mean_is_normal_and_its_spread_that_of_a_sample(source: float | None) -> None:
+    raw = beside(means, **({} if source is None else {"registry_source": source}))
+    drawn = drawn_of(looks_of(raw, TRIALS, "expected")[0])
+    at = MEAN if source is None else source
+    away = (drawn["mean"] - at) / (SD / np.sqrt(PARTICIPANTS))
+    squares = (PARTICIPANTS - 1) * (drawn["sd"] / SD) ** 2
+    assert stats.kstest(away, "norm").pvalue > 1e-3
+    assert stats.kstest(squares, stats.chi2(PARTICIPANTS - 1).cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(away, squares)[0, 1]) < 4.0 / np.sqrt(TRIALS)
+
+
+@pytest.mark.parametrize("make", [rates, means])
+def test_each_trial_is_that_of_a_registry_that_was_so(make: Any) -> None:
+    raw = beside(make)
+    conduct, _ = looks_of(raw, 12, "expected")
+    mine, drawn = conduct.records[0].probabilities["better"], drawn_of(conduct)
+    assert len(np.unique(np.round(mine, 6))) > 6
+    for trial in range(12):
+        alone, _ = looks_of(as_drawn(raw, drawn, trial), 12, "expected")
+        theirs = alone.records[0].probabilities["better"]
+        assert mine[trial] == pytest.approx(theirs[trial], abs=1e-11)
+    held = looks_of(as_drawn(raw, drawn, 0), 12, "expected")[0].records[0].probabilities["better"]
+    assert np.abs(mine - held).max() > 1e-3  # what was drawn in another trial does not do
+
+
+@pytest.mark.parametrize("make", [rates, means])
+def test_a_completed_trial_keeps_what_was_drawn(make: Any) -> None:
+    raw = beside(make)
+    (name,) = raw["endpoints"]
+    if name == "inf":
+        raw["scenarios"]["expected"]["inf"]["cart"] = 0.45
+    else:
+        raw["scenarios"]["expected"]["mg"]["cart"]["change"] = [-1.6]
+    raw["rules"][0] |= {"at_least": 0.9, "looks": [2]}
+    raw = predicting(raw, "better")
+    conduct, _ = looks_of(raw, 8, "expected")
+    mine, drawn = conduct.records[0].probabilities["ahead"][:, 0], drawn_of(conduct)
+    for trial in range(8):
+        alone, _ = looks_of(as_drawn(raw, drawn, trial), 8, "expected")
+        theirs = alone.records[0].probabilities["ahead"][trial, 0]
+        assert mine[trial] == pytest.approx(theirs, abs=1e-9)
+    assert ((mine > 0.05) & (mine < 0.95)).sum() >= 2
+    assert mine.max() - mine.min() > 0.2
+
+
+@pytest.mark.parametrize("make", [rates, means])
+def test_a_real_trial_sees_the_registry_as_it_was_observed(make: Any) -> None:
+    raw = beside(make)
+    fixed = copy.deepcopy(raw)
+    del fixed["external"]["registry"]["redrawn"]
+    story = ac.example(Design(**raw))
+    texts = [
+        ac.analyze(Design(**one), story.participants, look=1, fast=True).text
+        for one in (raw, fixed)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_both_characteristics_are_told_by_name() -> None:
+    raw = beside(rates, registry_source=0.7)
+    fixed = beside(rates)
+    del fixed["external"]["registry"]["redrawn"]
+    drawn, held = (described(Design(**one)) for one in (raw, fixed))
+    assert "1800 months, drawn anew in every trial, so that characteristics are unc" in drawn
+    assert "inf: 0.500 as in registry, in these participants (seen there: 90 events in 1800 " \
+        "months; drawn anew from 0.700)" in " ".join(drawn.split())  # fmt: skip
+    assert "as observed in every trial, so that characteristics are conditional on them" in held
+
+
+WRONG: list[tuple[Any, Table, str, str]] = [
+    (rates, {"scenarios/expected/inf/registry_source": -0.5},
+     "scenarios.expected.inf.registry_source", "from 0"),
+    (means, {"scenarios/expected/mg/registry_source": "low"},
+     "scenarios.expected.mg.registry_source", "a number"),
+    (rates, {"scenarios/expected/inf/registry_source": {"a": 0.5}},
+     "scenarios.expected.inf.registry_source", "one number"),
+    (rates, {"external/registry/redrawn": False, "scenarios/expected/inf/registry_source": 0.5},
+     "scenarios.expected.inf.registry_source", "write redrawn = true"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "changes", "path", "words"), WRONG)
+def test_what_is_refused(make: Any, changes: Table, path: str, words: str) -> None:
+    problems = found(changed(beside(make), changes))
+    assert any(words in message for where, message in problems if where == path), problems
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("make", [rates, means])
+def test_both_faces_agree(make: Any) -> None:
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    conduct, plan = looks_of(beside(make), 40, "expected")
+    (name,) = plan.fitted
+    analysis, fitted = plan.fitted[name]
+    summary = conduct.kept[0].summary(name)
+    outside = summary.seen_outside()
+    assert outside is not None
+    face = analysis.reference(("cart",), (), (1.0,))
+    question = Question(name, 0, 1, value=0.0, above=False)
+    answers = analysis.posterior(fitted, summary, None).probability(question)
+    compiled = None
+    for trial in (int(outside[:, 0, 0].argmin()), int(outside[:, 0, 0].argmax())):
+        data = face.data(summary, trial, question=question)
+        compiled = compiled or Compiled(face, data)
+        fit, trouble = fitted_carefully(compiled, data, seed=3, draws=2_000)
+        assert trouble is None
+        probability, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
+        assert abs(float(answers[trial]) - probability) < 4.0 * error + 0.002
