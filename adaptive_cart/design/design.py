@@ -608,7 +608,12 @@ class Design(Part):
         if found is not None:
             found = found.told_external(self.external)
         if found is not None and self.comparators:
-            found = found.beside({name: self.external[name] for name in self.comparators})
+            beside = {name: self.external[name] for name in self.comparators}
+            own = {
+                name: data if data.endpoint == endpoint else data.of_another
+                for name, data in beside.items()
+            }
+            found = found.beside(own, controlled=self.control is not None)
         early = self.prediction.get(endpoint)
         if found is not None:
             found = found.over_time()

@@ -56,23 +56,27 @@ def outside_value(
     of_source
         Whether it is the level of which such data are drawn anew, which has no strata.
     """
-    low, high = endpoint.gives.bounds
+    level = endpoint.gives.external_level
+    low, high = level.bounds or endpoint.gives.bounds
     limits = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else ""
     limits = limits or (f"from {low:g}" if math.isfinite(low) else "")
+    if level.bounds is not None:
+        limits = f"above {low:g}, {level.told},"
+    whole = of_source or not level.by_stratum
 
     def sound(place: str, one: Any) -> bool:
         number = isinstance(one, int | float) and not isinstance(one, bool)
-        if number and math.isfinite(one) and low <= one <= high:
+        above = low < one if number and level.bounds is not None else number and low <= one
+        if above and math.isfinite(one) and one <= high:
             return True
         wanted = f"a number {limits}".strip()
-        by = "" if of_source else ", or one by stratum"
+        by = "" if whole else ", or one by stratum"
         frame.report(place, f"found {shown(one)}; {wanted} is expected{by}")
         return False
 
-    if of_source and isinstance(value, Mapping):
-        frame.report(
-            where, f"found {shown(value)}; one number is expected, for all strata together"
-        )
+    if whole and isinstance(value, Mapping):
+        one = f"one number is expected, {level.told or 'a level'} for all strata together"
+        frame.report(where, f"found {shown(value)}; {one}")
         return None
     if not isinstance(value, Mapping):
         return value if sound(where, value) else None

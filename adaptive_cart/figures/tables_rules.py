@@ -158,7 +158,7 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
     if column not in looks or not question.of.observed:
         return
     gives = design.endpoints[question.endpoint].gives
-    kind, summary = gives.kind, gives.observed
+    summary = gives.observed
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
     if top not in looks or bottom not in looks:
         return
@@ -185,7 +185,7 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
             other = (
                 control.reindex(own.index)
                 if outside < 0
-                else design.external[design.comparators[outside]].observed_as(kind)
+                else design.external[design.comparators[outside]].observed_as(gives.external_level)
             )
             own["value"] = question.of.compare(own["value"], other)
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()

@@ -601,12 +601,21 @@ class AnalysisBase(Part):
         """
         return fitted
 
-    def beside(self, external: Mapping[str, External]) -> AnalysisBase:
+    def beside(self, external: Mapping[str, External], controlled: bool = True) -> AnalysisBase:
         """Return the analysis told what was seen in the external data that arms are compared with.
 
-        They stand behind the arms, in their order.
+        They stand behind the arms, in their order; data of other endpoints have no numbers.
+
+        Parameters
+        ----------
+        controlled
+            Whether an arm is the control.
         """
         return self
+
+    def beside_problems(self) -> Iterator[tuple[str, str]]:
+        """Faults of the table where arms are compared with external data, as of ``problems``."""
+        return iter(())
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
         """Return what is seen, and beside it the external data that are drawn anew with each trial.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Discriminator, Field, Tag
 
@@ -38,9 +38,25 @@ MISSING = "missing; means of covariates that the trial expects are expected: { a
 SAID = ("responders", "participants", "mean", "sd", "events", "months")  # what was seen
 
 
-def months_in_unit(kind: str) -> float:
-    """Months of the unit by which events are counted: a rate is one a year, a hazard a month."""
-    return 1.0 if kind == "durations" else MONTHS
+class Level(NamedTuple):
+    """What participants would have had in the place of external data, where it is no share or mean.
+
+    Attributes
+    ----------
+    told
+        The noun.
+    months
+        Months of the unit in which events are counted.
+    bounds
+        Open below, since a hazard of 0 has no multiple; nothing where they are the summary's own.
+    by_stratum
+        Whether strata may differ in it.
+    """
+
+    told: str = ""
+    months: float = MONTHS
+    bounds: tuple[float, float] | None = None
+    by_stratum: bool = True
 
 
 class External(Part):
@@ -76,6 +92,11 @@ class External(Part):
         default=False,
         description="drawn anew in every simulated trial, where arms are compared with them",
     )
+
+    @property
+    def of_another(self) -> External:
+        """The same beside an endpoint that they are not of: nothing was seen there."""
+        return External(source=self.source, endpoint=self.endpoint)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -175,18 +196,12 @@ class External(Part):
         """The same in one stratum."""
         return float(getattr(self, key)[stratum])
 
-    def observed_as(self, kind: str) -> float:
-        """The proportion, rate a year, hazard a month or mean that was seen.
-
-        Parameters
-        ----------
-        kind
-            Of the summary that their endpoint gives.
-        """
+    def observed_as(self, level: Level) -> float:
+        """The proportion, rate a year, hazard a month or mean that was seen."""
         if self.has("responders"):
             return self.total("responders") / self.total("participants")
         if self.has("events"):
-            return self.total("events") / (self.total("months") / months_in_unit(kind))
+            return self.total("events") / (self.total("months") / level.months)
         return self.total("mean") if self.has("mean") else math.nan
 
     @property

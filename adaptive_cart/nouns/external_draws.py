@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from adaptive_cart.nouns.external import External, months_in_unit
+from adaptive_cart.nouns.external import External, Level
 from adaptive_cart.nouns.records import Floats
 
 Drawn: TypeAlias = Mapping[str, Floats]  # by key of the table: ``(trial,)``
@@ -23,13 +23,15 @@ class Law(NamedTuple):
 
     Attributes
     ----------
+    keys
+        Those of the table that differ from trial to trial.
     uniforms
         How many a trial.
     draw
-        From the data as observed, the level of their source, and ``(trial, uniform)``: the keys
-        that differ from trial to trial.
+        From the data as observed, the level of their source, and ``(trial, uniform)``.
     """
 
+    keys: tuple[str, ...]
     uniforms: int
     draw: Callable[[External, float, Floats], Drawn]
 
@@ -38,16 +40,6 @@ def _responders(data: External, rate: float, u: Floats) -> Drawn:
     from scipy import stats  # slow to import, and few designs need it
 
     return {"responders": stats.binom.ppf(u[:, 0], int(data.total("participants")), rate)}
-
-
-def _events(kind: str) -> Callable[[External, float, Floats], Drawn]:
-    def draw(data: External, rate: float, u: Floats) -> Drawn:
-        from scipy import stats
-
-        expected = rate * data.total("months") / months_in_unit(kind)
-        return {"events": stats.poisson.ppf(u[:, 0], expected)}
-
-    return draw
 
 
 def _mean(data: External, mean: float, u: Floats) -> Drawn:
@@ -62,35 +54,36 @@ def _mean(data: External, mean: float, u: Floats) -> Drawn:
     return {"mean": found, "sd": sd * np.sqrt(squares / freedom)}
 
 
-LAWS: Final[dict[str, Law]] = {  # by summary that an endpoint gives
-    "counts": Law(1, _responders),
-    "exposure": Law(1, _events("exposure")),
-    "durations": Law(1, _events("durations")),
-    "scores": Law(2, _mean),
-    "means": Law(2, _mean),
-}
+OF_RESPONDERS: Final = Law(("responders",), 1, _responders)
+OF_MEAN: Final = Law(("mean", "sd"), 2, _mean)
 
 
-DRAWN: Final[dict[str, tuple[str, ...]]] = {  # likewise: what differs from trial to trial
-    "exposure": ("events",),
-    "durations": ("events",),
-    "scores": ("mean", "sd"),
-}
+def of_events(level: Level) -> Law:
+    """Events at so many in the unit of a level."""
+
+    def draw(data: External, rate: float, u: Floats) -> Drawn:
+        from scipy import stats
+
+        expected = rate * data.total("months") / level.months
+        return {"events": stats.poisson.ppf(u[:, 0], expected)}
+
+    return Law(("events",), 1, draw)
 
 
-def beside(external: Mapping[str, External], kind: str, drawn: Mapping[str, Drawn]) -> Floats:
+def beside(
+    external: Mapping[str, External], keys: tuple[str, ...], drawn: Mapping[str, Drawn]
+) -> Floats:
     """Numbers of external data beside each trial, ``(trial, external data, number)``.
 
     As drawn with it where they are, else as observed; 0 where data have no such number.
 
     Parameters
     ----------
-    kind
-        Of the summary, whose numbers are those of ``DRAWN``.
+    keys
+        Of the numbers.
     drawn
         By name; those that are drawn. Without any there is one row, of what was observed.
     """
-    keys = DRAWN[kind]
     trials = next((len(values) for one in drawn.values() for values in one.values()), 1)
     found = np.zeros((trials, len(external), len(keys)))
     for place, (name, data) in enumerate(external.items()):

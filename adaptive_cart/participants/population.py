@@ -16,7 +16,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
-from adaptive_cart.nouns.external_draws import LAWS, Drawn
+from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.records import Floats, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
@@ -122,7 +122,8 @@ def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Drawn
     for name in design.comparators:
         data = design.external[name]
         if data.redrawn:
-            law = LAWS[design.endpoints[data.endpoint].gives.kind]
+            law = design.endpoints[data.endpoint].gives.external_law
+            assert law is not None
             u = latents.of(f"external:{name}", law.uniforms)
             found[name] = law.draw(data, truth.external_source[data.endpoint, name], u)
     return found

@@ -27,6 +27,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import is_time
+from adaptive_cart.nouns.distributions import Exponential
 from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.ranked import better, common_odds_ratio, or_better
 from adaptive_cart.nouns.records import Floats
@@ -324,12 +325,7 @@ def _with_external(design: Design, truth: Truth, endpoint: str, cells: Cells) ->
         return cells
     unknown = (math.nan,) * len(truth.shares)
     rates = [truth.external.get((endpoint, name), unknown) for name in design.comparators]
-    shape = (len(cells.values), len(rates), len(truth.shares))
-    values = np.concatenate([cells.values, np.broadcast_to(np.array(rates), shape)], axis=1)
-    counted = cells.counted
-    if counted is not None:
-        counted = np.concatenate([counted, np.ones((len(counted), *shape[1:]))], axis=1)
-    return Cells(values, cells.shares, counted)
+    return cells.with_arms(Cells(np.array(rates)[None], truth.shares))
 
 
 def _needed(design: Design, also: Sequence[Question], known: Plan | None = None) -> list[Quantity]:
@@ -464,8 +460,15 @@ def _lasting(
                 found[key] = _sampled_medians(design, truth, points, name)
             else:
                 measured[key] = partial(of.sampled, endpoint, needed.month)
-    if not measured:
-        return found
+    if measured:
+        found |= _sampled_times(design, truth, points, measured)
+    return {key: _beside_times(design, truth, key, cells) for key, cells in found.items()}
+
+
+def _sampled_times(
+    design: Design, truth: Truth, points: SobolLatents, measured: Mapping[Known, Measured]
+) -> dict[Known, Cells]:
+    """The same of times that follow from a course."""
     medians = {key: of for key, of in measured.items() if OF_TIMES[key[1]].of_strata_pooled}
     means = {key: of for key, of in measured.items() if key not in medians}
     values = sampled_cells(design, truth, means, points) if means else {}
@@ -473,9 +476,22 @@ def _lasting(
         values |= sampled_cells(design, truth, medians, points, together=True)
     names = list(dict.fromkeys(key[0] for key in measured))
     counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
-    for of_name, v in values.items():
-        found[of_name] = Cells(v, truth.shares, counted.get(of_name[0]))
-    return found
+    return {key: Cells(v, truth.shares, counted.get(key[0])) for key, v in values.items()}
+
+
+def _beside_times(design: Design, truth: Truth, key: Known, cells: Cells) -> Cells:
+    """The same, and behind the arms external data, whose hazards are constant."""
+    name, quantity, month = key
+    hazards = [truth.external.get((name, one)) for one in design.comparators]
+    if not any(hazards):
+        return cells
+    assert isinstance(month, float)
+    unknown = Exponential(dist="exponential", rate=1.0)  # of another endpoint: nobody asks
+    times = [
+        [unknown if by is None else unknown.model_copy(update={"rate": by[0]})] * len(truth.shares)
+        for by in hazards
+    ]
+    return cells.with_arms(OF_TIMES[quantity].directly(times, truth.shares, month))
 
 
 # ── proportions beyond a value ────────────────────────────────────────────────────────────────

@@ -3,7 +3,8 @@
 A hazard ratio is that of the event times themselves where they are exponential; otherwise hazards
 are not proportional, and the true value is what the analysis model's hazard ratio tends to: the
 root of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run
-to their last look without stopping, those of the strata asked about pooled.
+to their last look without stopping, those of the strata asked about pooled. To external data, which
+have one hazard, it is that of the arm's events to its months at risk.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class HazardRatios:
 
     def of(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
         """Hazard ratio of one arm to another over some strata (positions)."""
+        if minus >= len(self.truth.arms):
+            return self._to_external(arm, minus - len(self.truth.arms), strata)
         found = self.exact(arm, minus, strata)
         return self._limit(arm, minus, strata) if found is None else TrueValue(found, 0.0)
 
@@ -99,6 +102,22 @@ class HazardRatios:
             return rates[0] / rates[1]
         lost = [[self.truth.dropout[a][s] for s in strata] for a in (arm, minus)]
         return 1.0 if mine == theirs and lost[0] == lost[1] else None
+
+    def _to_external(self, arm: int, place: int, strata: Sequence[int]) -> TrueValue:
+        """Hazard ratio of an arm to the hazard that external data stand for.
+
+        Where the arm's own is not constant, of the events to the months at risk in many trials run
+        to their last look; its error by the jackknife over batches.
+        """
+        hazard = self.truth.external[self.name, self.design.comparators[place]][0]
+        said = None if len(self.truth.parts) > 1 else self.truth.direct.get(self.name)
+        own = None if said is None else _exponential_rate(tuple(said[arm][s] for s in strata))
+        if own is not None:
+            return TrueValue(own / hazard, 0.0)
+        events, months = np.moveaxis(self.data[:, arm][..., list(strata)].sum(axis=(2, 3)), 1, 0)
+        whole = float(events.sum() / months.sum()) / hazard
+        left_out = (events.sum() - events) / (months.sum() - months) / hazard
+        return TrueValue(whole, math.sqrt((len(events) - 1) * float(left_out.var())))
 
     def _alike(self, arm: int, minus: int, strata: Sequence[int]) -> bool:
         """Whether participants of two arms have one course, so that their times are alike."""

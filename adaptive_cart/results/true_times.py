@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,6 +28,10 @@ class DirectMedians(Cells):
     """Medians of times that the truth says, by arm and stratum."""
 
     times: tuple[tuple[EventTime, ...], ...] = field(kw_only=True)
+
+    def with_arms(self, other: DirectMedians) -> DirectMedians:
+        """The same, and the medians of other times behind the arms."""
+        return replace(super().with_arms(other), times=(*self.times, *other.times))
 
     def of(self, arm: int, strata: tuple[int, ...] | None = None) -> Floats:
         """Median over some strata in an arm, ``(scramble,)``."""
@@ -63,6 +67,13 @@ class SampledMedians(Cells):
 
     months: Floats = field(kw_only=True)
     left: Floats = field(kw_only=True)
+
+    def with_arms(self, other: DirectMedians) -> SampledMedians:
+        """The same, and the medians of times that are said behind the arms."""
+        theirs = [[[t.beyond(month) for month in self.months] for t in by] for by in other.times]
+        shape = (len(self.left), *np.shape(theirs))
+        left = np.concatenate([self.left, np.broadcast_to(np.array(theirs), shape)], axis=1)
+        return replace(super().with_arms(other), left=left)
 
     def of(self, arm: int, strata: tuple[int, ...] | None = None) -> Floats:
         """Median over some strata in an arm, ``(scramble,)``."""

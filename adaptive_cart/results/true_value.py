@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +47,16 @@ class Cells:
     def by_shares(self) -> Cells:
         """The same, averaged by shares of enrolment whatever the denominator."""
         return Cells(self.values, self.shares)
+
+    def with_arms(self, other: Any) -> Self:
+        """The same, and other exact cells behind the arms, in which everybody counts alike."""
+        shape = (len(self.values), *other.values.shape[1:])
+        values = np.concatenate([self.values, np.broadcast_to(other.values, shape)], axis=1)
+        counted = self.counted
+        if counted is not None:
+            ones = np.ones((len(counted), *shape[1:]))
+            counted = np.concatenate([counted, ones], axis=1)
+        return replace(self, values=values, counted=counted)
 
     def of(self, arm: int, strata: tuple[int, ...] | None = None) -> Floats:
         """Mean over some strata (positions; all if left out) in an arm, ``(scramble,)``.

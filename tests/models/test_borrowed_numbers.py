@@ -329,6 +329,9 @@ WRONG: list[tuple[Table, Table, str, str]] = [
     (rates(), {"analysis/inf/prior/soc": POWER}, "analysis.inf.prior.soc.a", "missing"),
     (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER,
                "external/registry/redrawn": True}, "external.registry.redrawn", "leave it out"),
+    (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER,
+               "rules/0/posterior/minus": "registry", "scenarios/expected/inf/registry": 0.5,
+               "external/registry/redrawn": True}, "external.registry.redrawn", "leave it out"),
     (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER | {"method": "merged"}},
      "analysis.inf.prior.soc.method", "pooled, power"),
     (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER,
@@ -343,7 +346,8 @@ WRONG: list[tuple[Table, Table, str, str]] = [
                  "analysis/fl/cuts": [6.0]}, "analysis.fl.cuts", "leave them out"),
     (hazards(), {"analysis/fl/prior/baseline": {"a": 0.5, "b": 5.0} | POWER,
                  "external/registry/endpoint": "flare"}, "external.registry.endpoint", "fl"),
-    (hazards(), {"rules/0/posterior/hazard_ratio_to": "registry"},
+    (hazards(), {"rules/0/posterior/hazard_ratio_to": "registry", "analysis/fl/model":
+                 "stratified_piecewise_exponential"},
      "rules[0].posterior.hazard_ratio_to", "external data, with which an arm is compared by"),
 ]  # fmt: skip
 

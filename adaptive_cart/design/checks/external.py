@@ -18,6 +18,7 @@ UNNAMED = "nothing is compared with it and nothing borrows from it; leave it out
 def external(pieces: Pieces) -> Found:
     """Whether external data fit the endpoint that they are of, and are named by anything."""
     named = set(_named(pieces))
+    lent = {name for _, prior in _borrowing(pieces) for name in prior.external}
     for name, data in pieces.external.items():
         path = path_to("external", name)
         if data is None:
@@ -78,7 +79,7 @@ def external(pieces: Pieces) -> Found:
                 "numbers by stratum are of just these (or are told for all together)",
                 "strata",
             )
-        if data.redrawn and name not in pieces.comparators:
+        if data.redrawn and (name not in pieces.comparators or name in lent):
             yield (
                 path_to(path, "redrawn"),
                 "drawn anew are data that an arm is compared with (`minus`); from these a prior "

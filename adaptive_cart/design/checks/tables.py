@@ -172,10 +172,13 @@ def analyses(pieces: Pieces) -> Found:
         endpoint = pieces.endpoints[name]
         if analysis is None:
             continue
-        if analysis.beside_control and without_control(pieces):
+        outside = pieces.comparators_of(name) if analysis.beside_external else ()
+        if analysis.beside_control and without_control(pieces) and not outside:
             yield f"{path}.model", _beside_nothing(analysis, endpoint), f"{path}.model"
             pieces.faults.add(f"{path}.model")
             continue
+        for inner, message in analysis.beside_problems() if outside else ():
+            yield f"{path}.{inner}", message, f"{path}.{inner}"
         for inner, message in analysis.problems(
             (*pieces.arm_names, *pieces.comparators_of(name)), pieces.stratum_names
         ):
@@ -203,6 +206,8 @@ def _beside_nothing(analysis: AnalysisBase, endpoint: EndpointBase | None) -> st
     ]
     kind = "" if endpoint is None else f" of '{endpoint.type}'"
     instead = f"; without one the models{kind} are {one_of(able)}" if able else ""
+    if analysis.beside_external:
+        instead += "; or compare with external data, which then take the control's place"
     return (
         f"'{analysis.model}' describes arms by how they differ from the control, and no arm is "
         f"one{instead}"

@@ -12,7 +12,6 @@ from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
-from adaptive_cart.nouns.external import SEEN
 
 
 def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
@@ -54,9 +53,9 @@ def _redrawn(pieces: Pieces) -> dict[str, float]:
     for name, data in pieces.external.items():
         endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
         if data is not None and endpoint is not None and data.redrawn:
-            kind = endpoint.gives.kind
-            if all(map(data.has, SEEN.get(kind, ("none",)))):
-                found[name] = data.observed_as(kind)
+            keys = endpoint.gives.external
+            if keys and all(map(data.has, keys)):
+                found[name] = data.observed_as(endpoint.gives.external_level)
     return found
 
 

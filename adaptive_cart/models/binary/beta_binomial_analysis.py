@@ -320,7 +320,9 @@ class BetaBinomialAnalysis(AnalysisBase):
         exact = closed and always_decided(fitted, question, participants)
         return 0.0 if exact else self.answered_by.error(question)
 
-    def beside(self, external: Mapping[str, External]) -> BetaBinomialAnalysis:
+    def beside(
+        self, external: Mapping[str, External], controlled: bool = True
+    ) -> BetaBinomialAnalysis:
         from adaptive_cart.models.binary.external_counts import seen_in
 
         copy = self.model_copy()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, PrivateAttr, Tag
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.between_visits import ByIntervals
@@ -26,6 +26,7 @@ from adaptive_cart.models.hazards.ratios_analysis import (
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_draws import Drawn, beside
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
@@ -35,7 +36,40 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
 
+DRAWN = ("events",)  # of external data, from trial to trial
 TRIALS_AT_ONCE = 64  # whose hazards are held at once
+
+
+class Outside(NamedTuple):
+    """External events and months at risk, behind the arms of every trial.
+
+    Attributes
+    ----------
+    events
+        ``(trial, external data)``, or one row where all trials have the same.
+    months
+        ``(external data,)``.
+    baseline
+        Position, among external data, of those that take the place of the control; nothing where
+        an arm is one.
+    """
+
+    events: Floats
+    months: Floats
+    baseline: int | None
+
+    def order(self, arms: int) -> tuple[int, ...]:
+        """Positions, those of the trial's arms first, as the model takes them: baseline first."""
+        every = range(arms + len(self.months))
+        if self.baseline is None:
+            return tuple(every)
+        first = arms + self.baseline
+        return (first, *(position for position in every if position != first))
+
+    def table(self, place: int, trials: int) -> tuple[Floats, Floats]:
+        """Events and months of external data, ``(trial, 1)`` each."""
+        events = np.broadcast_to(self.events[:, place, None], (trials, 1))
+        return events, np.full((trials, 1), self.months[place])
 
 
 @dataclass
@@ -43,12 +77,14 @@ class HazardsPosterior(RatiosPosterior):
     """Posterior of hazard ratios, one pair of arms at a time, and of the hazards of all arms.
 
     A question about a stratum is answered from that stratum's own data; one about all strata, or
-    about the open ones, from theirs pooled.
+    about the open ones, from theirs pooled. External data stand behind the arms; where no arm is
+    the control the first of them has its place.
     """
 
     model: PiecewiseExponential
     data: Durations
     open_strata: Booleans | None = None
+    outside: Outside | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +94,17 @@ class HazardsPosterior(RatiosPosterior):
     def _one(self) -> PiecewiseExponential:
         return self.model
 
+    @property
+    def arms(self) -> int:
+        return super().arms + (0 if self.outside is None else len(self.outside.months))
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return super().order if self.outside is None else self.outside.order(super().arms)
+
     def _arm(self, arm: int, stratum: int) -> tuple[Floats, Floats]:
+        if self.outside is not None and arm >= super().arms:
+            return self.outside.table(arm - super().arms, len(self.data.months))
         if (arm, stratum) not in self._split:
             inside = self.data.members(arm, stratum, self.open_strata)
             events, time = self.model.split(self.data.months, self.data.event, inside)
@@ -93,8 +139,9 @@ class HazardsPosterior(RatiosPosterior):
         ratios = self._all_log_ratios(quantity.stratum)[rows]
         ranks = self._ranks(quantity.stratum)[self.arms :]
         of_control = self.model.drawn_hazards(events, time, ratios, ranks)
-        if quantity.arm:
-            of_control *= np.exp(ratios[:, quantity.arm - 1])[:, None]
+        place = self.order.index(quantity.arm)
+        if place:
+            of_control *= np.exp(ratios[:, place - 1])[:, None]
         curve = Curve(self.model.cuts, of_control)
         if quantity.name == "median":
             return curve.median()
@@ -111,8 +158,8 @@ class HazardsPosterior(RatiosPosterior):
         return ranks((self.data.participants.shape[2] + 1) * each)[first : first + each]
 
     def _tables(self, stratum: int) -> tuple[Floats, Floats]:
-        """Events and months at risk of all arms, ``(trial, arm, interval)`` each."""
-        both = zip(*(self._arm(arm, stratum) for arm in range(self.arms)), strict=True)
+        """Events and months at risk in the model's order, ``(trial, arm, interval)`` each."""
+        both = zip(*(self._arm(arm, stratum) for arm in self.order), strict=True)
         events, time = (np.stack(parts, axis=1) for parts in both)
         return events, time
 
@@ -127,12 +174,13 @@ class HazardsPosterior(RatiosPosterior):
 
     def _hazards(self, stratum: int, some: Completions) -> Floats:
         """Draws of every arm's hazards, ``(trial, arm, completion, interval)``."""
-        ratio = np.stack([some.of(self._log_ratio(k, stratum)) for k in range(self.arms)], axis=1)
+        ratio = np.stack([some.of(self._log_ratio(k, stratum)) for k in self.order], axis=1)
         ratio = np.exp(ratio)
-        events, time = zip(*(self._arm(arm, stratum) for arm in range(self.arms)), strict=True)
-        uniform = some.even(events[0].shape[1]).T
-        baseline = self.model.baseline_given(np.stack(events, 1), np.stack(time, 1), ratio, uniform)
-        return ratio[..., None] * baseline[:, None]
+        events, time = self._tables(stratum)
+        uniform = some.even(events.shape[2]).T
+        baseline = self.model.baseline_given(events, time, ratio, uniform)
+        hazards: Floats = ratio[..., None] * baseline[:, None]
+        return hazards[:, np.argsort(self.order)]
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         other = super().where_open(open_strata)
@@ -193,7 +241,8 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
         Statement(
             r"D_{kj} \sim \mathrm{Poisson}(\lambda_j \, e^{\beta k} \, T_{kj})",
             "In interval j and arm k, the events D in T months at risk are Poisson; beta is the "
-            "log hazard ratio; k is nought in the control and one in the experimental arm.",
+            "log hazard ratio; k is nought in the control (where there is none, in the external "
+            "data that take its place) and one in the experimental arm.",
         ),
         Statement(
             r"\lambda_j \sim \mathrm{Gamma}(a, b) , \; \beta \sim \mathrm{Normal}(m, s)",
@@ -204,6 +253,9 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     knows: ClassVar[tuple[str, ...]] = ("remaining", "median", "restricted_mean")
     ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior
+    beside_external: ClassVar[bool] = True
+    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
+    _controlled: bool = PrivateAttr(default=True)
 
     def _borrows(self) -> BorrowedHazard | None:
         baseline = self.prior.baseline
@@ -229,6 +281,40 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
             message = "external events and months have one hazard, and cuts make the baseline "
             found.append(("cuts", message + "several; leave them out, or borrow nothing"))
         return found
+
+    def beside(
+        self, external: Mapping[str, External], controlled: bool = True
+    ) -> PiecewiseExponentialAnalysis:
+        copy = self.model_copy()
+        copy._beside, copy._controlled = dict(external), controlled
+        return copy
+
+    def beside_problems(self) -> Iterator[tuple[str, str]]:
+        if self.cuts:
+            one = "external events and months, with which an arm is compared, have one hazard, and "
+            yield "cuts", f"{one}cuts make several; leave them out"
+        if self.intervals:
+            one = "an arm is compared with external events and months, which have no visits"
+            yield "intervals", f"{one}; leave it out"
+        if self._borrows() is not None:
+            one = "the control cannot borrow where an arm is compared with external data"
+            yield "prior.baseline", f"{one}; write {{ a = …, b = … }}"
+
+    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
+        return summary.beside(beside(self._beside, DRAWN, drawn))
+
+    def _outside(self, summary: Summary) -> Outside | None:
+        """External data behind the arms; nothing where none are of this endpoint."""
+        seen = [data.has("events") for data in self._beside.values()]
+        if not any(seen):
+            return None
+        events = summary.seen_outside()
+        if events is None:
+            events = beside(self._beside, DRAWN, {})
+        months = [data.total("months") if data.has("months") else 0.0
+                  for data in self._beside.values()]  # fmt: skip
+        baseline = None if self._controlled else seen.index(True)
+        return Outside(events[:, :, 0], np.array(months), baseline)
 
     def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_gammas, of_part
@@ -269,7 +355,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
         self, fitted: PiecewiseExponential, summary: Summary, open_strata: Booleans | None
     ) -> HazardsPosterior:
         assert isinstance(summary, Durations)
-        return self._answering(fitted, summary, open_strata)
+        return self._answering(fitted, summary, open_strata, self._outside(summary))
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
@@ -279,5 +365,9 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
             PiecewiseExponentialReference,
         )
 
-        kind = IntervalHazardsReference if self.intervals else PiecewiseExponentialReference
-        return kind(self.fitted(arms, shares), arms)
+        if self.intervals:
+            return IntervalHazardsReference(self.fitted(arms, shares), arms)
+        outside = self._outside(Durations.empty(len(arms), 1))
+        return PiecewiseExponentialReference(
+            self.fitted(arms, shares), (*arms, *self._beside) if outside else arms, outside
+        )

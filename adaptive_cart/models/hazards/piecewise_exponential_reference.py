@@ -10,15 +10,16 @@ Statement, for interval j and arm k::
 The Poisson form has the likelihood of the event times themselves (Holford 1980,
 doi:10.2307/2529982). The data are those of the strata that a question is about, pooled. A hazard
 ratio is asked of two arms: the other one has the baseline, and arms that are not compared have no
-months at risk and so no say. Whatever else is asked is asked of all arms together.
+months at risk and so no say. External data with which arms are compared are one more arm, and the
+first of them is the control where no arm is. Whatever else is asked is asked of all arms together.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+    from adaptive_cart.models.hazards.piecewise_exponential_analysis import Outside
+
+Place = TypeVar("Place", Question, Quantity)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,26 @@ class PiecewiseExponentialReference(Reference):
 
     prior: PiecewiseExponential
     arms: tuple[str, ...]
+    outside: Outside | None = None
     completes = True
+
+    @property
+    def _order(self) -> tuple[int, ...]:
+        """Positions of arms, and of external data behind them, in the order of the model."""
+        if self.outside is None:
+            return tuple(range(len(self.arms)))
+        return self.outside.order(len(self.arms) - len(self.outside.months))
+
+    def _placed(self, asked: Place) -> Place:
+        """A question, or a number of an arm, with places in the order of the model."""
+        if self.outside is None:
+            return asked
+        moved: dict[str, Any] = {
+            name: self._order.index(getattr(asked, name))
+            for name in ("arm", "minus", "to")
+            if getattr(asked, name, None) is not None
+        }
+        return replace(asked, **moved)
 
     @property
     def statement(self) -> str:
@@ -59,8 +82,18 @@ class PiecewiseExponentialReference(Reference):
             f"{', '.join(self.intervals)}\n"
             "hazard of another arm = baseline hazard x its hazard ratio\n"
             f"each baseline hazard per month ~ {words}\n"
-            f"each log hazard ratio ~ Normal({mean:g}, sd {sd:g})"
+            f"each log hazard ratio ~ Normal({mean:g}, sd {sd:g})" + self._beside_words
         )
+
+    @property
+    def _beside_words(self) -> str:
+        """Say where external data stand; blank where there are none."""
+        if self.outside is None:
+            return ""
+        own = len(self.arms) - len(self.outside.months)
+        named = [name for name, at in zip(self.arms[own:], self.outside.months, strict=True) if at]
+        role = "an arm" if self.outside.baseline is None else "an arm, the first as the control"
+        return f"\nexternal data ({', '.join(named)}): events and months at risk, as {role}"
 
     @property
     def intervals(self) -> list[str]:
@@ -78,14 +111,23 @@ class PiecewiseExponentialReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Events and months at risk by arm and interval, of the arms that have a say."""
         assert isinstance(summary, Durations)
-        arms, effects = effects_of(len(self.arms), question)
+        own = summary.participants.shape[1]
+        arms, effects = effects_of(
+            len(self.arms), None if question is None else self._placed(question)
+        )
         edges = (0.0, *self.prior.cuts, np.inf)
         shape = (len(self.arms), len(edges) - 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         strata = in_strata(summary.stratum[trial], open_strata, question)
         included = summary.included[trial] & strata
         for arm in arms:
-            members = included & (summary.arm[trial] == arm)
+            position = self._order[arm]
+            if self.outside is not None and position >= own:
+                drawn, place = summary.seen_outside(), position - own
+                seen = self.outside.events[0, place] if drawn is None else drawn[trial, place, 0]
+                events[arm], months[arm] = seen, self.outside.months[place]
+                continue
+            members = included & (summary.arm[trial] == position)
             duration, ended = summary.months[trial][members], summary.event[trial][members]
             for interval, (start, end) in enumerate(itertools.pairwise(edges)):
                 # what ends exactly at a cut ends in the earlier interval
@@ -108,7 +150,7 @@ class PiecewiseExponentialReference(Reference):
 
         mean, sd = self.prior.log_hazard_ratio
         coords = {
-            "arm": list(self.arms),
+            "arm": [self.arms[position] for position in self._order],
             "interval": self.intervals,
             "effect": [str(k) for k in range(1, len(self.arms))],
         }
@@ -144,7 +186,7 @@ class PiecewiseExponentialReference(Reference):
         open_strata: Booleans | None = None,
     ) -> Floats:
         """Hazard ratio of two arms, or what is left in an arm at a month, and what follows."""
-        log_ratio = draws["log_hazard_ratio"]
+        log_ratio, quantity = draws["log_hazard_ratio"], self._placed(quantity)
         if quantity.to is not None and quantity.to == quantity.arm:  # beside other arms
             return np.ones(log_ratio.shape[:-1])
         if quantity.to is not None:
@@ -178,7 +220,7 @@ class PiecewiseExponentialReference(Reference):
         def hazards(stratum: int, arm: int) -> Floats:
             draws = fitted(stratum if apart else ALL)
             effects = effects_of(len(self.arms), self.all_arms(stratum))[1]
-            ratio = np.exp(draws["log_hazard_ratio"][0] @ effects[arm])
+            ratio = np.exp(draws["log_hazard_ratio"][0] @ effects[self._order.index(arm)])
             hazard: Floats = draws["baseline_hazard"][0] * ratio[:, None]
             return hazard
 

@@ -84,6 +84,11 @@ class RatiosPosterior(Posterior):
         return self.data.participants.shape[1]
 
     @property
+    def order(self) -> tuple[int, ...]:
+        """Positions of arms as the model takes them: the one whose hazard is the baseline first."""
+        return tuple(range(self.arms))
+
+    @property
     def failed(self) -> Booleans | None:
         """Trials in which any hazard ratio asked for so far could not be computed."""
         found = [ratio.failed for ratio in self._ratios.values()]
@@ -104,8 +109,8 @@ class RatiosPosterior(Posterior):
 
     def _log_ratio(self, arm: int, stratum: int) -> Floats:
         """Draws of the log hazard ratio of an arm to the control, ``(trial, draw)``."""
-        drawn = self._all_log_ratios(stratum)
-        return drawn[:, arm - 1] if arm else np.zeros_like(drawn[:, 0])
+        drawn, place = self._all_log_ratios(stratum), self.order.index(arm)
+        return drawn[:, place - 1] if place else np.zeros_like(drawn[:, 0])
 
     def _all_log_ratios(self, stratum: int) -> Floats:
         if stratum not in self._log_ratios:

@@ -40,6 +40,7 @@ from adaptive_cart.nouns.summaries.base import repeated
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
+DRAWN = ("mean", "sd")  # of external data, from trial to trial
 EQUAL = (
     1e-12  # of the scale: posteriors whose centre is that near to a value are symmetric about it
 )
@@ -324,7 +325,7 @@ class NormalAnalysis(AnalysisBase):
         known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
         return self.model_copy(update={"prior": {**(self.prior or {}), **known}}) if known else self
 
-    def beside(self, external: Mapping[str, External]) -> NormalAnalysis:
+    def beside(self, external: Mapping[str, External], controlled: bool = True) -> NormalAnalysis:
         copy = self.model_copy()
         copy._beside = dict(external)
         return copy
@@ -425,7 +426,7 @@ class NormalAnalysis(AnalysisBase):
         return [place for place, data in pairs if data.redrawn and data.has("mean")]
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
-        return summary.beside(beside(self._beside, self.reads, drawn))
+        return summary.beside(beside(self._beside, DRAWN, drawn))
 
     def _anew(self, fitted: Normal, summary: Scores) -> KnownAnew | None:
         """What external data say in every trial; nothing where they stay as they are."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
 
+DRAWN = ("events",)  # of external data, from trial to trial
+
+
 class GammaPrior(Part):
     """A gamma prior by shape ``a`` and rate ``b``."""
 
@@ -248,7 +251,9 @@ class GammaPoissonAnalysis(AnalysisBase):
         known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
         return self.model_copy(update={"prior": {**self.prior, **known}}) if known else self
 
-    def beside(self, external: Mapping[str, External]) -> GammaPoissonAnalysis:
+    def beside(
+        self, external: Mapping[str, External], controlled: bool = True
+    ) -> GammaPoissonAnalysis:
         copy = self.model_copy()
         copy._beside = dict(external)
         return copy
@@ -321,7 +326,7 @@ class GammaPoissonAnalysis(AnalysisBase):
         return RatesPosterior(fitted, with_outside(summary, self._beside), open_strata)
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
-        return summary.beside(beside(self._beside, self.reads, drawn))
+        return summary.beside(beside(self._beside, DRAWN, drawn))
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
@@ -339,7 +344,7 @@ def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposur
         return summary
     outside = summary.seen_outside()
     if outside is None:  # a real trial: as they were observed
-        outside = beside(external, summary.kind, {})
+        outside = beside(external, DRAWN, {})
     more = [(0, 0), (0, len(redrawn)), (0, 0)]
     events, years = np.pad(summary.events, more), np.pad(summary.years, more)
     for place, data in enumerate(external.values()):

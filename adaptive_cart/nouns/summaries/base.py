@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.external import Level
+from adaptive_cart.nouns.external_draws import Law
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.changes import Move, Reach
@@ -47,6 +49,8 @@ class Summary(ABC):
         Keys of external data that say what was seen; none where there are no external data of it.
     external_columns
         Columns of a table of external participants that say what each had.
+    external_level, external_law
+        What a scenario says in their place; how they are drawn anew, where they can be.
     """
 
     kind: ClassVar[str]
@@ -62,6 +66,8 @@ class Summary(ABC):
     not_alike: ClassVar[str] = ""
     external: ClassVar[tuple[str, ...]] = ()
     external_columns: ClassVar[tuple[str, ...]] = ()
+    external_level: ClassVar[Level] = Level()
+    external_law: ClassVar[Law | None] = None
 
     @classmethod
     @abstractmethod

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions, binomial
+from adaptive_cart.nouns.external_draws import OF_RESPONDERS, Law
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
@@ -50,6 +51,7 @@ class Counts(Summary):
     plain: ClassVar[bool] = True
     external: ClassVar[tuple[str, ...]] = ("responders", "participants")
     external_columns: ClassVar[tuple[str, ...]] = ("responder",)
+    external_law: ClassVar[Law | None] = OF_RESPONDERS
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Counts:

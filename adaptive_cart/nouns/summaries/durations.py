@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -12,11 +13,15 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.external import Level
+from adaptive_cart.nouns.external_draws import Law, of_events
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.base import Summary, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
+
+A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf), by_stratum=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Durations(Summary):
     holds: ClassVar[str] = "the events so far, and the months at risk in which they were seen"
     external: ClassVar[tuple[str, ...]] = ("events", "months")
     external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
+    external_level: ClassVar[Level] = A_HAZARD
+    external_law: ClassVar[Law | None] = of_events(A_HAZARD)
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Durations:
@@ -156,6 +163,9 @@ class Durations(Summary):
             exposure[:, place[0], place[1]] = np.where(mine, months, 0.0).sum(axis=1)
         return cls(months, event, included, arm, stratum, numbers, events, exposure)
 
+    def beside(self, outside: Floats) -> Durations:
+        return DurationsBeside(**vars(self), outside=outside)
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"analysed": self.participants, "events": self.events, "months": self.exposure}
 
@@ -209,6 +219,26 @@ class Durations(Summary):
 
 
 @dataclass(frozen=True)
+class DurationsBeside(Durations):
+    """Times to an event, and beside them the events of external data drawn with the trial.
+
+    Attributes
+    ----------
+    outside
+        ``(trial, external data, 1)`` events there.
+    """
+
+    outside: Floats
+
+    def seen_outside(self) -> Floats:
+        return self.outside
+
+    def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
+        found = super().followed_on(coming, lasting)
+        return found.beside(repeated(self.outside, lasting.shape[1]))
+
+
+@dataclass(frozen=True)
 class SeenDurations(Durations):
     """Times to an event that is seen at visits: it happened between two of them.
 
@@ -255,6 +285,23 @@ class SeenDurations(Durations):
 
     def half_widths(self) -> Floats | None:
         return self.half
+
+    def beside(self, outside: Floats) -> Durations:
+        return SeenDurationsBeside(**vars(self), outside=outside)
+
+
+@dataclass(frozen=True)
+class SeenDurationsBeside(SeenDurations):
+    """Times to an event seen at visits, and the same beside them."""
+
+    outside: Floats
+
+    def seen_outside(self) -> Floats:
+        return self.outside
+
+    def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
+        found = super().followed_on(coming, lasting)
+        return found.beside(repeated(self.outside, lasting.shape[1]))
 
 
 def _cut(

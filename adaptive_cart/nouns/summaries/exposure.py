@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import Years
 from adaptive_cart.nouns.completions import Completions, poisson
+from adaptive_cart.nouns.external import Level
+from adaptive_cart.nouns.external_draws import Law, of_events
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
@@ -37,6 +39,7 @@ class Exposure(Summary):
     holds: ClassVar[str] = "the events so far, and the years in which they were seen"
     external: ClassVar[tuple[str, ...]] = ("events", "months")
     external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
+    external_law: ClassVar[Law | None] = of_events(Level())
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Exposure:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy.typing as npt
 
+from adaptive_cart.nouns.external_draws import OF_MEAN, Law
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
@@ -41,6 +42,7 @@ class Means(Summary):
     observed_unit: ClassVar[str] = "mean"
     holds: ClassVar[str] = "the mean so far, and those analysed"
     external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
+    external_law: ClassVar[Law | None] = OF_MEAN
 
     @classmethod
     def of(cls, population: Population, values: Floats, members: ParticipantSet) -> Means:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.external_draws import OF_MEAN, Law
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
@@ -51,6 +52,7 @@ class Scores(Summary):
     holds: ClassVar[str] = "the mean change so far, and those analysed"
     external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
     external_columns: ClassVar[tuple[str, ...]] = ("change",)
+    external_law: ClassVar[Law | None] = OF_MEAN
 
     @classmethod
     def of(
