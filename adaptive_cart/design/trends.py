@@ -30,7 +30,7 @@ def read_trends(
             hint = meant(name, frame.endpoints)
             frame.fault(path, f"no endpoint of this design{hint}; the endpoints are {endpoints}")
         elif not isinstance(value, dict):
-            wanted = "a trend is expected: { per_year = 0.15 }, on the logit; or one for each arm"
+            wanted = "a trend is expected: { per_year = 0.15 }, or one for each arm"
             frame.fault(path, f"found {shown(value)}; {wanted}")
         else:
             before = frame.reported
@@ -111,9 +111,9 @@ def trends_of(
         moving = {None if kind is None else kind.trend_of(value) for value in values}
         trend = moving.pop()
         if trend is None or moving:
-            report(name, f"a trend moves the logit of one probability an arm, or the logarithm of "
-                   f"one yearly rate{BY}; what is said of '{name}' is neither: leave the trend "
-                   f"out")  # fmt: skip
+            report(name, f"a trend moves the logit of one probability an arm, the logarithm of one "
+                   f"yearly rate, or the mean change of a score{BY}; what is said of '{name}' is "
+                   f"none of these: leave the trend out")  # fmt: skip
             continue
         found[name] = tuple(
             trend.model_validate(own) if (own := _of_arm(whole, arm)) else None

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.correlated import Correlated
@@ -201,10 +199,7 @@ class Truth:
                 direct[name] = tuple(
                     values
                     if trend is None
-                    else tuple(
-                        float(np.average(trend.moved(float(p), months), weights=weights))
-                        for p in values
-                    )
+                    else tuple(trend.averaged(value, months, weights) for value in values)
                     for values, trend in zip(direct[name], by_arm, strict=True)
                 )
             except InputError as error:

@@ -1,8 +1,8 @@
-"""How a probability or a rate drifts with the month of randomisation: a shift of its logarithm."""
+"""How a probability, a rate or a mean drifts with the month of randomisation: a shift of it."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -76,6 +76,16 @@ class TimeTrend(Part):
         found: Floats = special.expit(special.logit(probability) + self.shift(month))
         return found
 
+    def averaged(self, value: Any, months: Floats, weights: Floats | None = None) -> Any:
+        """What is said of an arm, averaged over months of randomisation.
+
+        Parameters
+        ----------
+        months, weights
+            ``(participant,)``; all alike if no weights are given.
+        """
+        return float(np.average(self.moved(float(value), months), weights=weights))
+
     def words(self) -> str:
         """Say it: ``logit + 0.15 a year``."""
         parts = []
@@ -91,6 +101,17 @@ class TimeTrend(Part):
                 f"{self.peak_month:g}"
             )
         return f"{self.scale} " + ", and ".join(parts)
+
+
+class MeanTrend(TimeTrend):
+    """The same shift of the mean of a score at every visit after the baseline."""
+
+    scale: ClassVar[str] = "mean change"
+
+    def averaged(self, value: Any, months: Floats, weights: Floats | None = None) -> Any:
+        """The score's truth with the mean changes of all, averaged over months."""
+        shift = float(np.average(self.shift(months), weights=weights))
+        return value.model_copy(update={"change": [change + shift for change in value.change]})
 
 
 class RateTrend(TimeTrend):

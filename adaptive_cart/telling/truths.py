@@ -101,7 +101,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
         for line in _endpoint(design, truth, values, name, endpoint)
     ]
     lines += list(_external(design, truth))
-    lines += list(_trends(truth))
+    lines += list(_trends(design, truth))
     lines += list(_parts(design, truth, points))
     lines += list(_correlations(truth))
     lines += [_utility(design, values, name) for name in design.utility]
@@ -128,14 +128,14 @@ def _external(design: Design, truth: Truth) -> Iterator[str]:
         yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"
 
 
-def _trends(truth: Truth) -> Iterator[str]:
+def _trends(design: Design, truth: Truth) -> Iterator[str]:
     """Say how probabilities drift, and from what."""
     for name, by_arm in truth.trends.items():
         words = ["none" if trend is None else trend.words() for trend in by_arm]
         said = zip(truth.arms, words, strict=True)
         told = words[0] if len(set(words)) == 1 else "; ".join(f"{a} {w}" for a, w in said)
         yield f"{name}, time trend by month of randomisation: {told}"
-        yield f"{name}, said without the trend: {_opening(truth, name)}"
+        yield f"{name}, said without the trend: {_opening(design, truth, name)}"
 
 
 def _parts(design: Design, truth: Truth, points: LatticePoints) -> Iterator[str]:
@@ -175,11 +175,12 @@ def _over_whom(truth: Truth) -> Iterator[str]:
         )
 
 
-def _opening(truth: Truth, name: str) -> str:
+def _opening(design: Design, truth: Truth, name: str) -> str:
     """What is said of each arm, which the trend moves."""
-    parts = []
+    parts, kind = [], design.endpoints[name].direct
+    assert kind is not None
     for arm, values in zip(truth.arms, truth.direct[name], strict=True):
-        words = [f"{float(value):g}" for value in values]
+        words = [kind.words(value) for value in values]
         parts.append(f"{arm} {words[0] if len(set(words)) == 1 else ' / '.join(words)}")
     return ", ".join(parts)
 

@@ -209,13 +209,59 @@ def test_a_rate_that_drifts_beyond_all_bounds_is_told() -> None:
         true_values(design, design.truths["one"])
 
 
+def with_score(trend: Raw, **asked: Any) -> Raw:
+    """A trial about a score that is said directly, whose mean change drifts."""
+    question = {"endpoint": "mgadl", "arm": "cells", "minus": "usual", "below": -1.0} | asked
+    arm = {"baseline": {"mean": 9.0, "sd": 3.0}, "sd": [2.0, 3.0], "correlation": 0.6}
+    changes = {"usual": [-0.5, -1.0], "cells": [-2.0, -2.5]}
+    truth = {name: arm | {"change": change} for name, change in changes.items()}
+    raw = design_of({"per_year": 0.1}, analysis={"mgadl": {"model": "normal"}})
+    raw["endpoints"] = {
+        "mgadl": {"type": "continuous", "visits": [1.0, 4.0], "month": 4.0, "better": "lower"}
+    }
+    raw["rules"] = [raw["rules"][1] | {"posterior": question, "looks": [1, 2, "final"]}]
+    raw["scenarios"]["one"] = {"mgadl": truth, "time_trend": {"mgadl": trend}}
+    return raw
+
+
+@pytest.mark.parametrize("trend", SHAPES.values(), ids=SHAPES)
+def test_a_mean_change_drifts_at_every_visit_as_the_twins(trend: Raw) -> None:
+    from conduct.test_fast_equals_twin import compare as compare_plain
+
+    compare_plain(with_score(trend), "one", 3)
+
+
+@pytest.mark.parametrize("trend", SHAPES.values(), ids=SHAPES)
+def test_the_true_mean_change_is_averaged_over_the_expected_arrivals(trend: Raw) -> None:
+    from twin import one_trial
+
+    raw = with_score(trend)
+    truth = one_trial.truth_of(raw, "one")
+    design = Design(**copy.deepcopy(raw))
+    found = true_values(design, design.truths["one"]).quantity(Question("mgadl", 1, 0))
+    assert found is not None
+    slow = [
+        -2.5 + 1.0 + one_trial.drift_of(truth, "mgadl", "cells", n / 3.0)
+        - one_trial.drift_of(truth, "mgadl", "usual", n / 3.0)
+        for n in range(1, 49)
+    ]  # fmt: skip
+    assert found.value == pytest.approx(math.fsum(slow) / 48, abs=1e-12)
+    assert "usual baseline 9 (sd 3), changes -0.5, -1" in described(design)
+
+
+def test_a_proportion_of_a_drifting_score_is_refused() -> None:
+    raw = with_score({"per_year": 0.5}, beyond=-2.0, below=0.5)
+    with pytest.raises(DesignError, match="whose mean drifts with the calendar"):
+        Design(**raw)
+
+
 def test_a_trend_has_to_move_what_is_one_number() -> None:
     raw = design_of({"per_year": 0.1})
     raw["endpoints"]["flare"] = {"type": "time_to_event"}
     never = {"dist": "exponential", "median": 12.0}
     raw["scenarios"]["one"] |= {"flare": {"usual": never, "cells": never}}
     raw["scenarios"]["one"]["time_trend"]["flare"] = {"per_year": 0.1}
-    with pytest.raises(DesignError, match="moves the logit of one probability an arm"):
+    with pytest.raises(DesignError, match="is none of these: leave the trend out"):
         Design(**raw)
 
 

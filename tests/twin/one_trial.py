@@ -557,6 +557,9 @@ def own_course(
     for name, endpoint in raw["endpoints"].items():
         if endpoint["type"] == "continuous":
             told = truth[name][arm] if name in truth else own["scores"][name]
+            if name in truth:  # the mean of every visit is shifted alike
+                shift = drift_of(truth, name, arm, month)
+                told = {**told, "change": [change + shift for change in told["change"]]}
             deviation = correlated_deviations(raw, truth, name, uniform)
             person[name] = score_values(endpoint, told, person, deviation)
         elif name in truth:

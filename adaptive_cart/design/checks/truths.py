@@ -107,6 +107,7 @@ def scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
     check_scenarios(frame)
     _number_never_reached(pieces, frame)
     _not_of_a_course(frame)
+    _proportion_of_drifting(pieces, frame)
     _long_term(pieces, frame)
     _costs(pieces, frame)
     idle = _crossing_nobody(pieces, frame)
@@ -208,6 +209,21 @@ def _for_ever(primary: EndpointBase) -> str:
         "`horizon = 36`, the months for which everybody is followed (or give the scenario a "
         "dropout)"
     )
+
+
+def _proportion_of_drifting(pieces: Pieces, frame: Frame) -> None:
+    """Tell a proportion beyond a value that is asked of a score whose mean drifts."""
+    for position, rule in enumerate(pieces.rules):
+        for asked in rule.asked if rule is not None else ():
+            for scenario, truth in frame.truths.items():
+                if asked.about in truth.trends and asked.kind.cut(asked) is not None:
+                    told = (
+                        f"asks for a proportion of participants beyond a value, of "
+                        f"'{asked.about}', whose mean drifts with the calendar{BY}: how many lie "
+                        f"there is not averaged over months; ask for the mean, or leave the trend "
+                        f"out"
+                    )
+                    frame.report(f"rules[{position}]", told, scenario=scenario)
 
 
 def _not_of_a_course(frame: Frame) -> None:

@@ -82,12 +82,21 @@ class Drawing:
 
     def drifting(self) -> Floats:
         """Each participant's own probability or rate, that of the month of randomisation."""
-        own = self.own(float)
+        return self._by_month(self.own(float), lambda trend, own, month: trend.moved(own, month))
+
+    def shift(self) -> Floats:
+        """By how much each participant's mean is shifted, by the month of randomisation."""
+        none = np.zeros(self.arm.shape)
+        return self._by_month(none, lambda trend, own, month: trend.shift(month))
+
+    def _by_month(
+        self, own: Floats, changed: Callable[[TimeTrend, Floats, Floats], Floats]
+    ) -> Floats:
         assert self.month is not None
         for arm, trend in enumerate(self.trend):
             if trend is not None:
                 where = self.arm == arm
-                own[where] = trend.moved(own[where], self.month[where])
+                own[where] = changed(trend, own[where], self.month[where])
         return own
 
 

@@ -20,6 +20,7 @@ from adaptive_cart.endpoints.direct.response import too_early
 from adaptive_cart.nouns.parts import Finite, Part, Positive
 from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.scored import Baseline, RecordedScores, Scored, Values
+from adaptive_cart.nouns.time_trend import MeanTrend, TimeTrend
 
 SMALLEST = 2.0**-54  # what a uniform of 0 stands for
 
@@ -172,6 +173,9 @@ class ScoresAtVisits(DirectTruth):
             f"from baseline for each visit is expected"
         )
 
+    def trend_of(self, value: Any) -> type[TimeTrend] | None:
+        return MeanTrend
+
     def draw(self, drawing: Drawing) -> Outcome:
         expected = _expected(drawing) if drawing.directly else _by_state(drawing)
         spreads = np.array([[_spread(own, drawing) for own in by] for by in drawing.values])
@@ -253,7 +257,11 @@ def _expected(drawing: Drawing) -> Values:
     """Mean of each value, as the scenario says it."""
     label = np.int8(0) if drawing.stratum is None else drawing.stratum
     means = np.array([[own.means for own in by] for by in drawing.values])
-    return tuple(means[drawing.arm, label, place] for place in range(means.shape[-1]))
+    baseline, *later = (means[drawing.arm, label, place] for place in range(means.shape[-1]))
+    if drawing.trend:
+        shift = drawing.shift()
+        later = [mean + shift for mean in later]
+    return (baseline, *later)
 
 
 def _by_state(drawing: Drawing) -> Values:
