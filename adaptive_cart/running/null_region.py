@@ -231,6 +231,7 @@ def scenario_points(
     """
     points, notes = [], []
     latents = SobolLatents(points=POINTS)
+    alone: set[tuple[str, Question]] = set()
     for name, truth in nulls.items():
         found: dict[str, Truth] = {name: truth}
         null = truth.role == "null"
@@ -242,12 +243,34 @@ def scenario_points(
             false = {rule.name: falsely(rule, true) for rule in success}
             if any(false[rule.name] for rule in calibrated):
                 points.append(Point(label, moved, false))
+                alone |= {(rule.name, one) for rule in calibrated for one in _alone(rule, true)}
             elif label == name and null:
                 notes.append(_true_claim(design, name, calibrated[0], true))
         if len(found) == 1 and null:
             true = true_values(design, truth, latents)
             notes += _beside_the_margin(design, name, calibrated, true)
+    for rule in calibrated:
+        for asked in rule.claimed if _at_once(rule) else ():
+            if (rule.name, asked) not in alone:
+                notes.append(
+                    f"'{rule.name}' claims several things at once, and in no scenario of the null "
+                    f"region is {claim_words(asked, design)} false and all else true: the error is "
+                    f"larger there and is not held; write a null scenario there"
+                )
     return points, notes
+
+
+def _at_once(rule: ResolvedRule) -> bool:
+    """Whether a rule about one target claims that several things are so."""
+    return len(rule.parts) == len(rule.targets) == 1 and len(rule.claimed) > 1
+
+
+def _alone(rule: ResolvedRule, true: TrueValues) -> Iterator[Question]:
+    """What is false of all that a rule claims at once, where it is a single thing."""
+    beyond = {asked: _beyond(asked, true) for asked in rule.claimed}
+    false = [asked for asked, one in beyond.items() if one is None or one.value <= _slack(one)]
+    if len(false) == 1:
+        yield false[0]
 
 
 def true_nulls(

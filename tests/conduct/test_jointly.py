@@ -153,7 +153,7 @@ def test_errors_of_a_product() -> None:
         ({"jointly": [BENEFIT]}, "rules[0].jointly", "two questions or more"),
         ({"jointly": [BENEFIT, SAFE | {"endpoint": "crs"}]}, "rules[0].jointly[1].endpoint",
          "did you mean 'crs3'?"),
-        ({"at_least": "calibrate"}, "rules[0].at_least", "several questions at once"),
+        ({"at_least": "calibrate"}, "calibration", "missing"),
         ({"posterior": BENEFIT}, "rules[0]", "exactly one of posterior, predictive, jointly"),
         ({"at_least": {"alpha": 0.025}}, "rules[0].at_least", "several questions at once"),
     ],

@@ -165,9 +165,10 @@ def _has_null(pieces: Pieces) -> bool:
     if any(role_of(name, table) == "null" for name, table in tables.items()):
         return True
     asked = [
-        rule.posterior
+        question
         for rule in pieces.rules
-        if rule is not None and rule.threshold == "calibrate" and rule.posterior is not None
+        if rule is not None and rule.threshold == "calibrate"
+        for question in rule.asked
     ]
     if any(question.kind.of_several for question in asked):
         return False
@@ -202,13 +203,14 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
             "its own; one threshold for success is searched: write numbers in these rules",
             "claims",
         )
-    elif rule.jointly is not None:
+    elif rule.jointly is not None and shares:
         yield (
             f"{path}.{key}",
-            'found "calibrate" for several questions at once; one number is searched, of a rule '
-            "that asks a single one: write a number here",
+            'found "calibrate" for several questions at once, and [claims] shares the error; '
+            "write a number here",
+            "claims",
         )
-    elif rule.posterior is None:
+    elif rule.predictive is not None:
         yield (
             f"{path}.{key}",
             'found "calibrate" for a predictive rule; calibrate the rule that it predicts, and '
