@@ -309,3 +309,22 @@ def test_a_look_that_has_been_held_says_what_there_was() -> None:
     number = design.looks.at[look - 1]
     due = f"look {look} is due at {number:g} events of flare"
     assert told[0].startswith(f"{due}; by month {months:.2f}: {number:g} events of flare (")
+
+
+def test_everybody_has_been_followed_when_the_last_who_was_randomised_has() -> None:
+    """Also where that is one participant, or nobody; never before now."""
+    raw = tiny_design(looks={"enrolled": [10], "final": "all_observed"})
+    plan = Plan.of(Design(**raw))
+    block = run_block(
+        plan, plan.design.truths["null"], (0.5,), latents_for(plan.design, 3, 0, 5),
+        keep_population=True,
+    )  # fmt: skip
+    people, after = block.population, plan.schedule.followed_for
+    assert people is not None
+    assert after is not None
+    randomised, now = np.array([0, 1, 2, 7, 7]), np.array([0.5, 0.5, 0.5, 0.5, 900.0])
+    found = plan.schedule.all_observed(people, randomised, now)
+    for trial, (number, date) in enumerate(zip(randomised, now, strict=True)):
+        months = [people.arrival[trial, j] + after for j in range(number)]
+        assert found[trial] == max([date, *months])
+    assert (found[1:4] > 0.5).all()

@@ -24,8 +24,8 @@ from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.certificate import cells, certify, random_points, tried
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.null_region import effects_of, rate_points
-from adaptive_cart.running.region import with_threshold
-from adaptive_cart.running.worst_case import worst_case
+from adaptive_cart.running.region import region_of, with_threshold
+from adaptive_cart.running.worst_case import _line, worst_case
 from checks import raw_design
 from twin import enumeration
 
@@ -258,6 +258,26 @@ def test_a_shrunken_bound_is_found_out(
     )
     assert done.exit_code == 1
     assert "BROKEN" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arms", "named"), [(["cart"], "cart − soc"), (["one", "two"], "one − soc and two − soc")]
+)
+def test_a_line_of_power_names_every_arm_that_has_the_effect(arms: list[str], named: str) -> None:
+    raw = small()
+    raw["arms"] = {"soc": {"control": True}, **{arm: {} for arm in arms}}
+    raw["rules"] = [raw["rules"][0]]
+    raw["rules"][0]["posterior"]["arm"] = arms[-1]
+    raw["scenarios"] = {
+        name: {"dfr": {"soc": 0.2} | dict.fromkeys(arms, rate)}
+        for name, rate in (("null", 0.2), ("expected", 0.6))
+    }
+    design = Design(**raw)
+    rates, words = _line(design, region_of(design), 0.4, 7)
+    assert words == f"all soc rates from 0 to 0.6, with {named} = 0.4"
+    assert rates.shape == (7, 1 + len(arms))
+    for column in rates.T[1:]:
+        assert column == pytest.approx(rates[:, 0] + 0.4)
 
 
 def test_the_smallest_power_is_certified() -> None:
