@@ -7,6 +7,7 @@ how much, and what to run again.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tomllib
@@ -21,6 +22,21 @@ DESIGNS = Path(__file__).parent.parent / "designs"
 LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 Array = npt.NDArray[Any]
+
+
+def assert_read_back_or_nothing(log: Any) -> None:
+    """A log is read back from its own tables, and from none of another kind or format, or torn."""
+    plain = json.loads(json.dumps(log.plain()))
+    assert type(log).of(plain) == log
+    assert type(log).of(None) is None
+    for key, value in {"kind": "something else", "format": plain["format"] + 1}.items():
+        assert type(log).of(plain | {key: value}) is None, key
+    for key in plain:
+        torn = {name: value for name, value in plain.items() if name != key}
+        found = type(log).of(torn)
+        assert found is None or isinstance(found, type(log)), key
+    for key in ("kind", "format"):
+        assert type(log).of({n: v for n, v in plain.items() if n != key}) is None, key
 
 
 def raw_design(name: str) -> dict[str, Any]:

@@ -147,7 +147,11 @@ class AveragedCalibration(Searched):
     @staticmethod
     def of(plain: Any) -> AveragedCalibration | None:
         """Read plain tables; nothing where they are not those of such a calibration."""
-        if not isinstance(plain, dict) or plain.get("kind") != KIND or plain["format"] != FORMAT:
+        if (
+            not isinstance(plain, dict)
+            or plain.get("kind") != KIND
+            or plain.get("format") != FORMAT
+        ):
             return None
         told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
         try:

@@ -253,7 +253,11 @@ class Calibrated(Searched):
     @staticmethod
     def of(plain: Any) -> Calibrated | None:
         """Read plain tables; nothing where they are not those of a calibration."""
-        if not isinstance(plain, dict) or plain.get("kind") != KIND or plain["format"] != FORMAT:
+        if (
+            not isinstance(plain, dict)
+            or plain.get("kind") != KIND
+            or plain.get("format") != FORMAT
+        ):
             return None
         told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
         try:

@@ -5,6 +5,7 @@
     python sims/validation/mutants.py run --each 50        # breaks one place at a time
     python sims/validation/mutants.py join                 # into results/mutants.csv
     python sims/validation/mutants.py again --each 50      # all tests for those that survived
+    python sims/validation/mutants.py kill MODULE TEST …   # tests written for its survivors
     python sims/validation/mutants.py named                # the mutants that a review found alive
     python sims/validation/mutants.py show                 # what survived, and why
 
@@ -17,8 +18,12 @@ seconds of tests, it *survived*, and is either killed by a new test or explained
 ``why`` of ``results/mutants.csv``, which is kept when the program runs again. A line that no test
 of ``TESTED`` runs is *not run*.
 
-``cover`` takes 15 minutes of an idle core and ``run`` 5 to 10 seconds a mutant. Each mutant is
-tested in a process of its own, forked when NumPy, SciPy and pytest have been imported.
+``cover`` takes 15 minutes of an idle core and ``run`` 5 to 10 seconds a mutant. Both may be stopped
+and go on where they were, several at once (``--part 1/2`` and ``2/2``), also while tests are still
+being covered: a mutant that survived is given the tests that are known by then. A larger ``--each``
+begins with the same ones. Each mutant is tested in a process of its own, forked when NumPy, SciPy
+and pytest have been imported. The code must not change in between; what is found is kept in
+``build/mutants``.
 """
 
 from __future__ import annotations
@@ -59,8 +64,9 @@ RESULT = Path(__file__).parent / "results" / "mutants.csv"
 NAMED_RESULT = RESULT.with_name("mutants_named.csv")
 WORK = ROOT / "build" / "mutants"
 COLUMNS = ("module", "line", "operator", "was", "is", "outcome", "killed_by", "tests", "why")
+WRITTEN = "survived; the test was written for it"
 BUDGET = 60.0  # seconds of tests that one mutant is given
-SECONDS = 240  # after which a mutant that hangs counts as killed
+SECONDS = 240  # of a processor, after which a mutant that hangs counts as killed
 LEFT_OUT = ("Exception", "Decorator")
 IMPORTED = ("numpy", "pandas", "pyarrow.parquet", "pydantic", "pytest", "scipy.stats",
             "scipy.optimize", "joblib", "tomlkit", "rich")  # fmt: skip
@@ -77,17 +83,25 @@ NAMED = (
     ),
     (
         "a calibration confirmed on the seed of its search",
-        "running/calibrate.py",
-        "again, trials, _own_seed(seed))",
-        "again, trials, seed)",
+        "running/calibrating/type_one_error.py",
+        "number, fresh_seed(seed, CALIBRATION)), number",
+        "number, seed), number",
         "tests/running/test_calibrate.py::"
         "test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold",
     ),
     (
+        "any other calibration confirmed on the seed of its search",
+        "running/calibrating/search.py",
+        "fresh_seed(self.seed, CALIBRATION, times=2)",
+        "fresh_seed(self.seed, CALIBRATION)",
+        "tests/running/test_calibrate.py::"
+        "test_what_searches_what_confirms_and_what_is_run_are_different_trials",
+    ),
+    (
         "events declared out of reach while people may still enrol",
         "analysis/real_trial.py",
-        "waits or not (all_in and np.isfinite(date))",
-        "waits or not np.isfinite(date)",
+        "if len(self.participants) < int(self.standing.enrolled[0]):",
+        "if len(self.participants) < 0:",
         "tests/analysis/test_analyze.py::"
         "test_counts_of_events_that_can_still_come_leave_a_look_undue",
     ),
@@ -320,24 +334,30 @@ def failing(copy: Path, tests: list[str]) -> str:
         os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", QUICK, *tests]))
     before = time.monotonic()
     while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
             break
-        if time.monotonic() - before > SECONDS:
+        if used(child) > SECONDS or time.monotonic() - before > 30.0 * SECONDS:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return "no end"
         time.sleep(0.05)
-    ended = os.waitstatus_to_exitcode(status)
-    if ended == 0:
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
         return ""
-    if ended < 0:
+    if code < 0:
         return "no memory or a crash"
     lines = told.read_text("utf-8", errors="replace").splitlines()
     named = [line.split(" ")[1] for line in lines if line.startswith(("FAILED ", "ERROR "))]
     if not named:
         raise SystemExit("\n".join(lines[-20:]))
     return named[0]
+
+
+def used(process: int) -> float:
+    """Seconds of a processor that a process and those that it waited for have used (Linux)."""
+    told = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def changed_line(place: Place, new: str) -> tuple[str, str]:
@@ -444,14 +464,53 @@ def again(each: int, seed: int, rooms: Sequence[str]) -> None:
 
 
 def joined() -> None:
-    """Put what has been found so far into one file."""
-    best: dict[tuple[str, str, str], dict[str, Any]] = {}
+    """Put what has been found so far into one file; what was found earlier stays while it can.
+
+    A row of an earlier run stays as long as its line stands in the module. One that is to be done
+    again, since more tests are known to run its line than it was given, is left out till then.
+    """
+    known, best = covering(BUDGET), dict[tuple[str, str, str], dict[str, Any]]()
+    for row in rows_of(RESULT):
+        if line := standing(row):
+            best[key_of(row)] = row | {"line": line}
     for path in sorted(WORK.glob("part_*.csv")):
-        for row in rows_of(path):  # one that was done again had more tests
+        for row in rows_of(path):
+            at = f"adaptive_cart/{row['module']}", int(row["line"])
+            if tried(row) < len(known.get(at, [])):
+                continue
             if key_of(row) not in best or tried(row) > tried(best[key_of(row)]):
                 best[key_of(row)] = row
-    rows = sorted(best.values(), key=lambda row: (row["module"], int(row["line"])))
+    rows = sorted(best.values(), key=lambda row: (row["module"], int(row["line"]), row["is"]))
     written(RESULT, COLUMNS, rows)
+
+
+def standing(row: dict[str, Any]) -> int:
+    """Where the line of a row stands now, the nearest to where it stood; 0 for nowhere."""
+    path = ROOT / "adaptive_cart" / row["module"]
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    found = [at for at, line in enumerate(lines, start=1) if line.strip() == row["was"]]
+    return min(found, key=lambda at: abs(at - int(row["line"])), default=0)
+
+
+def kill(module: str, tests: list[str]) -> None:
+    """Give tests that were written for survivors to those of a module."""
+    copy, rows = copied(), rows_of(RESULT)
+    for row in rows:
+        if row["outcome"] == "killed" or row["module"] != module:
+            continue
+        file = copy / "adaptive_cart" / row["module"]
+        text = file.read_text("utf-8")
+        lines = text.splitlines(keepends=True)
+        at = standing(row) - 1
+        lines[at] = lines[at].replace(row["was"], row["is"])
+        file.write_text("".join(lines), "utf-8")
+        killed = failing(copy, tests)
+        file.write_text(text, "utf-8")
+        if killed:
+            row |= {"outcome": "killed", "killed_by": killed, "why": WRITTEN}
+        print(f"{killed or 'survived'}: {key_of(row)}", flush=True)
+        written(RESULT, COLUMNS, rows)
+    shutil.rmtree(copy)
 
 
 def named() -> None:
@@ -486,7 +545,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["cover", "run", "join", "again", "named", "show"])
+    parser.add_argument("what", choices=["cover", "run", "join", "again", "kill", "named", "show"])
+    parser.add_argument("tests", nargs="*", help="of kill: a module, and tests")
     parser.add_argument("--each", type=int, default=50, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS, help="some of them")
@@ -503,6 +563,8 @@ if __name__ == "__main__":
         joined()
     elif asked.what == "again":
         again(asked.each, asked.seed, asked.rooms)
+    elif asked.what == "kill":
+        kill(*asked.tests[:1], asked.tests[1:])
     elif asked.what == "named":
         named()
     else:

@@ -502,6 +502,37 @@ def test_the_list_of_a_stratum_begins_at_its_first_place_also_after_an_arm_has_c
     assert seen > 200
 
 
+@pytest.mark.parametrize("control", [None, 0.25])
+def test_what_closed_arms_had_goes_to_the_open_ones_in_proportion(control: float | None) -> None:
+    rng = np.random.default_rng(7)
+    shares = rng.dirichlet(np.ones(4), size=60)
+    shares[:20, 2:] = 0.0  # the open ones of some had nothing
+    if control is not None:
+        shares[:, 1:] *= (1.0 - control) / np.maximum(
+            shares[:, 1:].sum(axis=1, keepdims=True), 1e-9
+        )
+        shares[:, 0] = control
+    is_open = rng.random((60, 4)) < 0.6
+    is_open[:, 0] = True
+    is_open[:, 3] |= ~is_open[:, 1:].any(axis=1)
+    found = randomisation.shares_of_open(shares, is_open, control)
+    nothing = 0
+    for own, before, now in zip(found, shares, is_open, strict=True):
+        moving = [arm for arm in range(4) if now[arm] and (arm or control is None)]
+        left = 1.0 - (control or 0.0)
+        held = sum(before[arm] for arm in moving)
+        expected = [0.0] * 4
+        for arm in moving:
+            part = before[arm] / held if held > 0.0 else 1.0 / len(moving)
+            expected[arm] = left * part
+        if control is not None:
+            expected[0] = control
+        nothing += held == 0.0
+        assert own.tolist() == pytest.approx(expected)
+        assert own.sum() == pytest.approx(1.0)
+    assert control is None or nothing > 3
+
+
 def test_rounding_reaches_no_arm_that_has_no_share() -> None:
     """Ten tenths do not add up to 1."""
     shares = np.array([[0.1] * 10 + [0.0] * 2])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
@@ -18,6 +18,7 @@ from adaptive_cart.nouns.distributions import Exponential, Fixed, Gamma, Lognorm
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
+from adaptive_cart.results.true_times import OF_TIMES
 from adaptive_cart.results.true_value import TrueValue, told
 
 Table = dict[str, Any]
@@ -230,3 +231,28 @@ def test_the_fraction_beyond_a_month(time: Any, survival: Any) -> None:
             expected = (cured or 0.0) + (1.0 - (cured or 0.0)) * survival(month)
             assert mixed.beyond(month) == pytest.approx(expected, abs=1e-12)
         assert mixed.beyond(np.inf) == (cured or 0.0)
+
+
+@pytest.mark.parametrize("strata", [None, (0, 2), (1,)])
+def test_a_median_over_strata_is_that_of_their_mixture(strata: tuple[int, ...] | None) -> None:
+    """Not the average of their medians: half of all have had the event by then."""
+    shares, scales = (0.2, 0.3, 0.5), ((4.0, 9.0, 30.0), (12.0, 20.0, 50.0))
+    times = [[Exponential(dist="exponential", median=m) for m in arm] for arm in scales]
+    found = OF_TIMES["median"].directly(times, shares, 12.0)
+    for arm, medians in enumerate(scales):
+        chosen = range(3) if strata is None else strata
+        weights = np.array([shares[s] for s in chosen])
+        weights = weights / weights.sum()
+
+        def had(
+            month: float, medians: Any = medians, chosen: Any = chosen, w: Any = weights
+        ) -> Any:
+            parts = zip(w, chosen, strict=True)
+            return sum(weight * (1.0 - 0.5 ** (month / medians[s])) for weight, s in parts) - 0.5
+
+        expected = optimize.brentq(had, 0.1, 200.0, xtol=1e-12)
+        assert found.of(arm, strata).item() == pytest.approx(expected, rel=1e-9)
+    if strata is None:
+        averaged = OF_TIMES["restricted_mean"].directly(times, shares, 12.0)
+        means = [time.mean_until(12.0) for time in times[0]]
+        assert averaged.of(0).item() == pytest.approx(np.average(means, weights=shares))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import time
@@ -24,18 +23,19 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.nouns.streams import fresh_seed
+from adaptive_cart.nouns.streams import Latents, fresh_seed
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, apart, four_decimals
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
+from adaptive_cart.running.calibrating.search import Effort
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.null_points import null_points
 from adaptive_cart.running.region import with_threshold
 from adaptive_cart.running.simulated_error import false_successes, midway
 from adaptive_cart.telling.check import described
-from checks import raw_design, tiny_design
+from checks import assert_read_back_or_nothing, raw_design, tiny_design
 from twin import enumeration, posterior
 
 UNIFORM = ((1.0, 1.0, 1.0),)
@@ -312,6 +312,13 @@ def test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold(
         (point,) = (p for p in null_points(final, design)[0] if p.name == found.worst)
         assert false_successes(final, point, 200, found.seed) / 200 == found.worst_point.error
     assert 1 <= above <= 7
+
+
+@pytest.mark.parametrize("seed", [0, 1, 20261130])
+def test_what_searches_what_confirms_and_what_is_run_are_different_trials(seed: int) -> None:
+    effort = Effort(1_000, seed, 1, lambda *_: None, "simulate")
+    drawn = {own: Latents(own, 0, 50, 8).of("arrival").tobytes() for own in (seed, *effort.seeds)}
+    assert len(set(drawn.values())) == len(drawn) == 3
 
 
 def test_the_upper_bound_of_a_simulated_error_is_what_is_wanted() -> None:
@@ -668,7 +675,7 @@ def test_the_calibration_is_kept_with_the_results_and_read_back(tmp_path: Path) 
     later = ac.open_result(tmp_path / "later").calibration
     assert later == direct == read_log(log_beside(file))
     assert later.target == 0.025
-    assert Calibrated.of(json.loads(json.dumps(later.plain()))) == later
+    assert_read_back_or_nothing(later)
 
     # an edited threshold, or a table that the search read, is not what was calibrated
     text = file.read_text()

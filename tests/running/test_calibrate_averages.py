@@ -31,7 +31,7 @@ from adaptive_cart.running.calibrating.averages import successes
 from adaptive_cart.running.exact_error import ExactError, distinct
 from adaptive_cart.running.region import with_found, with_threshold
 from adaptive_cart.telling.check import described
-from checks import raw_design
+from checks import assert_read_back_or_nothing, raw_design
 from twin import enumeration
 
 WEIGHTS = {"null": 0.4, "harm": 0.1, "expected": 0.3, "large": 0.2}
@@ -254,6 +254,7 @@ def test_the_file_is_written_and_the_log_read_back(tmp_path: Path) -> None:
     assert "at most 0.05 wanted, over the design prior held" in done.output
     kept = calibration_of(json.loads((tmp_path / "design.calibration.json").read_text()))
     assert isinstance(kept, AveragedCalibration)
+    assert_read_back_or_nothing(kept)
     design = ac.load_design(path)
     assert design.rules[0].at_least == kept.threshold
     assert kept.matches(design)

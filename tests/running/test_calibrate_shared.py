@@ -43,6 +43,7 @@ from adaptive_cart.running.calibrating.claims import (
 )
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
+from checks import assert_read_back_or_nothing
 from conduct.test_claims_that_share_alpha import sharing
 from conduct.test_fast_equals_adaptive_twin import (
     SEED,
@@ -265,6 +266,7 @@ def test_the_file_is_calibrated_run_and_reported(tmp_path: Path) -> None:
     assert "any false claim" in told.output
     kept = read_log(log_beside(file))
     assert isinstance(kept, SharedCalibration)
+    assert_read_back_or_nothing(kept)
     text = file.read_text(encoding="utf-8")
     assert text.startswith(comment)
     design = load_design(file)

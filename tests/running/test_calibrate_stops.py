@@ -25,7 +25,7 @@ from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
-from checks import raw_design
+from checks import assert_read_back_or_nothing, raw_design
 from twin import enumeration
 
 TRIALS = 200  # of which ten times as many are simulated
@@ -160,6 +160,7 @@ def test_the_file_is_written_and_the_log_tells_both(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     found = read_log(log_beside(file))
     assert isinstance(found, StopCalibration)
+    assert_read_back_or_nothing(found)
     (one,) = found.stops
     assert f"'futility': threshold {one.threshold!r}" in done.output
     assert "calibrated threshold" in done.output

@@ -23,7 +23,7 @@ from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
-from checks import raw_design
+from checks import assert_read_back_or_nothing, raw_design
 from twin import enumeration
 
 SHARES = {"much": 0.25, "efficacy": 0.75}
@@ -79,6 +79,7 @@ def test_each_has_the_smallest_threshold_of_its_share() -> None:
     assert found.answers(Design(**raw))
     assert "shares of it: much 0.25, efficacy 0.75" in described(Design(**raw))
     assert calibration_of(json.loads(json.dumps(found.plain()))) == found
+    assert_read_back_or_nothing(found)
 
 
 @pytest.mark.slow

@@ -58,6 +58,9 @@ def made() -> SimulatedDrift:
     )  # fmt: skip
 
 
+DESIGNS = Path(__file__).parents[2] / "designs"
+
+
 def told(name: str, level: float, other: float) -> dict[str, Any]:
     """What is true where the control has a level: written here by hand."""
     if name == "rates":
@@ -186,9 +189,18 @@ def test_what_is_refused(kind: str, options: dict[str, Any], words: str) -> None
 def test_an_endpoint_without_levels_is_refused_in_words(
     name: str, region: tuple[float, float] | None
 ) -> None:
-    design = load_design(Path(__file__).parents[2] / "designs" / f"{name}.toml")
+    design = load_design(DESIGNS / f"{name}.toml")
     with pytest.raises(DesignError, match=f"levels of '{design.primary}' have no line"):
         simulated_drift(design, region=region)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("enrichment_biomarker", "strata"), ("platform_three_products", "arms")]
+)
+def test_several_strata_or_arms_are_refused_by_their_name(name: str, found: str) -> None:
+    told = f"{found}: found several {found}; two arms without strata are expected"
+    with pytest.raises(DesignError, match=told):
+        simulated_drift(load_design(DESIGNS / f"{name}.toml"))
 
 
 def test_every_problem_is_told_at_once() -> None:
