@@ -575,6 +575,9 @@ def test_what_cannot_be_overruled_is_refused(named: list[str], words: str) -> No
     raw["calibration"]["not_binding"] = named
     with pytest.raises(DesignError, match=words):
         Design(**raw)
+    raw["rules"] = [rule for rule in raw["rules"] if rule["name"] == "efficacy"]
+    with pytest.raises(DesignError, match="no rule stops a trial, an arm or a stratum; leave it"):
+        Design(**raw)
 
 
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────

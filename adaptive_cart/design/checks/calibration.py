@@ -90,9 +90,12 @@ def _futility(pieces: Pieces) -> Found:
     named = calibration.not_binding
     if named is not None:
         path, stops = "calibration.not_binding", [r.name for r in rules if r.decision.gives_up]
-        if not named:
+        if not stops:
+            found = f"found {shown(named)}, and no rule stops a trial, an arm or a stratum"
+            yield path, f"{found}; leave it out", "rules"
+        elif not named:
             yield path, f"names no rule; leave it out, or name one of {one_of(stops)}", "rules"
-        for name in named:
+        for name in named if stops else ():
             if name not in stops:
                 yield path, unknown(name, "rules that stop something", stops), "rules"
         yield from _required(rules, named, path, shown(named))
