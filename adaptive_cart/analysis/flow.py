@@ -316,7 +316,8 @@ def _judgeable(design: Design) -> None:
 
 
 def _reference_for(plan: Plan, seed: int, fast: bool, say: Tell) -> ReferencePosteriors | None:
-    if fast or not any(analysis.bayesian for analysis, _ in plan.fitted.values()):
+    described = any(analysis.bayesian for analysis, _ in plan.fitted.values())
+    if fast or not (described or plan.asks_posteriors):
         return None
     if any(util.find_spec(name) is None for name in ("pymc", "arviz")):
         say(WITHOUT)

@@ -13,7 +13,7 @@ from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification.verify import verify
-from checks import DESIGNS
+from checks import DESIGNS, raw_design
 from judged import block_of
 
 
@@ -64,3 +64,43 @@ def test_what_is_verified_is_the_test_by_other_code(design: ac.Design) -> None:
     found = verify(design, looks=2, jobs=1)
     assert not found.failed, found.text()
     assert {row.by for row in found.rows} == {"other code"}
+
+
+def predicted() -> ac.Design:
+    """Ends for futility where the test is unlikely to hold at the last look."""
+    raw = raw_design("hello")
+    test = {"model": "proportions_test", "to_come": {"model": "beta_binomial"}}
+    efficacy = {
+        "name": "efficacy",
+        "then": "declare_success",
+        "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0},
+        "at_least": 0.9999,
+    }
+    futility = {
+        "name": "futility",
+        "then": "declare_futility",
+        "predictive": {"rule": "efficacy"},
+        "below": 0.001,
+        "looks": [1],
+    }
+    return ac.Design(**raw | {"analysis": {"dfr": test}, "rules": [futility, efficacy]})
+
+
+@pytest.mark.parametrize(
+    "reference", [False, pytest.param(True, marks=[pytest.mark.reference, pytest.mark.slow])]
+)
+def test_a_predicted_test_is_told_of_a_real_trial(reference: bool) -> None:
+    """By completions of the fast posterior beside it, and by those of PyMC."""
+    design = predicted()
+    block = block_of(design, "expected", 3, 0, 1)
+    record, population = block.looks[0], block.population
+    assert population is not None
+    date = float(record.date[0])
+    rows = participants_table(design, population, 0, date, int(record.randomised.sum()))
+    found = ac.analyze(design, pd.DataFrame(rows), 1, fast=not reference).findings
+    futility = next(rule for rule in found.rules if rule.rule == "futility")
+    assert futility.fast == pytest.approx(record.probabilities["futility"][0, 0], abs=1e-12)
+    assert 0.05 < futility.fast < 0.95
+    if reference:
+        assert futility.reference == pytest.approx(futility.fast, abs=0.04)
+    assert "drawn from the posterior of beta_binomial (soc: Beta(1, 1)" in described(design)
