@@ -296,5 +296,5 @@ def counted_by(
 
 def snapshot_at(population: Population, date: Floats, enrolled: Integers) -> Snapshot:
     """What can be seen at a calendar date, ``(trial,)``, where at most ``enrolled`` come in."""
-    randomised = (population.arrival <= until(date)[:, None]).sum(axis=1, dtype=np.int64)
+    randomised = ParticipantSet.where(population.arrival <= until(date)[:, None]).count()
     return Snapshot(date, np.minimum(randomised, enrolled), population)

@@ -118,7 +118,9 @@ class SimulatedConduct(Conduct):
         self.own = own
         self.targets = targets
         self.latents = latents
-        self.enrolment = Enrolment(plan.design, latents, truth.accrual.pace, truth.follow_up)
+        self.enrolment = Enrolment.at_start(
+            plan.design, latents, truth.accrual.pace, truth.follow_up
+        )
         self.shares = self.enrolment.shares
         self._follow()
         arms = len(plan.design.arm_names)

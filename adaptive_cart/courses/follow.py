@@ -61,7 +61,14 @@ def exponential(u: Floats, hazard: float) -> Floats:
     """Months to an event with a constant hazard a month; never where the hazard is zero."""
     if hazard == 0.0:
         return np.full_like(u, np.inf)
-    return -np.log(1.0 - u) / hazard
+    return _cumulative(u) / hazard
+
+
+def _cumulative(u: Floats) -> Floats:
+    """Cumulative hazard at the event, of which the uniform is the distribution function."""
+    hazard = 1.0 - u
+    np.log(hazard, out=hazard)
+    return np.negative(hazard, out=hazard)
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,17 @@ class Following:
         """Uniforms for a purpose, of the participants at some positions, which do not repeat."""
         everybody = self.latents.of(purpose).ravel()
         return everybody if len(where) == len(everybody) else everybody.take(where)
+
+    def exponential(self, purpose: str, where: Positions, hazard: float) -> Floats:
+        """The same months, whose logarithms all scenarios share."""
+        if hazard == 0.0:
+            return np.full(len(where), np.inf)
+        whole = self.latents.of(purpose)
+        everybody = self.latents.made_once(
+            f"cumulative hazard: {purpose}", (), lambda: _cumulative(whole)
+        ).ravel()
+        theirs = everybody if len(where) == len(everybody) else everybody.take(where)
+        return theirs / hazard
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
         """Write the months of an event."""
@@ -210,12 +228,13 @@ class Following:
         last = np.full(len(where), np.inf)
         for name, hazard in (("dropout", group.dropout), ("death", group.death)):
             if hazard > 0.0:
-                months = exponential(self.u(name, where), hazard)
+                months = self.exponential(name, where, hazard)
                 self.put(name, where, months)
                 last = np.minimum(last, months)
         if group.on_drugs > 0.0:
             assert group.on_drugs_onset is not None
-            reached = where[self.u("remission_on_drugs", where) < group.on_drugs]
+            reached = np.flatnonzero(self.u("remission_on_drugs", where) < group.on_drugs)
+            reached = where.take(reached)
             onset = self.u("remission_on_drugs_onset", reached)
             self.on_drugs.began[reached] = group.on_drugs_onset.quantile(onset)
         if not group.infused:
@@ -225,13 +244,15 @@ class Following:
         delay = group.delay.quantile(self.u("infusion_delay", where))
         delay = group.infused_after(delay, lambda: self.u("washout", where))
         infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
-        self.put("infused", where[infused], delay[infused])
+        who = np.flatnonzero(infused)  # positions are taken in a third of the time that flags take
+        theirs, begins = where.take(who), delay.take(who)
+        self.put("infused", theirs, begins)
         if group.from_randomisation:
             self.disease(group.own, where, np.zeros(len(where)))
         else:
             if group.washout is not None:  # who is infused has no background drugs any more
-                self.on_drugs.began[where[infused]] = np.inf
-            self.disease(group.own, where[infused], delay[infused])
+                self.on_drugs.began[theirs] = np.inf
+            self.disease(group.own, theirs, begins)
             never = where[~infused]
             self.disease(group.never_infused, never, np.zeros(len(never)))
 
@@ -253,7 +274,10 @@ class Following:
         prefix = "crossover:" if after_crossover else ""
         clock = None
         if disease.rescue:
-            clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
+            if after_crossover:  # a few of all
+                clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
+            else:
+                clock = self.exponential("rescue", where, disease.rescue)
         tapered = None
         if disease.taper is not None:
             tapered = start + disease.taper.until_off(self.u(f"{prefix}taper", where))
@@ -261,17 +285,18 @@ class Following:
         pause = None
         if len(reached):
             assert disease.onset is not None
-            onset = disease.onset.quantile(self.u(f"{prefix}remission_onset", where[reached]))
+            at = where.take(reached)
+            onset = disease.onset.quantile(self.u(f"{prefix}remission_onset", at))
             if tapered is not None:
                 onset = np.maximum(onset, tapered[reached] - start[reached])
             if clock is not None:
-                in_time = onset <= clock[reached]
-                reached, onset = reached[in_time], onset[in_time]
-            lasts = self.lasts(disease, where[reached], prefix)
-            began = start[reached] + onset
+                in_time = np.flatnonzero(onset <= clock.take(reached))
+                reached, onset, at = reached.take(in_time), onset.take(in_time), at.take(in_time)
+            lasts = self.lasts(disease, at, prefix)
+            began = start.take(reached) + onset
             remission = self.spell(DRUG_FREE, after_crossover)
-            remission.began[where[reached]] = began
-            remission.ended[where[reached]] = began + lasts
+            remission.began[at] = began
+            remission.ended[at] = began + lasts
             pause = lasts
         rescue = np.full(len(where), np.inf) if clock is None else start + clock
         waiting = Relapsed(self, disease, 1, after_crossover, where, start, rescue, tapered, 1)
@@ -347,7 +372,7 @@ class Following:
         if disease.cured == 0.0:
             return disease.relapse.quantile(self.u(f"{prefix}relapse", where))
         not_cured = np.flatnonzero(self.u(f"{prefix}cured", where) >= disease.cured)
-        u = self.u(f"{prefix}relapse", where[not_cured])
+        u = self.u(f"{prefix}relapse", where.take(not_cured))
         lasts[not_cured] = disease.relapse.quantile(u)
         return lasts
 

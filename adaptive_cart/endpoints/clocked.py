@@ -28,11 +28,16 @@ NO_LENGTH = 1e-6  # months; a time that ended sooner was dated like its end
 HALF_A_MONTH = 0.5
 
 
-def _shortest(began: Floats, ended: Floats, seen: Booleans) -> Floats:
-    """Months at which events dated like the beginning are analysed, ``(trial, 1)``."""
-    with np.errstate(invalid="ignore"):
-        if not (seen & (ended - began <= NO_LENGTH)).any():
-            return np.full((len(began), 1), ONE_DAY)
+def _shortest(began: Floats, ended: Floats, lasted: Floats, seen: Booleans) -> Floats:
+    """Months at which events dated like the beginning are analysed, ``(trial, 1)``.
+
+    Parameters
+    ----------
+    lasted
+        ``(trial, participant)`` months between the two, where they are seen to begin.
+    """
+    if not (seen & (lasted <= NO_LENGTH)).any():
+        return np.full((len(began), 1), ONE_DAY)
     whole = np.ones(len(began), dtype=np.bool_)
     for dates in (began, ended):
         dated = seen & np.isfinite(dates)
@@ -107,9 +112,10 @@ class Clocked:
         start = kept(seen, began)
         ends = np.minimum(ended, followed)
         months = kept(seen, np.minimum(ends - start, horizon))
+        lasted = ended - start
         happened = seen & (ended <= until(followed))
-        happened &= ended - start <= until(horizon)
-        shortest = np.minimum(_shortest(began, ended, seen), horizon)
+        happened &= lasted <= until(horizon)
+        shortest = np.minimum(_shortest(began, ended, lasted, seen), horizon)
         return Clocked(
             ParticipantSet.where(seen),
             np.where(seen, population.arrival + start, np.inf),
@@ -159,7 +165,9 @@ class Clocked:
         if last is not None:
             seen = np.maximum(watched - (snapshot.follow_up() - last), 0.0)
             months = np.where(had, months, np.minimum(months, kept(mask, seen)))
-        months = np.where(had & (months <= NO_LENGTH), self.shortest, months)
+        at_once = had & (months <= NO_LENGTH)
+        if at_once.any():
+            months = np.where(at_once, self.shortest, months)
         found = Durations(
             months,
             had,

@@ -76,5 +76,6 @@ class ParticipantSet:
 
     def mask(self, participants: int) -> npt.NDArray[np.bool_]:
         """Return the set as booleans, ``(trial, participant)``."""
-        bits = np.unpackbits(self.words.view(np.uint8), axis=1, bitorder="little")
-        return bits[:, :participants].astype(np.bool_)
+        of_trials = self.words.view(np.uint8)
+        bits = np.unpackbits(of_trials, axis=1, count=participants, bitorder="little")
+        return bits.view(np.bool_)

@@ -222,11 +222,22 @@ class Population:
 
     def totals(self, values: Floats, members: ParticipantSet) -> Floats:
         """Sum a quantity over a set by ``(trial, arm, stratum)``."""
-        sums = np.empty((self.trials, self.arms, self.strata), dtype=np.float64)
+        return self._sums(values, members, squares=False)[0]
+
+    def totals_and_squares(self, values: Floats, members: ParticipantSet) -> tuple[Floats, Floats]:
+        """Sum a quantity, and its square, over a set by ``(trial, arm, stratum)``."""
+        total, squares = self._sums(values, members, squares=True)
+        return total, squares
+
+    def _sums(self, values: Floats, members: ParticipantSet, squares: bool) -> list[Floats]:
+        shape = (self.trials, self.arms, self.strata)
+        sums = [np.empty(shape, dtype=np.float64) for _ in range(1 + squares)]
         for arm, strata in enumerate(self.groups):
             for stratum, group in enumerate(strata):
-                inside = (members & group).mask(self.participants)
-                sums[:, arm, stratum] = kept(inside, values).sum(axis=1)
+                mine = kept((members & group).mask(self.participants), values)
+                sums[0][:, arm, stratum] = mine.sum(axis=1)
+                if squares:
+                    sums[1][:, arm, stratum] = np.square(mine, out=mine).sum(axis=1)
         return sums
 
 

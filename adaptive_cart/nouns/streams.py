@@ -11,9 +11,13 @@ Source: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox4
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+Made = TypeVar("Made")
 
 WORDS_PER_STEP = 4  # Philox4x64 gives four uniforms a step of its counter
 
@@ -70,6 +74,7 @@ class Latents:
         self.trials = trials
         self.participants = participants
         self._kept: dict[str, npt.NDArray[np.float64]] = {}
+        self._made: dict[str, tuple[Any, Any]] = {}
 
     @property
     def drawn(self) -> int:
@@ -85,6 +90,21 @@ class Latents:
             values.setflags(write=False)
             self._kept[purpose] = values
         return self._kept[purpose]
+
+    def made_once(self, what: str, of: Any, make: Callable[[], Made]) -> Made:
+        """What is made of these uniforms for one scenario after the other, and changed by none.
+
+        Parameters
+        ----------
+        what
+            Its name; the last of each is kept.
+        of
+            All it is made of beside the uniforms: it is made anew where this is not equal.
+        """
+        if what not in self._made or self._made[what][0] != of:
+            self._made[what] = (of, make())
+        made: Made = self._made[what][1]
+        return made
 
     def rows(self, chosen: npt.NDArray[np.int64]) -> ChosenLatents:
         """The uniforms of some of the trials, by their positions in the block."""

@@ -7,6 +7,7 @@ renewed, those who arrive after the date are enrolled anew under what is then in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,18 @@ def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:
     return stratum
 
 
+class _Same:
+    """Equal to itself alone: of two designs that are equal nobody has to find out that they are."""
+
+    def __init__(self, what: object) -> None:
+        self.what = what
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.what is other.what
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Enrolment:
     """Arrivals, strata and arms of a block of trials.
 
@@ -89,9 +102,12 @@ class Enrolment:
         self.pace = design.enrolment.pace if pace is None else pace
         self.max_n = design.enrolment.max_n
         self.strata = len(design.shares)
-        self._operational = operational_times(
-            latents, design.enrolment.arrivals == "regular", self.max_n
-        )
+        regular = design.enrolment.arrivals == "regular"
+        self._shared = False  # arrays that others look at too, and that a decision may not change
+        self._operational = latents.made_once(
+            "operational times", (regular, self.max_n),
+            lambda: operational_times(latents, regular, self.max_n),
+        )  # fmt: skip
         if design.first_part is not None:
             self._operational = resumed(design, self.pace, self._operational, follow_up)
         self.arrival = self._dates()
@@ -115,6 +131,28 @@ class Enrolment:
         else:
             self._lists = list(self._all_lists(design.randomisation))
             self.arm = self._first_arms()
+
+    @classmethod
+    def at_start(
+        cls, design: Design, latents: Latents, pace: Pace, follow_up: FollowUp | None
+    ) -> Enrolment:
+        """Enrol everybody, once for all scenarios in which participants come at the same pace."""
+        if design.stays is not None:  # lists by period are opened one after the other
+            return cls(design, latents, pace, follow_up)
+        started = latents.made_once(
+            "enrolment", (_Same(design), pace, follow_up),
+            lambda: cls(design, latents, pace, follow_up),
+        )  # fmt: skip
+        own = copy(started)
+        own._shared = True
+        return own
+
+    def _no_longer_shared(self) -> None:
+        """Let what is changed from now on be of this scenario alone."""
+        if self._shared:
+            self.arrival, self.arm = self.arrival.copy(), self.arm.copy()
+            self.stratum = None if self.stratum is None else self.stratum.copy()
+            self._shared = False
 
     def _dates(self) -> Floats:
         dates = self.pace.date(self._operational)
@@ -217,6 +255,7 @@ class Enrolment:
         """
         if len(rows) == 0:
             return
+        self._no_longer_shared()
         later = self.arrival[rows] > until(date)[rows, None]
         if self.stratum is not None:
             closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
@@ -255,6 +294,7 @@ class Enrolment:
             times = self._operational[rows]
             with np.errstate(divide="ignore"):  # every stratum closed: nobody comes any more
                 slower = reached + (times - reached) / ratio[:, None]
+            self._operational = self._operational.copy()  # other scenarios look at the one before
             self._operational[rows] = np.where(later, slower, times)
             self.arrival[rows] = np.where(
                 later, self.pace.date(self._operational[rows]), self.arrival[rows]

@@ -181,7 +181,7 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=3)
     reader.add_argument("--two", action="store_true")
     reader.add_argument("--reference", action="store_true")
-    given = reader.parse_args()
+    given = reader.parse_intermixed_args()
     checkouts = [ROOT] if given.against is None else [ROOT, given.against.resolve()]
     turns, rows = Turns(checkouts, given.rounds), []
     print(machine())

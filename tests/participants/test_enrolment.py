@@ -564,6 +564,59 @@ def test_renewed_shares_are_those_of_later_arrivals() -> None:
     )
 
 
+@pytest.mark.parametrize("after_closing", ["keep", "redistribute"])
+def test_what_is_decided_in_one_scenario_is_decided_in_no_other(after_closing: str) -> None:
+    """Scenarios share the participants who came at the start, and nothing that follows a look."""
+    trials = 50
+    raw = raw_design("basket_diseases")
+    raw["enrolment"]["after_closing"] = after_closing
+    stratified = Design(**raw)
+    date = np.full(trials, 10.0)
+    values = np.tile([0.3, 0.4, 0.1, 0.2], (trials, 1))
+    renewed = Shares(values, date, np.ones(trials, dtype=np.bool_))
+    for design, shares in (
+        (stratified, None),
+        (several_arms("permuted_blocks"), None),
+        (several_arms("response_adaptive"), renewed),
+    ):
+        latents = latents_for(design, SEED, 0, trials)
+        one, other = (
+            Enrolment.at_start(design, latents, design.enrolment.pace, design.follow_up)
+            for _ in range(2)
+        )
+        assert one.arm is other.arm
+        assert one.arrival is other.arrival
+        arms, strata = len(design.arms), len(design.shares)
+        open_strata = opened(trials, strata, 0) if strata > 1 else opened(trials, strata)
+        open_arms = opened(trials, arms, arms - 1) if arms > 2 else opened(trials, arms)
+        one.renew(
+            np.arange(trials), date, open_arms, open_strata, opened(trials, strata), shares
+        )  # fmt: skip
+        alone = Enrolment(design, latents_for(design, SEED, 0, trials))
+        third = Enrolment.at_start(design, latents, design.enrolment.pace, design.follow_up)
+        for found in (other, third):
+            np.testing.assert_array_equal(found.arm, alone.arm)
+            np.testing.assert_array_equal(found.arrival, alone.arrival)
+            if alone.stratum is not None:
+                np.testing.assert_array_equal(found.stratum, alone.stratum)
+        changed = (one.arm != alone.arm).any() or (one.arrival != alone.arrival).any()
+        assert changed or (one.stratum != alone.stratum).any()
+        again = Enrolment(design, latents_for(design, SEED, 0, trials))
+        again.renew(
+            np.arange(trials), date, open_arms, open_strata, opened(trials, strata), shares
+        )  # fmt: skip
+        np.testing.assert_array_equal(one.arm, again.arm)
+        np.testing.assert_array_equal(one.arrival, again.arrival)
+
+
+def test_scenarios_that_come_at_another_pace_are_enrolled_anew() -> None:
+    design = hello()
+    latents = latents_for(design, SEED, 0, 20)
+    fast = Enrolment.at_start(design, latents, Steady(30.0), design.follow_up)
+    slow = Enrolment.at_start(design, latents, Steady(3.0), design.follow_up)
+    np.testing.assert_allclose(slow.arrival, 10.0 * fast.arrival)
+
+
 # ── response-adaptive shares ──────────────────────────────────────────────────────────────────
 def slow_shares(
     best: list[float], is_open: list[bool], power: float, minimum: float, control: float | None

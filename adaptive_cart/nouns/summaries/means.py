@@ -53,11 +53,8 @@ class Means(Summary):
         values
             ``(trial, participant)``; outside the set they do not matter.
         """
-        return cls(
-            population.totals(values, members),
-            population.totals(values**2, members),
-            population.tally(members),
-        )
+        total, squares = population.totals_and_squares(values, members)
+        return cls(total, squares, population.tally(members))
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Means:
