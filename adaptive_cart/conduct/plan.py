@@ -403,7 +403,8 @@ def estimand_of(design: Design) -> Question | None:
     usual = kind if analysis is None or kind in analysis.answers else "level"
     other, first = compared_with(design), min(design.experimental)
     if other is None and KINDS[usual].of_two:
-        usual = "level"
+        other = _outside(design)
+        usual = "level" if other is None else usual
     claimed = {
         _of_first_arm(asked, design)
         for rule in resolve_rules(design)
@@ -416,6 +417,13 @@ def estimand_of(design: Design) -> Question | None:
     if len(claimed) == 1:
         return claimed.pop()
     return Question(design.primary, first, other, kind=usual)
+
+
+def _outside(design: Design) -> int | None:
+    """Position of the external data that have the control's place; nothing where none have."""
+    beside = enumerate(design.comparators, start=len(design.arm_names))
+    own = (at for at, name in beside if design.external[name].endpoint == design.primary)
+    return next(own, None)
 
 
 def compared_with(design: Design) -> int | None:

@@ -55,6 +55,13 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
                 f"[prediction.{name}] reads states at earlier months, and no prior says what "
                 "they are"
             )
+        elif fitted[0].beside_control and any(
+            design.external[one].endpoint == name for one in design.comparators
+        ):
+            yield (
+                f"'{name}' is compared with external data, of whose hazard those of the arms are "
+                "multiples, and truths are drawn of the arms alone"
+            )
         elif not can_be_drawn(*fitted):
             yield f"'{name}' is analysed by '{fitted[0].model}', whose prior is not drawn from"
         elif endpoint.counts_time() and endless:
@@ -78,7 +85,8 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
                 "(`adaptive-cart calibrate` finds it)"
             )
         needed = [q for target in rule.asked for q in target.quantities(len(names))]
-        for arm, to in ((names[q.arm], names[q.to]) for q in needed if q.to):
+        ratios = [q for q in needed if q.to and q.to < len(names)]  # the others are told above
+        for arm, to in ((names[q.arm], names[q.to or 0]) for q in ratios):
             yield (
                 f"rule '{rule.name}' asks for the hazard ratio of '{arm}' to '{to}': the prior of "
                 f"hazard ratios to the control, '{names[0]}', implies another for it"

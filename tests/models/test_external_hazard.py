@@ -16,6 +16,7 @@ import pytest
 from scipy import stats
 
 import adaptive_cart as ac
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.external import External
@@ -251,6 +252,20 @@ def test_a_course_may_stand_beside_an_external_hazard() -> None:
     assert true is not None
     lasting = 0.2 + 0.8 * 0.5 ** (6.0 / 15.0)
     assert true.value == pytest.approx(lasting - math.exp(-6.0 * HAZARD), abs=1e-3)
+
+
+def test_where_success_claims_two_things_the_ratio_to_the_registry_is_estimated() -> None:
+    raw = alone()
+    raw["rules"][1] = {"name": "two", "then": "declare_success", "at_least": 0.9,
+                       "posterior": copy.deepcopy(LATER)}  # fmt: skip
+    (estimand,) = Plan.of(Design(**raw)).estimands
+    asked = estimand.question
+    assert (asked.kind, asked.arm, asked.minus) == ("hazard_ratio", 0, 1)
+
+
+def test_no_truth_of_an_external_hazard_is_drawn_from_priors() -> None:
+    with pytest.raises(ac.CartError, match="is compared with external data, of whose hazard"):
+        ac.priors.prior_predictive(Design(**alone()))
 
 
 def test_a_real_trial_is_judged_beside_the_registry() -> None:
