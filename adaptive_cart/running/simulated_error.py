@@ -186,6 +186,38 @@ def most_events(
     return most
 
 
+def require_shown(
+    error: float,
+    trials: int,
+    confirming: int,
+    upper: bool,
+    path: str = "calibration.type_one_error",
+) -> None:
+    """Look, before any trial is simulated, whether so many can show an error that is wanted.
+
+    Parameters
+    ----------
+    trials, confirming
+        Trials that search, and those that confirm where the upper bound is held.
+    upper
+        As for :func:`most_events`.
+
+    Raises
+    ------
+    DesignError
+        If not even trials without a single error could.
+    """
+    if upper:
+        most_events(error, confirming, upper, path)
+    elif error * trials < 1.0 - 1e-9:
+        message = (
+            f"found {error:g}, which {trials:,} trials cannot show: one error among them is "
+            f"{1.0 / trials:.2g} already; at least {math.ceil(1.0 / error - 1e-6):,} are needed "
+            f"(--trials)"
+        )
+        raise DesignError([Problem(path, message)])
+
+
 def smallest(
     found: Sequence[Floats],
     error: float,

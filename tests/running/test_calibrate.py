@@ -349,11 +349,24 @@ def test_the_upper_bound_of_a_simulated_error_is_what_is_wanted() -> None:
     assert other.errors["soc 0.3000, cart 0.3000"] > 0.04
 
 
-def test_an_error_that_so_few_trials_cannot_show_is_refused() -> None:
-    raw = small(calibration={"type_one_error": 1e-7})
-    with pytest.raises(DesignError, match="2,000 trials cannot show") as caught:
-        calibrate(Design(**raw), trials=200, seed=1, jobs=1, engine="simulate")
-    assert "at least 38,414,585 are needed" in str(caught.value)
+@pytest.mark.parametrize(
+    ("confidence", "shown", "needed"),
+    [("upper", "2,000", "38,414,585"), ("estimate", "200", "10,000,000")],
+)
+def test_an_error_that_so_few_trials_cannot_show_is_refused(
+    confidence: str, shown: str, needed: str
+) -> None:
+    """At once, before any trial is simulated."""
+    raw = small(calibration={"type_one_error": 1e-7, "confidence": confidence})
+    simulated: list[str] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        simulated.append(what)
+
+    with pytest.raises(DesignError, match=f"which {shown} trials cannot show") as caught:
+        calibrate(Design(**raw), trials=200, seed=1, jobs=1, engine="simulate", progress=progress)
+    assert f"at least {needed} are needed" in str(caught.value)
+    assert simulated == []
 
 
 def test_hello_is_solved_exactly_and_no_smaller_threshold_would_do() -> None:

@@ -219,7 +219,7 @@ def test_the_confirmation_is_on_other_trials() -> None:
 
 @pytest.mark.slow
 def test_the_number_of_jobs_changes_nothing() -> None:
-    small = [calibrate(Design(**asking()), trials=40, jobs=jobs) for jobs in (1, 2)]
+    small = [calibrate(Design(**asking()), trials=200, jobs=jobs) for jobs in (1, 2)]
     assert small[0] == small[1]
 
 
@@ -353,7 +353,7 @@ def test_a_claim_that_is_true_everywhere_is_told() -> None:
     raw = asking()
     del raw["scenarios"]["toxic"]
     with pytest.raises(DesignError, match="'safe' is true in all of them"):
-        calibrate(Design(**raw), trials=50, jobs=1)
+        calibrate(Design(**raw), trials=200, jobs=1)
 
 
 def test_claims_are_not_enumerated() -> None:

@@ -58,7 +58,7 @@ from adaptive_cart.running.region import (
     with_found,
     with_threshold,
 )
-from adaptive_cart.running.simulated_error import Progress, blocks, smallest
+from adaptive_cart.running.simulated_error import Progress, blocks, require_shown, smallest
 from adaptive_cart.running.workers import spread
 
 NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
@@ -147,6 +147,11 @@ def calibrate_shared(
     asking = [rule.name for rule in design.further_claims if asks(rule)]
     truths = _truths(numbers, asking)
     open_ = _asked_alone(numbers)
+    upper = design.calibration is not None and design.calibration.confidence == "upper"
+    for name in asking:
+        for amount in graph.amounts(graph.names.index(name)):
+            path = f"claims.alpha.{name}"
+            require_shown(float(amount), trials, FRESH * trials, upper, path)
     reached = _reached(open_, truths.by_name, asking, trials, seed, jobs, progress, "claims")
     found: list[ClaimThreshold] = []
     unconfirmed: list[_Threshold] = []
@@ -159,7 +164,7 @@ def calibrate_shared(
         for name, amount, (threshold, _, _) in unconfirmed
     }
     many = trials
-    if design.calibration is not None and design.calibration.confidence == "upper":
+    if upper:
         many, unconfirmed, fresh = _bounded(
             open_, truths, reached, unconfirmed, trials, fresh_seed, jobs, progress
         )

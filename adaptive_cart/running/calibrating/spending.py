@@ -55,6 +55,7 @@ from adaptive_cart.running.simulated_error import (
     false_successes,
     midway,
     nothing_keeps,
+    require_shown,
     smallest,
 )
 from adaptive_cart.running.workers import spread
@@ -206,6 +207,8 @@ def _simulated(design: Design, region: Region, effort: Effort) -> Calibrated:
     assert design.calibration is not None
     assert design.calibration.spend is not None
     spend, upper = [*design.calibration.spend], design.calibration.by_upper_bound
+    if spend[0] > 0.0:
+        require_shown(spend[0], effort.trials, FRESH * effort.trials, upper, PATH)
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     seed, fresh_seed = effort.seeds
     last, moved = 1.0 - spend[-1], 0.0

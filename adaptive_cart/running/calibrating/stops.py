@@ -41,7 +41,7 @@ from adaptive_cart.running.calibrating.exact_stops import (
 )
 from adaptive_cart.running.calibrating.search import FRESH, Effort, Rest, Search
 from adaptive_cart.running.region import asks, needs_calibration, with_found
-from adaptive_cart.running.simulated_error import blocks, most_events, smallest
+from adaptive_cart.running.simulated_error import blocks, require_shown, smallest
 from adaptive_cart.running.workers import spread
 
 ROUNDS = 8
@@ -163,15 +163,15 @@ def _simulated(
     design: Design, name: str, wanted: FalseStop, path: str, effort: Effort
 ) -> StopThreshold:
     trials, (seed, _) = FRESH * effort.trials, effort.seeds
+    assert design.calibration is not None
+    upper = design.calibration.by_upper_bound
+    require_shown(wanted.at_most, trials, trials, upper, path)
     truths = {scenario: design.truths[scenario] for scenario in wanted.scenarios}
     extreme = functools.partial(most_extreme, design, name=name, trials=trials, seed=seed)
     reached: dict[str, Floats] = {}
     for scenario, values in zip(truths, spread(extreme, truths.values(), effort.jobs), strict=True):
         reached[scenario] = values
         effort.progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
-    assert design.calibration is not None
-    upper = design.calibration.by_upper_bound
-    most_events(wanted.at_most, trials, upper, path)
     always = max(reached, key=lambda scenario: float((reached[scenario] >= 1.0).mean()))
     often = float((reached[always] >= 1.0).mean())
     if often > wanted.at_most:

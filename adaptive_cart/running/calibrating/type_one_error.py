@@ -68,6 +68,7 @@ from adaptive_cart.running.simulated_error import (
     midway,
     nothing_keeps,
     over_points,
+    require_shown,
     smallest,
 )
 
@@ -213,6 +214,7 @@ def _simulated(
     assert design.calibration is not None
     error = design.calibration.type_one_error
     assert error is not None
+    require_shown(error, trials, FRESH * trials, design.calibration.by_upper_bound)
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     threshold, must_not, may, moved = 1.0 - error, None, None, 0.0
     largest: dict[str, Floats] = {}
