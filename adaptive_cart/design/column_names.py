@@ -72,6 +72,11 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
         after = " after follow-up" if ending else ""
         for suffix, path, words in estimated:
             yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
+    if pieces.adjusted_estimates is not None:  # both ends of the interval of each
+        whole = [] if several else [("", "", "all participants")]
+        for suffix, path, words in [*whole, *((f"_{s}", p, w) for s, p, w in estimated)]:
+            for end in ("lower", "upper"):
+                yield f"estimate_{end}{suffix}", path, f"the {end} end of {words}"
     for suffix, path, words in _places(pieces):
         yield f"success_{suffix}", path, words
     for utility in pieces.utility:

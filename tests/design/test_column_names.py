@@ -64,6 +64,15 @@ def test_an_arm_named_like_another_after_follow_up_is_refused() -> None:
     assert path in ("strata.x", "strata.x_final")
 
 
+def test_a_stratum_named_like_an_end_of_the_interval_is_refused_where_it_is_kept() -> None:
+    strata: dict[str, Any] = {"strata": {"lower": 0.5, "x": 0.5}}
+    assert not problems(tiny_design(**strata))
+    found = problems(tiny_design(**strata, adjusted_estimates={}))
+    assert found.keys() == {"strata.lower"}
+    assert "estimate_lower" in found["strata.lower"]
+    assert "the lower end of all participants" in found["strata.lower"]
+
+
 def test_an_endpoint_and_a_rule_that_share_a_column_are_refused() -> None:
     raw = tiny_design(
         endpoints={"p": {"type": "landmark", "month": 4}},
