@@ -68,15 +68,15 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
         yield f"n_{arm}", path_to("arms", arm), f"arm '{arm}'"
     several = len(pieces.experimental_names) > 1
     estimated = [*(_places(pieces) if several else _strata(pieces))]
-    for ending in ("", "_final"):  # of an estimate; coverage likewise
-        after = " after follow-up" if ending else ""
-        for suffix, path, words in estimated:
-            yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
     if pieces.adjusted_estimates is not None:  # both ends of the interval of each
         whole = [] if several else [("", "", "all participants")]
         for suffix, path, words in [*whole, *((f"_{s}", p, w) for s, p, w in estimated)]:
             for end in ("lower", "upper"):
                 yield f"estimate_{end}{suffix}", path, f"the {end} end of {words}"
+    for ending in ("", "_final"):  # of an estimate; coverage likewise
+        after = " after follow-up" if ending else ""
+        for suffix, path, words in estimated:
+            yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
     for suffix, path, words in _places(pieces):
         yield f"success_{suffix}", path, words
     for utility in pieces.utility:

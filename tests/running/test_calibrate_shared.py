@@ -294,7 +294,7 @@ def test_a_run_that_is_asked_to_calibrate_does(tmp_path: Path) -> None:
     raw = asking() | {"simulation": {"trials": 40, "seed": 4}}
     small = Design(**raw)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adaptive_cart.running.calibrate.TRIALS", 100)
+        patch.setattr("adaptive_cart.running.calibrate.TRIALS", 200)
         for _ in range(2):
             result = ac.simulate(small, jobs=1, out=tmp_path / "out", tell=told.append)
     assert isinstance(result.calibration, SharedCalibration)
