@@ -261,7 +261,7 @@ def test_the_file_is_calibrated_run_and_reported(tmp_path: Path) -> None:
     file = tmp_path / "shared.toml"
     comment = "# why these claims\n"
     file.write_text(comment + Design(**raw).as_toml(), encoding="utf-8")
-    told = CliRunner().invoke(main, ["calibrate", str(file), "--trials", "100", "--jobs", "1"])
+    told = CliRunner().invoke(main, ["calibrate", str(file), "--trials", "200", "--jobs", "1"])
     assert told.exit_code == 0, told.output
     assert "any false claim" in told.output
     kept = read_log(log_beside(file))
