@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.distributions import Exponential
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import Claims
@@ -352,7 +354,10 @@ def moved_to_margin(design: Design, name: str, truth: Truth, asked: Question) ->
     other = asked.minus if design.control is not None or asked.minus is not None else asked.arm
     if direct is None or other is None or asked.arm < asked.first:
         return {}
-    moved = tuple(asked.of.at_margin(asked, given) for given in direct[other])
+    beside = _true_of(design, truth, asked, other)
+    if not beside:
+        return {}
+    moved = tuple(asked.of.at_margin(asked, given) for given in beside)
     rates = [value for value in moved if isinstance(value, float)]
     if design.endpoints[asked.endpoint].binary or None in moved:
         return {}
@@ -362,6 +367,21 @@ def moved_to_margin(design: Design, name: str, truth: Truth, asked: Question) ->
     arms[asked.arm] = moved
     label = f"{name}, {claim_words(replace(asked, above=True), design).replace(' > ', ' = ')}"
     return {label: truth.with_direct(asked.endpoint, tuple(arms))}
+
+
+def _true_of(design: Design, truth: Truth, asked: Question, place: int) -> tuple[Any, ...]:
+    """What is true of an arm by stratum, or of the external data that stand in its place.
+
+    Nothing where what is said of external data could not be said of an arm.
+    """
+    direct, endpoint = truth.direct[asked.endpoint], design.endpoints[asked.endpoint]
+    if place < len(direct):
+        return direct[place]
+    name = design.comparators[place - len(direct)]
+    levels = truth.external.get((asked.endpoint, name), ())
+    if endpoint.direct is not None and endpoint.direct.is_time:
+        return tuple(Exponential(dist="exponential", rate=level) for level in levels)
+    return levels if all(isinstance(value, float) for value in direct[asked.arm]) else ()
 
 
 def not_at_margin(design: Design, rule: ResolvedRule, points: Sequence[Point]) -> Iterator[str]:

@@ -271,6 +271,23 @@ def test_the_error_is_held_where_the_registry_would_have_been_so() -> None:
     assert "registry rates from 0.02 to 0.06" in found_.region
 
 
+def test_a_null_scenario_is_moved_to_the_margin_of_external_data() -> None:
+    """A rate to the external rate, a time to a constant hazard; a score is left alone."""
+    from adaptive_cart.running.null_region import moved_to_margin
+    from models.test_external_hazard import alone
+    from running.test_redrawn_numbers import beside, means, rates
+
+    for raw, wanted in ((beside(rates), 0.5), (beside(means), None), (alone(), 0.05)):
+        design = Design(**raw)
+        (asked,) = Plan.of(design).rules[0].claimed
+        ((name, truth),) = design.truths.items()
+        moved = moved_to_margin(design, name, truth, asked)
+        values = [one.direct[asked.endpoint][0][0] for one in moved.values()]
+        assert [getattr(value, "rate", value) for value in values] == (
+            [] if wanted is None else [pytest.approx(wanted)]
+        )
+
+
 def test_over_every_rate_the_error_cannot_be_held_and_that_is_said() -> None:
     with pytest.raises(ac.CartError, match="no threshold"):
         calibrate(to_calibrate(None), jobs=1)
