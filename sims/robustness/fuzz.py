@@ -11,7 +11,8 @@ wrong nearly everywhere, and the design is told and not run. What must hold: it 
 lines, or told by `check` within the seconds of a processor that ``tests/hostile/held.py`` allows
 and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed. The
 whole has 4 GB of addresses, so that what would take more memory fails too. Writes a row to
-``fuzz.csv``; a row of the same name is replaced.
+``fuzz.csv``, renewed after every piece of 250; a row of the same name is replaced, and gone on with
+where its seed is the same and fewer have been tried.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from hostile.tables import tables
 RESULTS = HERE / "fuzz.csv"
 HEAD = (
     "what",
+    "pieces",
     "number",
     "refused",
     "run_refused",
@@ -58,6 +60,7 @@ MOST_MEMORY = 4 * 2**30  # bytes of addresses; whatever asks for more fails
 WITH_ALL_KEYS = "all_keys"  # a template that no design is made of
 WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1)
 PIECE = 250  # examples of one seed
+WORDS = {"refused": "refused", "run_refused": "run refused", "ran_or_analysed": "ran"}  # of a row
 POINTS = 2**8  # of true values, which are not what is tried here
 TABLES_OF = ("hello.toml", "sle_autologous_visits.toml", "myasthenia_scores.toml",
              "lupus_in_vivo_redosing.toml", "basket_diseases.toml")  # fmt: skip
@@ -72,11 +75,10 @@ def settings_of(number: int) -> settings:
     )  # fmt: skip
 
 
-def tried(what: str, number: int, first_seed: int) -> tuple[collections.Counter[str], int]:
-    """What became of them, and how many pieces failed."""
-    found: collections.Counter[str] = collections.Counter()
-    failed = 0
-    for piece in range(-(-number // PIECE)):
+def tried(what: str, number: int, first_seed: int) -> int:
+    """Tries, goes on where a call with this seed ended, and says how many pieces failed."""
+    done, found, failed, megabytes = kept(what, first_seed)
+    for piece in range(done, -(-number // PIECE)):
         many = min(PIECE, number - piece * PIECE)
         began = time.monotonic()
         try:
@@ -88,7 +90,8 @@ def tried(what: str, number: int, first_seed: int) -> tuple[collections.Counter[
             traceback.print_exc()
         print(f"{what}: {(piece + 1) * PIECE:,}, {dict(found)}, {failed} pieces failed, "
               f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
-    return found, failed
+        megabytes = write(what, piece + 1, found, failed, first_seed, megabytes)
+    return failed
 
 
 def _piece(
@@ -135,6 +138,41 @@ def tried_places() -> tuple[collections.Counter[str], int]:
     return found, failed
 
 
+def rows() -> dict[str, dict[str, str]]:
+    """What is kept, a row a name."""
+    if not RESULTS.exists():
+        return {}
+    with RESULTS.open(encoding="utf-8") as file:
+        return {row["what"]: row for row in csv.DictReader(file)}
+
+
+def kept(what: str, seed: int) -> tuple[int, collections.Counter[str], int, int]:
+    """Of an earlier call with this seed: pieces, what became of them, failures, memory."""
+    row = rows().get(what)
+    if row is None or row["seed"] != str(seed):
+        return 0, collections.Counter(), 0, 0
+    found = collections.Counter(
+        {WORDS[how]: int(row[how]) for how in ("refused", "run_refused", "ran_or_analysed")}
+    )
+    return int(row["pieces"]), found, int(row["failed"]), int(row["megabytes"])
+
+
+def write(
+    what: str, pieces: int, found: collections.Counter[str], failed: int, seed: int, megabytes: int
+) -> int:
+    """Renews the row, and gives the largest memory that any call needed."""
+    megabytes = max(megabytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    went_well = sum(found[how] for how in ("ran", "analysed", "accepted"))
+    row = (what, pieces, sum(found.values()), found["refused"], found["run refused"],
+           went_well, failed, seed, megabytes)  # fmt: skip
+    renewed = {**rows(), what: dict(zip(HEAD, map(str, row), strict=True))}
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HEAD, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(renewed[name] for name in sorted(renewed))
+    return megabytes
+
+
 def main() -> None:
     """Try, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -145,21 +183,12 @@ def main() -> None:
     warnings.simplefilter("error")  # nobody has asked for them
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     run.SobolLatents = lambda: SobolLatents(points=POINTS)
-    systematic = wanted.what == "places"
-    found, failed = tried_places() if systematic else tried(wanted.what, wanted.number, wanted.seed)
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    went_well = sum(found[how] for how in ("ran", "analysed", "accepted"))
-    row = (wanted.what, sum(found.values()), found["refused"], found["run refused"],
-           went_well, failed, wanted.seed, megabytes)  # fmt: skip
-    kept = []
-    if RESULTS.exists():
-        with RESULTS.open(encoding="utf-8") as file:
-            kept = [tuple(line) for line in list(csv.reader(file))[1:] if line[0] != wanted.what]
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEAD)
-        writer.writerows(sorted([*kept, tuple(map(str, row))]))
-    print(dict(zip(HEAD, row, strict=True)))
+    if wanted.what == "places":
+        found, failed = tried_places()
+        write(wanted.what, 1, found, failed, wanted.seed, 0)
+    else:
+        failed = tried(wanted.what, wanted.number, wanted.seed)
+    print(rows()[wanted.what])
     sys.exit(failed > 0)
 
 
