@@ -77,8 +77,8 @@ def test_chains_of_different_endpoints_owe_nothing_to_each_other(
     compared, posteriors = Comparison(design, 1), ReferencePosteriors(plan, 1)
     (look,) = chosen_looks(plan, dict(design.truths), 1, 1, 30)
     for endpoint in ("dfr", "crs3"):
-        reference = compared._reference(endpoint)
-        compared._fit(look, endpoint, reference, {"y": np.zeros(1)}, 10, {})
+        reference = compared.reference(endpoint)
+        compared.fit(look, endpoint, reference, {"y": np.zeros(1)}, 10, {})
         posteriors._fit(endpoint, {"y": np.zeros(1)}, reference)
     assert len(seeds) == len(set(seeds)) == 4
 

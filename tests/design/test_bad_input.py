@@ -593,7 +593,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
             "analysis/dfr": {"model": "proportions_test"},
         },
         "rules[1].predictive.rule",
-        "is a test, and has no posterior",
+        "a test, which has no posterior",
     ),
     (
         "course",

@@ -17,6 +17,7 @@ from adaptive_cart.endpoints import KINDS
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.entropy_balance import NoOverlap, balanced
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.summaries import Counts, Exposure
 from adaptive_cart.results.result import open_result
 from adaptive_cart.running.drift import drift
 from adaptive_cart.running.run import simulate
@@ -118,7 +119,7 @@ def test_what_is_counted_is_the_weighted_sum(tmp_path: Path) -> None:
     rate = math.fsum(w * y for w, y in zip(weights, response, strict=True))
     assert data.total("participants") == pytest.approx(effective, abs=1e-4)
     assert data.total("responders") == pytest.approx(effective * rate, abs=1e-4)
-    assert data.observed == pytest.approx(rate, abs=1e-5)
+    assert data.observed_as(Counts.external_level) == pytest.approx(rate, abs=1e-5)
     analysis = design.analysis_of("dfr")
     assert analysis is not None
     prior = analysis.fitted(design.arm_names, design.shares).priors[0]
@@ -147,7 +148,9 @@ def test_scores_and_events_are_weighted_too() -> None:
     outcome = {"events": events.tolist(), "months": months.tolist()}
     rate = External(source="s", endpoint="e", target=target, rows=rows | outcome)
     assert rate.total("events") == pytest.approx(n * float(w @ events), abs=1e-4)
-    assert rate.observed == pytest.approx(12.0 * float(w @ events) / float(w @ months), rel=1e-4)
+    assert rate.observed_as(Exposure.external_level) == pytest.approx(
+        12.0 * float(w @ events) / float(w @ months), rel=1e-4
+    )
 
 
 def test_the_balance_is_told_and_the_participants_are_kept(tmp_path: Path) -> None:

@@ -465,7 +465,8 @@ def test_a_trial_is_renewed_alike_alone_and_among_others(method: str, after_clos
         arms[np.isin(closing, (1, 2)), 1 if month == 6.1 else 2] = False
         shares = None
         if method == "response_adaptive":
-            shares = arms / arms.sum(axis=1, keepdims=True)
+            values = arms / arms.sum(axis=1, keepdims=True)
+            shares = Shares(values, date, np.ones(trials, dtype=np.bool_))
         together.renew(np.flatnonzero(closing < 3), date, arms, strata, before, shares)
         for trial in np.flatnonzero(closing < 3):
             alone.renew(np.array([trial]), date, arms, strata, before, shares)
