@@ -59,7 +59,14 @@ class EventTime(Part):
         return cured + (1.0 - cured) * self._standard_never()
 
     def quantile(self, u: Floats) -> Floats:
-        """Months at each uniform; infinity for those who never have the event."""
+        """Months at each uniform; infinity for those who never have the event.
+
+        What is later than any number counts as never.
+        """
+        with np.errstate(over="ignore"):
+            return self._quantile(u)
+
+    def _quantile(self, u: Floats) -> Floats:
         if not self.cured:
             return self._standard_quantile(u)
         susceptible = 1.0 - self.cured
@@ -291,18 +298,19 @@ class Piecewise(EventTime):
 
 
 class Normal(Part):
-    """Normal by mean and standard deviation."""
+    """Normal by mean and standard deviation, of the logarithm of odds or of a ratio."""
 
     dist: Literal["normal"]
-    mean: Finite
-    sd: Positive
+    # beyond these the odds themselves, and densities over them, leave the floating range
+    mean: Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)]
+    sd: Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)]
 
 
 class HalfNormal(Part):
     """Half-normal by the standard deviation of the normal that was folded."""
 
     dist: Literal["half_normal"]
-    sd: Positive
+    sd: Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)]
 
 
 class Beta(Part):

@@ -16,8 +16,11 @@ DAYS_PER_MONTH = 365.25 / 12.0
 ONE_DAY = 1.0 / DAYS_PER_MONTH  # in months
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Months = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-PositiveMonths = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+MOST_MONTHS = (
+    1e5  # of a trial or a life; sums of squares of what is longer leave the floating range
+)
+Months = Annotated[float, Field(ge=0.0, le=MOST_MONTHS, allow_inf_nan=False)]
+PositiveMonths = Annotated[float, Field(gt=0.0, le=MOST_MONTHS, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

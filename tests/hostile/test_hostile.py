@@ -62,6 +62,31 @@ def test_a_rate_of_more_events_than_memory_holds_is_refused():
     assert design_holds(spoilt(text, place, 100.0), run=False) == "accepted"
 
 
+ODDS = ("analysis", "dfr", "prior", "control_logit")
+BEYOND = [
+    ("enrichment_biomarker", ("analysis", "dfr", "prior", "intercept", "mean"), 1e9, 9.0),
+    ("basket_diseases", (*ODDS, "mean"), 1e308, -9.0),
+    ("basket_diseases", (*ODDS, "sd"), 1e9, 30.0),
+    ("durability_event_driven", ("analysis", "relapse", "prior", "log_hazard_ratio", "mean"),
+     1e9, -10.0),
+    ("durability_event_driven", ("analysis", "relapse", "prior", "log_hazard_ratio", "sd"),
+     1e9, 100.0),
+    ("sle_autologous", ("endpoints", "dfr", "month"), 1e308, 1e5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "beyond", "within"),
+    [pytest.param(*case, id=f"{case[0]}-{case[1][-2]}.{case[1][-1]}") for case in BEYOND],
+)
+def test_numbers_that_leave_the_floating_range_are_refused_and_others_run(
+    name: str, place: tuple[str, ...], beyond: float, within: float
+) -> None:
+    text = (DESIGNS / f"{name}.toml").read_text(encoding="utf-8")
+    assert design_holds(spoilt(text, place, beyond), run=False) == "refused"
+    assert design_holds(spoilt(text, place, within)) == "ran"
+
+
 @pytest.mark.slow
 def test_every_place_of_the_longest_design_may_be_wrong():
     text = dict(starting())["all_keys"]

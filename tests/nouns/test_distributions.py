@@ -53,6 +53,25 @@ def without(hazard: Hazard, months: float) -> float:
     return math.exp(-summed)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"dist": "lognormal", "median": 1e308, "sigma": 0.3},
+        {"dist": "lognormal", "median": 2.0, "sigma": 1e6},
+        {"dist": "weibull", "shape": 0.002, "scale": 1e300},
+        {"dist": "exponential", "median": 1e308},
+        {"dist": "gamma", "shape": 2.0, "scale": 1e308},
+        {"dist": "loglogistic", "median": 1e308, "shape": 0.5},
+    ],
+    ids=lambda table: f"{table['dist']}",
+)
+@pytest.mark.parametrize("cured", [0.0, 0.3])
+def test_what_is_later_than_any_number_counts_as_never(table: dict[str, Any], cured: float) -> None:
+    months = of(**table, cured=cured).quantile(np.array([1e-3, 0.5, 0.69, 1.0 - 1e-12]))
+    assert not np.isnan(months).any()
+    assert months[-1] == np.inf
+
+
 @pytest.mark.parametrize(("table", "hazard"), CASES)
 def test_a_share_u_has_the_event_by_its_quantile(table: dict[str, Any], hazard: Hazard) -> None:
     months = of(**table).quantile(U)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Error, Sides, certain, strictly_inside
@@ -23,20 +24,26 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
 
+class LogOddsPrior(Normal):
+    """Normal prior of log odds, no wider than the lattices reach."""
+
+    sd: Annotated[float, Field(gt=0.0, le=30.0, allow_inf_nan=False)]
+
+
 class LogisticPrior(Part):
     """Normal priors on the log-odds scale."""
 
-    intercept: Normal
-    treatment: Normal
-    stratum: Normal
-    interaction: Normal
+    intercept: LogOddsPrior
+    treatment: LogOddsPrior
+    stratum: LogOddsPrior
+    interaction: LogOddsPrior
 
 
 class HierarchicalLogisticPrior(Part):
     """Priors of the control logits and of the exchangeable log-odds ratios."""
 
-    control_logit: Normal
-    effect_mean: Normal
+    control_logit: LogOddsPrior
+    effect_mean: LogOddsPrior
     effect_sd: HalfNormal
 
 
