@@ -21,10 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Floats, Integers
 
-CELLS = 240  # of the estimates of trials that end at one look for one reason
-BEYOND = 5.0  # standard errors on each side at which q is that of the last cell known
+CELLS = 240  # of the estimates of trials that end at one look for one reason, or more:
+WIDEST, MOST_CELLS = 0.25, 2400  # a cell, in standard errors, where no more than so many do for it
+BEYOND = 5.0  # standard errors on each side at which q is that of the last cells known
 NEEDED = 10.0  # trials expected within half a standard error, had none stopped, for q to be known
 
 
@@ -65,14 +66,17 @@ class GivenStop:
     def of(scenarios: list[Seen]) -> GivenStop | None:
         """Learn it from the trials of all scenarios; nothing where fewer than two ended there.
 
+        A scenario whose true value has no place on the scale (a ratio of 0) teaches nothing.
+
         At the true value of a scenario it is what its own trials have (the mean over scenarios
         of one true value); what the likelihood ratios lack there is added in between as well, in
         proportion, and beyond the last scenario in full.
         """
+        scenarios = [one for one in scenarios if np.isfinite(one.true)]
+        if sum(len(one.estimate) for one in scenarios) < 2:
+            return None
         estimate = np.concatenate([one.estimate for one in scenarios])
         error = np.concatenate([one.error for one in scenarios])
-        if len(estimate) < 2:
-            return None
         x, errors, q = _ends_by_estimate(scenarios, estimate, error)
         bias = _mean_given(x, errors, q, x) - x
         known = [one for one in scenarios if len(one.estimate)]
@@ -93,29 +97,37 @@ def _ends_by_estimate(
     scenarios: list[Seen], estimate: Floats, error: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Cells of the estimate with its mean error, and how probable it is to end there so."""
-    most = float(error.max())
+    most, usual = float(error.max()), float(np.median(error))
     low, high = float(estimate.min()) - BEYOND * most, float(estimate.max()) + BEYOND * most
-    edges = np.linspace(low, high, CELLS + 1)
+    number = int(np.clip(np.ceil((high - low) / (WIDEST * usual)), CELLS, MOST_CELLS))
+    edges = np.linspace(low, high, number + 1)
     middle = (edges[1:] + edges[:-1]) / 2.0
-    cell = np.clip(np.searchsorted(edges, estimate, side="right") - 1, 0, CELLS - 1)
-    ended = np.bincount(cell, minlength=CELLS).astype(np.float64)
+    cell = np.clip(np.searchsorted(edges, estimate, side="right") - 1, 0, number - 1)
+    ended = np.bincount(cell, minlength=number).astype(np.float64)
     some = np.flatnonzero(ended)
     errors = np.interp(middle, middle[some], np.bincount(cell, error)[some] / ended[some])
-    expected = np.zeros(CELLS)
+    expected = np.zeros(number)
     for one in scenarios:
         below = special.ndtr((edges[:, None] - one.true) / errors)  # edge, error of a cell
-        cells = np.arange(CELLS)
+        cells = np.arange(number)
         expected += one.trials * (below[cells + 1, cells] - below[cells, cells])
-    near = max(int(np.ceil(float(np.median(error)) / (2.0 * (edges[1] - edges[0])))), 1)
+    near = max(int(np.ceil(usual / (2.0 * (edges[1] - edges[0])))), 1)
     around = np.convolve(expected, np.ones(2 * near + 1), mode="same")
-    known = np.flatnonzero(around >= NEEDED)
+    known = np.flatnonzero((around >= NEEDED) & (expected > 0.0))
     if not ended[known].any():  # no scenario's true value is near: q is the same everywhere
-        return middle, errors, np.ones(CELLS)
-    q = np.zeros(CELLS)
+        return middle, errors, np.ones(number)
+    q = np.zeros(number)
     q[known] = ended[known] / expected[known]
-    first, last = known[0], known[-1]
-    for beyond, cells in ((slice(0, first), known[:near]), (slice(last + 1, None), known[-near:])):
-        q[beyond] = ended[cells].sum() / expected[cells].sum()
+
+    def together(cells: Integers) -> float:
+        return float(ended[cells].sum() / expected[cells].sum())
+
+    q[: known[0]], q[known[-1] + 1 :] = together(known[:near]), together(known[-near:])
+    for gap in np.flatnonzero(np.diff(known) > 1):  # between scenarios that lie far apart
+        low_end, high_end = known[gap], known[gap + 1]
+        before = together(known[max(gap + 1 - near, 0) : gap + 1])
+        after = together(known[gap + 1 : gap + 1 + near])
+        q[low_end + 1 : high_end] = np.linspace(before, after, high_end - low_end + 1)[1:-1]
     return middle, errors, q
 
 

@@ -64,6 +64,39 @@ def test_far_beyond_all_scenarios_nothing_is_taken_away() -> None:
     assert found.at(np.array([5.0]))[0] == pytest.approx(0.0, abs=0.15)
 
 
+def test_a_scenario_whose_ratio_is_nought_teaches_nothing() -> None:
+    """Its logarithm has no place on the scale; what the others teach stays as it is."""
+    scenarios = [normal_trials(true, 2_000)["early"] for true in (0.0, 1.5)]
+    without = Seen(-math.inf, 2_000, np.full(30, -9.0), np.ones(30))
+    found, alone = GivenStop.of([*scenarios, without]), GivenStop.of(scenarios)
+    assert found is not None
+    assert alone is not None
+    np.testing.assert_array_equal(found.bias, alone.bias)
+    assert GivenStop.of([without]) is None
+
+
+def test_between_scenarios_far_apart_the_bias_is_that_of_both() -> None:
+    """Where neither has trials, what is known on one side passes into what is on the other."""
+    found = GivenStop.of([normal_trials(true, 20_000)["early"] for true in (0.0, 14.0)])
+    assert found is not None
+    at = np.array([0.0, 1.0, 6.0, 7.0, 8.0, 14.0])
+    expected = [closed_form("early", float(value)) for value in at]
+    assert found.at(at) == pytest.approx(expected, abs=0.1)
+
+
+def test_a_trial_of_a_large_error_leaves_the_others_their_bias() -> None:
+    scenarios = []
+    for true in (0.0, 1.5):
+        one = normal_trials(true, 60_000)["early"]
+        whole = np.append(one.estimate, -300.0), np.append(one.error, 100.0)
+        scenarios.append(Seen(true, one.trials, *whole))
+    found = GivenStop.of(scenarios)
+    assert found is not None
+    at = np.array([0.0, 0.5, 1.0, 1.5])
+    expected = [closed_form("early", float(value)) for value in at]
+    assert found.at(at) == pytest.approx(expected, abs=0.05)
+
+
 def test_one_trial_teaches_nothing() -> None:
     assert GivenStop.of([Seen(0.0, 10, np.array([1.0]), np.array([0.5]))]) is None
 
@@ -231,6 +264,21 @@ def test_the_measures_of_a_run_that_is_extended_are_those_of_a_whole_one(tmp_pat
     whole = ac.simulate(design, trials=90, seed=2, jobs=1, engine="simulate", out=tmp_path / "b")
     assert longer.operating_characteristics.equals(whole.operating_characteristics)
     assert longer.operating_characteristics["measure"].str.endswith("_conditional").any()
+
+
+def test_measures_are_numbers_where_a_ratio_is_truly_nought(tmp_path: Path) -> None:
+    raw = of_rates()
+    raw["rules"][0]["posterior"] = {
+        "endpoint": "flares", "arm": "cart", "ratio_to": "soc", "below": 1.0,
+    }  # fmt: skip
+    raw["scenarios"]["good"]["flares"]["cart"] = 0.0
+    raw["adjusted_estimates"] = {"skeptical": {"effect": 0.4, "no_effect": 1.0}}
+    run = ac.simulate(Design(**raw), trials=60, seed=2, jobs=1, out=tmp_path / "run")
+    for scenario in ("null", "good"):
+        for measure in ("bias", "rmse", "coverage", "overestimated"):
+            figure = run.figure(scenario, f"{measure}_conditional")
+            assert math.isfinite(figure.estimate)
+            assert figure.n == 60
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────────────
