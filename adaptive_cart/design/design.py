@@ -651,8 +651,8 @@ class Design(Part):
 
     @property
     def overruled_words(self) -> str:
-        """Say what is not binding: ``futility is not binding``."""
-        if all(rule.decision.ends == FUTILITY for rule in self.overruled):
+        """Say what is not binding: ``futility is not binding`` where no futility rule is."""
+        if self.overruled == self.rules_ending(FUTILITY):
             return "futility is not binding"
         several = "is" if len(self.overruled) == 1 else "are"
         return f"{' and '.join(rule.name for rule in self.overruled)} {several} not binding"

@@ -168,7 +168,7 @@ class OnCounts:
         return Evaluation(average, success, exact(worst.error), worst.name, thresholds), design
 
     def _errors(self, design: Design) -> tuple[ExactError, ExactError]:
-        """The design on counts, and as its error is judged: without futility if not binding."""
+        """The design on counts, and as its error is judged: without rules that are not binding."""
         limits = region_of(design).limits
         error, judged = ExactError(design, set(), limits), all_binding(design)
         return error, error if judged is design else ExactError(judged, set(), limits)

@@ -162,7 +162,7 @@ class Corrected:
     looks
         With every table judged by the rules of the design.
     orders
-        Their stages, by which ends are put in order: without futility rules that do not bind.
+        Their stages, by which ends are put in order: without rules that do not bind.
     stages
         Their stages as the trial is conducted.
     last

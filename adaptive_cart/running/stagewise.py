@@ -13,8 +13,8 @@ Of two ends the one for success comes first, and of two for success the one at t
 two that stop without success the later one comes first; at the same look and for the same reason
 the more favourable estimate does. At the last look the estimate alone decides. So what lies beyond
 an end depends on no look that was not held (Fairbanks & Madsen 1982, Biometrika 69:69; Tsiatis,
-Rosner & Mehta 1984, Biometrics 40:797). Where futility is not binding the stages are those of the
-design without its futility rules, and who stops by one is ordered by the estimate at that look.
+Rosner & Mehta 1984, Biometrics 40:797). Where rules are not binding the stages are those of the
+design without them, and who stops by one is ordered by the estimate at that look.
 
 The control's rate
 ------------------

@@ -847,3 +847,13 @@ def test_probabilities_too_small_for_four_decimals_are_told_with_two_digits() ->
     assert apart(0.9885, 0.98851) == ("0.988500", "0.988510")
     assert apart(0.99999996, 0.99999997) == ("0.99999996", "0.99999997")
     assert apart(0.5, 0.50000001) == ("0.50000000", "0.50000001")
+
+
+def test_one_futility_rule_of_two_that_is_not_binding_is_named() -> None:
+    raw = raw_design("hello")
+    raw["rules"].append({**raw["rules"][1], "name": "hopeless", "below": 0.01})
+    raw["calibration"] = {"type_one_error": 0.05, "not_binding": ["hopeless"]}
+    raw["rules"][0]["at_least"] = "calibrate"
+    assert Design(**raw).overruled_words == "hopeless is not binding"
+    raw["calibration"]["not_binding"] = ["hopeless", "futility"]
+    assert Design(**raw).overruled_words == "futility is not binding"

@@ -4,8 +4,8 @@ Every ``"calibrate"`` of a design is one number: the smallest threshold at which
 a false success is at most the wanted type I error at every point of the null region. The error is a
 step function of the threshold, so that the number written lies midway between the largest posterior
 probability that must not count as success and the next that may, to ten decimals.
-Futility counts as binding, unless the design says that it is not: then the search leaves the
-futility rules out.
+Rules that stop count as binding, unless the design says that they are not: then the search leaves
+them out.
 
 Where the exact engine is valid the error is enumerated (:mod:`adaptive_cart.running.exact_error`).
 Elsewhere trials are simulated once at each point with success switched off; a trial would have
