@@ -60,7 +60,8 @@ def corrections_of(
     of = words_of(plan.design, plan.estimands[0].question, level)
     looks, why = _numbers(plan, held, recorded)
     if why is not None:
-        return Corrections(of, None, _skeptical_alone(plan, now), why)
+        alone = () if recorded.imputes(plan.design.primary) else _skeptical_alone(plan, now)
+        return Corrections(of, None, alone, why)
     judged = [judged_look(plan, number, analysed) for number, analysed in looks]
     corrected = Corrected.of(plan, judged, now.look if now.last else None)
     counts = now.record.summaries[plan.design.primary]

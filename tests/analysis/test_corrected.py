@@ -82,6 +82,22 @@ def test_why_ends_cannot_be_put_in_order_is_told() -> None:
     assert drawn.upper - drawn.lower < own.upper - own.lower
 
 
+def test_where_responses_are_imputed_no_other_mean_stands_beside_that_of_the_imputations() -> None:
+    """The skeptical estimate starts at one table, and the mean told is over many."""
+    rows = responders(18, 3)
+    for row in rows[1:25:3]:
+        row |= {"withdrawn_month": 1.0, "remission_month": "", "last_contact_month": 1.0}
+    raw = {
+        **VISITS,
+        "endpoints": {"free": {**VISITS["endpoints"]["free"], "missing": "impute"}},
+        "adjusted_estimates": {"skeptical": {"effect": 0.3}},
+    }
+    found = analyze(Design(**raw), rows, **AT).findings.corrections
+    assert found is not None
+    assert found.why == "missing responses are imputed"
+    assert found.estimates == ()
+
+
 # ── conditional assurance ─────────────────────────────────────────────────────────────────────
 def test_success_at_the_end_is_averaged_over_the_truths_given_the_counts() -> None:
     weights = {"expected": 0.5, "none": 0.5}
