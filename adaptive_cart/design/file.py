@@ -526,8 +526,9 @@ def _add_truth(document: dict[str, Any]) -> None:
             },
         }
         definitions[name]["properties"][TIME_TREND] = {
-            "description": "How the probability or rate of an endpoint, said directly, drifts "
-            "with the month of randomisation: one trend for all arms, or one an arm.",
+            "description": "How the probability, the rate or the mean change of an endpoint, said "
+            "directly, drifts with the month of randomisation: one trend for all arms, or one an "
+            "arm.",
             "type": "object",
             "minProperties": 1,
             "additionalProperties": {

@@ -17,23 +17,25 @@ STEEPEST: Final = 50.0  # of a logarithm: far beyond what is refused
 
 
 class TimeTrend(Part):
-    """A shift of the logit by month of randomisation, from the opening of the trial.
+    """A shift by month of randomisation, from the opening of the trial.
 
-    What is given is added up: a straight line, which may turn, a step, and a wave of twelve months.
+    It is of the logit of a probability, of the logarithm of a yearly rate, or of a mean change in
+    points. What is given is added up: a straight line, which may turn, a step, and a wave of twelve
+    months.
     """
 
     per_year: Finite | None = Field(
-        default=None, description="a straight line: by how much the logit rises a year"
+        default=None, description="a straight line: by how much the shift rises a year"
     )
     turns_at_month: PositiveMonths | None = Field(
         default=None, description="month at which the line turns and goes back as fast as it came"
     )
     step: Finite | None = Field(
-        default=None, description="by how much the logit is higher from `at_month` on"
+        default=None, description="by how much the shift is larger from `at_month` on"
     )
     at_month: Months | None = Field(default=None, description="month of the step")
     amplitude: Finite | None = Field(
-        default=None, description="a wave of twelve months: by how much the logit is higher at its "
+        default=None, description="a wave of twelve months: by how much the shift is larger at its "
         "peak than on average"
     )  # fmt: skip
     peak_month: Months | None = Field(
@@ -58,7 +60,7 @@ class TimeTrend(Part):
         return self
 
     def shift(self, month: Floats) -> Floats:
-        """Shift of the logit of those randomised at a month; none of those who never are."""
+        """Shift for those randomised at a month; none for those who never are."""
         month = np.where(np.isfinite(month), month, 0.0)
         found = np.zeros(month.shape)
         if self.per_year is not None:

@@ -23,7 +23,7 @@ jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema (the `te
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "designs").glob("*.toml"))
-FILES += sorted((ROOT / "adaptive_cart" / "templates").glob("*.toml"))
+FILES += sorted((ROOT / "adaptive_cart" / "design" / "templates").glob("*.toml"))
 
 
 class Gone:
@@ -198,6 +198,12 @@ def test_an_editor_can_say_what_a_key_means() -> None:
     )
     assert [place for place in silent if not parameters.fullmatch(place)] == []
     assert all("description" in table for table in document["$defs"].values())
+
+
+def test_keys_of_a_trend_say_what_is_shifted_of_whatever_drifts() -> None:
+    trend = schema()["$defs"]["TimeTrend"]
+    assert {"logit", "logarithm", "mean"} <= set(re.findall(r"\w+", trend["description"]))
+    assert not any("logit" in key["description"] for key in trend["properties"].values())
 
 
 def test_products_and_decisions_are_offered() -> None:
