@@ -67,7 +67,7 @@ class ExpectedRank(Best):
     def formula(self, question: Question, arm: str, other: str | None, value: str) -> str:
         more = "smaller" if question.lowest else "larger"
         most = self.most(question).partition(" ")[2]
-        return f"{arm} has a {more} {most} than another of the open arms"
+        return f"{arm} has a {more} {most} than another open arm taken at random"
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say it: ``A is better than another arm by X (its expected rank, …)``."""
