@@ -339,8 +339,8 @@ class Plan:
         )
 
     def flat(self, part: Comparison) -> bool:
-        """Whether a posterior is asked whose prior is flat."""
-        fitted = (self.fitted[name] for name in part.question.endpoints)
+        """Whether a posterior is asked whose prior is flat, of any of several things at once."""
+        fitted = (self.fitted[asked.endpoint] for asked in part.about)
         return any(analysis.flat(model) for analysis, model in fitted)
 
     @property

@@ -192,7 +192,7 @@ def _tables(
             continue
         arms: tuple[int, ...] = (question.arm,)
         if question.minus is not None and question.minus < len(design.arms):
-            arms = (question.minus, question.arm)  # external data are the same in every table
+            arms = (question.minus, question.arm)  # external data are as they were observed
         yield look, arms, tuple(planned[arm] for arm in arms)
 
 

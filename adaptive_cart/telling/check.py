@@ -32,7 +32,7 @@ from adaptive_cart.telling.averages import told_design_priors
 from adaptive_cart.telling.beside_tests import told_beside_tests
 from adaptive_cart.telling.borrowing import told_borrowing
 from adaptive_cart.telling.by_number import told_by_number
-from adaptive_cart.telling.comparator import told_comparator
+from adaptive_cart.telling.comparator import only_as_observed, told_comparator
 from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
@@ -50,7 +50,8 @@ def described(design: Design) -> str:
     lines = [design.name, *([design.description] if design.description else [])]
     lines += [f"Set otherwise: {one.words(key)}" for key, one in design.replaced.items()]
     lines += ["", *_arms(design)]
-    lines += ["", *told_comparator(design)] if design.control is None else []
+    beside = list(told_comparator(design))
+    lines += ["", *beside] if beside else []
     lines += ["", *_endpoints(design)]
     lines += ["", *told_estimands(design, truths), "", *_looks(design)]
     plan = Plan.of(design)
@@ -223,9 +224,11 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         yield f"    judged at {resolved.when(design)}{together}"
         for name in resolved.claims_of:
             yield f"    claims what '{name}' claims, with all of its questions"
-        for boundary in found:
-            if boundary.rule == rule.name:
-                yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+        own = [boundary for boundary in found if boundary.rule == rule.name]
+        for boundary in own:
+            yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+        if own and (beside := only_as_observed(design, resolved)):
+            yield f"    {beside}"
         for table in stops:
             if table.rule == rule.name:
                 yield from told_by_number(design, table)

@@ -1,11 +1,11 @@
-"""What stands in the place of a randomised control, and what is assumed instead, in words."""
+"""External data and goals that arms are compared with, and what is assumed without a control."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from adaptive_cart.conduct.comparison import wording_of
-from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.balance_words import told_balance
@@ -91,14 +91,39 @@ def assumed(design: Design) -> tuple[tuple[str, str], ...]:
     return concurrent, selection, (standard[0], transported)
 
 
+def only_as_observed(design: Design, rule: ResolvedRule) -> str:
+    """Say where the numbers of a rule are those beside external data as they were observed.
+
+    Blank where no such data are drawn anew.
+    """
+    outside = {
+        design.compared_names[question.minus]
+        for part in rule.parts
+        for question in part.targets
+        if question.minus is not None
+    }
+    drawn = [n for n in design.comparators if n in outside and design.external[n].redrawn]
+    if not drawn:
+        return ""
+    return f"beside {' and '.join(drawn)} as observed; where it is drawn anew there are others"
+
+
 def told_comparator(design: Design) -> Iterator[str]:
-    """State what replaces a randomised control; nothing where there is one."""
-    if design.control is not None:
+    """State what replaces a randomised control, or with what arms are compared beside one."""
+    controlled = design.control is not None
+    if controlled and not design.comparators:
         return
-    yield f"Comparison: {kind_of_trial(design)}; no arm is the control"
-    yield from (f"  performance goal: {goal_words(design, goal)}" for goal in goals(design))
+    yield (
+        "Comparison with external data, beside the control"
+        if controlled
+        else f"Comparison: {kind_of_trial(design)}; no arm is the control"
+    )
+    if not controlled:
+        yield from (f"  performance goal: {goal_words(design, goal)}" for goal in goals(design))
     for name, words in zip(design.comparators, outside(design), strict=True):
-        yield f"  external control: {words}"
+        yield f"  external {'data' if controlled else 'control'}: {words}"
         yield from told_balance(name, design.external[name])
+    if controlled:
+        return
     yield "  assumed in the place of randomisation:"
     yield from (f"    {named}: {why}" for named, why in assumed(design))

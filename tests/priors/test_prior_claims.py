@@ -329,6 +329,22 @@ def test_prior_probability_of_the_claim() -> None:
     assert not found.settled
 
 
+def test_nothing_is_told_before_data_of_several_things_one_of_which_has_a_flat_prior() -> None:
+    raw = small()
+    raw["endpoints"]["score"] = {"type": "continuous", "visits": [6.0], "better": "lower"}
+    raw["analysis"]["score"] = {"model": "normal"}
+    asked = raw["rules"][0].pop("posterior")
+    other = {"endpoint": "score", "arm": "cart", "minus": "soc", "below": 0.0}
+    raw["rules"] = [raw["rules"][0] | {"jointly": [asked, other]}]
+    score = {"baseline": {"mean": 9.0, "sd": 3.0}, "change": [-1.0], "sd": [3.0],
+             "correlation": 0.5}  # fmt: skip
+    for scenario in raw["scenarios"].values():
+        scenario["score"] = {"soc": score, "cart": score}
+    for turned in (False, True):
+        raw["rules"][0]["jointly"] = [other, asked] if turned else [asked, other]
+        assert prior_claims(Design(**raw)) == []
+
+
 def test_a_prior_that_settles_the_claim_is_told() -> None:
     raw = small()
     raw["analysis"]["dfr"]["prior"] = {"soc": {"a": 1.0, "b": 99.0}, "cart": {"a": 80.0, "b": 20.0}}

@@ -160,6 +160,43 @@ def test_both_characteristics_are_told_by_name() -> None:
     assert "as observed in every trial, so that characteristics are conditional on them" in held
 
 
+def test_numbers_of_responders_are_told_for_a_registry_as_it_was_observed() -> None:
+    raw: Table = {
+        "name": "one arm",
+        "arms": {"cart": {}},
+        "endpoints": {"dfr": {"type": "landmark", "month": 6}},
+        "external": {
+            "registry": {
+                "source": "a registry", "endpoint": "dfr", "responders": 14, "participants": 120,
+                "redrawn": True,
+            }
+        },
+        "enrolment": {"max_n": 40, "per_month": 3},
+        "looks": {"observed": [20, 40]},
+        "rules": [{"name": "better", "then": "declare_success", "at_least": 0.975, "posterior":
+                   {"endpoint": "dfr", "arm": "cart", "minus": "registry", "above": 0.1}}],
+        "scenarios": {"null": {"dfr": {"cart": 0.22, "registry": 0.12}}},
+    }  # fmt: skip
+    told = "beside registry as observed; where it is drawn anew there are others"
+    assert told in described(Design(**raw))
+    del raw["external"]["registry"]["redrawn"]
+    held = described(Design(**raw))
+    assert "from 9/20 in cart on" in held
+    assert told not in held
+
+
+def test_external_data_beside_a_control_are_told_too() -> None:
+    raw: Table = rates()
+    raw["external"]["registry"]["redrawn"] = True
+    raw["analysis"]["inf"]["prior"] = {"a": 0.5, "b": 0.5}
+    raw["rules"][0]["posterior"]["minus"] = "registry"
+    arms = raw["scenarios"]["expected"]["inf"]
+    raw["scenarios"] = {"expected": {"inf": dict(arms) | {"registry": 0.5}}}
+    told = described(Design(**raw))
+    assert "Comparison with external data, beside the control" in told
+    assert "so that characteristics are unconditional" in told
+
+
 WRONG: list[tuple[Any, Table, str, str]] = [
     (rates, {"scenarios/expected/inf/registry_source": -0.5},
      "scenarios.expected.inf.registry_source", "from 0"),

@@ -31,12 +31,16 @@ PROVENANCE = 67  # number of the item
 
 
 def comparator(evidence: Evidence) -> list[Block]:
-    """What replaces randomisation, and each assumption that this needs; nothing with a control."""
+    """What replaces randomisation and what that assumes, or what stands beside a control."""
     design = evidence.design
     if not design.external:
         evidence.trace.not_applicable(PROVENANCE, "the design has no external data")
     if design.control is not None:
-        return []
+        if not design.comparators:
+            return []
+        evidence.trace.reported(PROVENANCE, "comparator")
+        heading = Heading(text="External data beside the control", key="comparator", level=2)
+        return [heading, *_outside(evidence)]
     found = [given(goal_words(design, goal), "design: rules") for goal in goals(design)]
     blocks: list[Block] = [
         Heading(text="What replaces a randomised control", key="comparator", level=2),
@@ -52,12 +56,9 @@ def comparator(evidence: Evidence) -> list[Block]:
     ]
     if found:
         blocks.append(Items(lines=tuple(line(words, ".") for words in found)))
-    told = [given(words, "design: external") for words in outside(design)]
-    if told:
+    if design.comparators:
         evidence.trace.reported(PROVENANCE, "comparator", "t-comparator")
-        blocks.append(paragraph("Arms are compared with external data:"))
-        blocks.append(Items(lines=tuple(line(words, ".") for words in told)))
-        blocks += balance(evidence, design.comparators)
+        blocks += _outside(evidence)
     blocks.append(
         Table(
             key="t-comparator",
@@ -68,6 +69,17 @@ def comparator(evidence: Evidence) -> list[Block]:
         )
     )
     return blocks
+
+
+def _outside(evidence: Evidence) -> list[Block]:
+    """The external data with which arms are compared, and how those of a table are weighted."""
+    design = evidence.design
+    told = [given(words, "design: external") for words in outside(design)]
+    return [
+        paragraph("Arms are compared with external data:"),
+        Items(lines=tuple(line(words, ".") for words in told)),
+        *balance(evidence, design.comparators),
+    ]
 
 
 def subtitle(evidence: Evidence) -> str:

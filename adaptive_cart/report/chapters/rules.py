@@ -35,6 +35,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.running.boundaries import Boundary
+from adaptive_cart.telling.comparator import only_as_observed
 
 LIMIT = 40  # rows of responders in the control that a table of boundaries shows
 
@@ -309,8 +310,17 @@ def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
         ),
         rows=tuple(rows),
         align=("right", *("right",) * len(heads)),
+        notes=_beside_note(evidence, first.rule),
         audience="restricted",
     )  # fmt: skip
+
+
+def _beside_note(evidence: Evidence, rule: str) -> tuple[Line, ...]:
+    """Beside which external data the numbers of a table are so, where these are drawn anew."""
+    own = next(one for one in evidence.design.rules if one.name == rule)
+    words = only_as_observed(evidence.design, evidence.resolved(own))
+    told = f"{words[:1].upper()}{words[1:]}"
+    return (line(given(told, "design: external"), "."),) if words else ()
 
 
 def _multiplicity(evidence: Evidence) -> list[Block]:
