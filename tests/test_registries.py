@@ -464,18 +464,18 @@ def test_every_file_that_declares_a_chapter_is_listed_once_and_appendices_are_la
 PAGE_OF_COMMANDS = (Path(__file__).parents[1] / "docs" / "commands.md").read_text("utf-8")
 
 
-IGNORED = (Path(__file__).parents[1] / ".gitignore").read_text("utf-8").splitlines()
-
-
 def test_git_ignores_every_folder_that_a_command_writes_unless_told_otherwise() -> None:
     """Where the repository is the current folder, a run is not committed with what was changed."""
+    ignored = Path(__file__).parents[1] / ".gitignore"
+    if not ignored.exists():
+        pytest.skip("a copy without what is git's")
     folders = set()
     for module in COMMANDS.values():
         for node in ast.walk(ast.parse(inspect.getsource(importlib.import_module(module)))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Path":
                 folders |= {one.value for one in node.args if isinstance(one, ast.Constant)}
     assert len(folders) >= 10
-    assert {f"/{folder}/" for folder in folders} <= set(IGNORED)
+    assert {f"/{folder}/" for folder in folders} <= set(ignored.read_text("utf-8").splitlines())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

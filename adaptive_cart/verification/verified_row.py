@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,7 +92,9 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether the two faces differ by more than they may."""
+        """Whether the two faces differ by more than they may, or the reference has no number."""
+        if math.isnan(self.reference) and not math.isnan(self.fast):
+            return self.trusted
         beyond = abs(self.difference) > ERRORS * self.mcse
         return self.trusted and self.away > self.allowed and beyond
 

@@ -318,7 +318,10 @@ def test_what_fails() -> None:
     drawn = replace(ROW, mcse=0.0, allowed=allowed_of(StrataPosterior.drawn_error))
     assert not replace(drawn, difference=0.014).failed
     assert replace(drawn, difference=0.016).failed
-    assert not replace(ROW, difference=math.nan).failed
+    assert not replace(ROW, fast=math.nan, difference=math.nan).failed, "counted by itself"
+    none = replace(ROW, reference=math.nan, difference=math.nan)
+    assert none.failed, "what the reference does not answer is not passed over"
+    assert verify.summarised([none, ROW])["differences_too_large"] == 1
     assert replace(ROW, reference=0.98).near
     assert not replace(ROW, reference=0.97).near
 
