@@ -568,6 +568,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"rules/0/posterior/stratum": "sle"}, "rules[0].posterior.stratum", "no [strata]"),
     ("direct", {"rules/0/posterior/below": 0.1}, "rules[0].posterior", "found above, below"),
     ("direct", {"rules/0/posterior/above": GONE}, "rules[0].posterior", "found neither"),
+    ("direct", {"rules/0/posterior/best": False}, "rules[0].posterior.best", "found false; true"),
+    (
+        "direct",
+        {"rules/0/posterior/expected_rank": False},
+        "rules[0].posterior.expected_rank",
+        "found false; true is expected, or leave it out",
+    ),
     (
         "direct",
         {"rules/0/posterior/remains_at": 24.0},

@@ -44,7 +44,9 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
     kind = question.kind
     for key in question.given() if kind.has_value else ():
-        if key not in kind.takes:
+        if key not in kind.takes and getattr(question, key, None) is False:
+            yield f"{path}.{key}", "found false; true is expected, or leave it out"
+        elif key not in kind.takes:
             pair = " and ".join(k for k in ("minus", *KEYS) if k in (key, kind.asked_by))
             yield path, f"found {pair}; at most one of the two is allowed"
     for key, other in question.others:
