@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from adaptive_cart.endpoints import EndpointBase
 
 SOURCE = "_source"  # after the name: the rate by which external data are drawn anew
-WANTED = "what these participants would have had as controls, as of an arm"
+WANTED = "what these participants would have had as controls, said as of an arm,"
 
 
 def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -71,19 +71,19 @@ def outside_value(
             return True
         wanted = f"a number {limits}".strip()
         by = "" if whole else ", or one by stratum"
-        frame.report(place, f"found {shown(one)}; {wanted} is expected{by}")
+        frame.fault(place, f"found {shown(one)}; {wanted} is expected{by}")
         return False
 
     if whole and isinstance(value, Mapping):
         one = f"one number is expected, {level.told or 'a level'} for all strata together"
-        frame.report(where, f"found {shown(value)}; {one}")
+        frame.fault(where, f"found {shown(value)}; {one}")
         return None
     if not isinstance(value, Mapping):
         return value if sound(where, value) else None
     for stratum in value:
         if stratum not in frame.strata:
             known = one_of(frame.strata) or "none"
-            frame.report(path_to(where, stratum), f"no stratum of this design; the strata: {known}")
+            frame.fault(path_to(where, stratum), f"no stratum of this design; the strata: {known}")
     found = {s: v for s, v in value.items() if s in frame.strata and sound(path_to(where, s), v)}
     return found or None
 
