@@ -1284,11 +1284,14 @@ KEYS: dict[str, list[Case]] = {
         to("strata", "analysis/dfr/prior/effect_mean/mean", 1.0, **HIER)],
     "HierarchicalLogisticPrior.effect_sd": [
         to("strata", "analysis/dfr/prior/effect_sd/sd", 2.0, **HIER)],
-    "Normal.dist": [to("strata", "analysis/dfr/prior/intercept/dist", "half_normal", "refused")],
-    "Normal.mean": [to("strata", "analysis/dfr/prior/treatment/mean", 1.0),
-                    to("times", "analysis/relapse/prior/log_hazard_ratio/mean", 1.0)],
-    "Normal.sd": [to("strata", "analysis/dfr/prior/interaction/sd", 2.0),
-                  to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.1)],
+    "LogOddsPrior.dist": [
+        to("strata", "analysis/dfr/prior/intercept/dist", "half_normal", "refused")],
+    "LogOddsPrior.mean": [to("strata", "analysis/dfr/prior/treatment/mean", 1.0)],
+    "LogOddsPrior.sd": [to("strata", "analysis/dfr/prior/interaction/sd", 2.0)],
+    "Normal.dist": [
+        to("times", "analysis/relapse/prior/log_hazard_ratio/dist", "half_normal", "refused")],
+    "Normal.mean": [to("times", "analysis/relapse/prior/log_hazard_ratio/mean", 1.0)],
+    "Normal.sd": [to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.1)],
     "HalfNormal.dist": [to("strata", "analysis/dfr/prior/effect_sd/dist", "normal", "refused",
                            **HIER)],
     "HalfNormal.sd": [to("strata", "analysis/dfr/prior/effect_sd/sd", 0.1, **HIER)],
