@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -85,6 +86,7 @@ _REQUIRED = {
 }
 _DEEPEST = 24
 _LARGEST = 2**63 - 1
+_WIDEST = 1e12  # of a number, and one over it: squares of what is beyond leave the floating range
 _MOST = 1_000  # entries of a table
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
@@ -330,7 +332,7 @@ def _no_text(raw: Any, path: str = "") -> Iterator[Problem]:
 
 
 def _too_large(raw: Any, path: str = "") -> Iterator[Problem]:
-    """Tell whole numbers that a design file cannot hold (TOML has 64 bits)."""
+    """Tell whole numbers that a design file cannot hold (TOML has 64 bits), and others as wild."""
     if isinstance(raw, dict):
         for key, item in raw.items():
             yield from _too_large(item, path_to(path, str(key)))
@@ -339,6 +341,14 @@ def _too_large(raw: Any, path: str = "") -> Iterator[Problem]:
             yield from _too_large(item, path_to(path, position))
     elif isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) > _LARGEST:
         yield Problem(path, f"found {shown(raw)}; at most {_LARGEST} is expected")
+    elif isinstance(raw, float) and not _computable(raw):
+        between = f"0, or a number from {1.0 / _WIDEST:g} to {_WIDEST:g} in size,"
+        yield Problem(path, f"found {shown(raw)}; {between} is expected")
+
+
+def _computable(number: float) -> bool:
+    """Whether squares of it stay in the floating range; what is not finite is told elsewhere."""
+    return number == 0.0 or not math.isfinite(number) or 1.0 / _WIDEST <= abs(number) <= _WIDEST
 
 
 def _order(raw: Mapping[str, Any]) -> Callable[[Problem], tuple[int, ...]]:

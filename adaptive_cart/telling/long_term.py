@@ -37,6 +37,8 @@ def _arm(design: Design, truth: Truth, arm: int) -> str:
     assert asked is not None
     one = one_participant(design, truth, arm, asked.years, asked)
     years = planned * one.years
+    if years == 0.0:
+        return f"{design.arm_names[arm]}: no participant-years, since nobody is followed"
     limit = float(bound(np.array([years]))[0])
     parts = [f"{design.arm_names[arm]}: {years:.4g} participant-years"]
     for event, number in one.events.items():

@@ -58,7 +58,7 @@ HEAD = (
 )
 MOST_MEMORY = 4 * 2**30  # bytes of addresses; whatever asks for more fails
 WITH_ALL_KEYS = "all_keys"  # a template that no design is made of
-WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1)
+WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1, 1e308, 1e-300)
 PIECE = 250  # examples of one seed
 WORDS = {"refused": "refused", "run_refused": "run refused", "ran_or_analysed": "ran"}  # of a row
 POINTS = 2**8  # of true values, which are not what is tried here

@@ -67,7 +67,9 @@ def fitted_mixture(
     """
     if rates.shape != weights.shape or rates.ndim != 1:
         raise ValueError(f"rates are {rates.shape}, weights {weights.shape}")
-    inside = np.flatnonzero(weights > 1e-12 * weights.max())
+    # far out on the logit a rate is 0 or 1 by rounding, which no density of a beta reaches
+    between = (rates > 0.0) & (rates < 1.0)
+    inside = np.flatnonzero(between & (weights > 1e-12 * weights.max()))
     apart = max(1, len(inside) // _POINTS)
     inside = inside[::apart]
     steps = None if cells is None else apart * cells[inside]

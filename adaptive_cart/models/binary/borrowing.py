@@ -17,7 +17,6 @@ from pydantic import Discriminator, Field, Tag
 from adaptive_cart.models import borrowed
 from adaptive_cart.models.borrowed import METHOD, Added, Borrowed, by_method
 from adaptive_cart.nouns.historical import Historical
-from adaptive_cart.nouns.parts import Positive
 from adaptive_cart.nouns.records import Floats, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_mixture import Counts as Tables
 
 WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
+# on the logit; beyond it sources say nothing of each other
+BetweenSources = Annotated[float, Field(gt=0.0, le=3.0, allow_inf_nan=False)]
 BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, likewise
 
 
@@ -114,7 +115,7 @@ class RobustMap(BorrowedCounts):
     weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=WEIGHT, description="of the informative part; the vague one has the rest"
     )
-    heterogeneity: Positive = Field(
+    heterogeneity: BetweenSources = Field(
         default=BETWEEN,
         description="SD of the half-normal prior of the SD between sources, on the logit",
     )
@@ -151,7 +152,7 @@ class Sam(BorrowedCounts):
     difference: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="between rates that differ clinically"
     )
-    heterogeneity: Positive | None = Field(
+    heterogeneity: BetweenSources | None = Field(
         default=None,
         description="as of robust_map, whose informative part it then has; else counts are added",
     )
