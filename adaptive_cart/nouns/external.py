@@ -204,6 +204,10 @@ class External(Part):
             return self.total("events") / (self.total("months") / level.months)
         return self.total("mean") if self.has("mean") else math.nan
 
+    def as_drawn(self, drawn: Mapping[str, float]) -> External:
+        """The same with the numbers that were drawn in one trial, all strata together."""
+        return self.model_copy(update={key: self.total(key) for key in self.said} | dict(drawn))
+
     @property
     def in_words(self) -> str:
         """What was seen, as a report says it: ``14 of 310 participants``."""

@@ -120,12 +120,18 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
 def _external(design: Design, truth: Truth) -> Iterator[str]:
     """Say what these participants would have had in the place of external data."""
     for (endpoint, name), values in truth.external.items():
-        told = [f"{value:.{DIGITS}f}" for value in values]
+        told = [_level(value) for value in values]
         words = told[0] if len(set(told)) == 1 else " / ".join(told)
         seen = design.external[name].in_words
         source = truth.external_source.get((endpoint, name))
-        anew = "" if source is None else f"; drawn anew from {source:.{DIGITS}f}"
+        anew = "" if source is None else f"; drawn anew from {_level(source)}"
         yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"
+
+
+def _level(value: float) -> str:
+    """A level with three decimals where that is all of it, else with four digits of its own."""
+    few = f"{value:.{DIGITS}f}"
+    return few if float(few) == value else f"{value:.4g}"
 
 
 def _trends(design: Design, truth: Truth) -> Iterator[str]:

@@ -149,6 +149,7 @@ def _told(
         f"{plan.design.name}",
         f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}"
         + (f"; true {true}" if true else ""),
+        *_drawn_outside(plan.design, block),
         *(
             f"rule {rule.name} is judged at {rule.when(plan.design)}"
             for rule in plan.rules
@@ -162,6 +163,14 @@ def _told(
             lines += ["", *_look(plan, record, block)]
     lines += ["", *_ending(plan, block)]
     return "\n".join(lines)
+
+
+def _drawn_outside(design: Design, block: Block) -> Iterator[str]:
+    """External data as they were drawn with the trial, seen at all of its looks."""
+    assert block.population is not None
+    for name, drawn in block.population.external.items():
+        seen = design.external[name].as_drawn({key: float(v[0]) for key, v in drawn.items()})
+        yield f"external data {name}, as drawn with this trial: {seen.in_words}"
 
 
 def _called(design: Design, estimand: Estimand) -> str:

@@ -8,6 +8,7 @@ that the page on semantics states, by numbers of NumPy.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.telling.check import described
+from adaptive_cart.telling.walkthrough import example
 from conduct.test_completion import looks_of, predicting
 from design.test_bad_input import changed, found
 from models.test_borrowed_numbers import (
@@ -158,6 +160,30 @@ def test_both_characteristics_are_told_by_name() -> None:
     assert "inf: 0.500 as in registry, in these participants (seen there: 90 events in 1800 " \
         "months; drawn anew from 0.700)" in " ".join(drawn.split())  # fmt: skip
     assert "as observed in every trial, so that characteristics are conditional on them" in held
+
+
+@pytest.mark.parametrize("make", [rates, hazards])
+def test_an_example_tells_what_was_drawn_and_its_looks_follow_from_that(make: Any) -> None:
+    raw = beside(make)
+    story = example(Design(**raw), trial=3).text
+    drawn = re.search(r"data registry, as drawn with this trial: (\d+) events in 1800 mon", story)
+    assert drawn is not None
+    events = int(drawn[1])
+    assert events != EVENTS
+    fixed = copy.deepcopy(raw)
+    del fixed["external"]["registry"]["redrawn"]
+    fixed["external"]["registry"]["events"] = events
+    same = example(Design(**fixed), trial=3).text
+    assert "as drawn" not in same
+    assert story[story.index("Look 1") :] == same[same.index("Look 1") :]
+
+
+def test_a_level_is_told_with_all_that_it_says() -> None:
+    raw = beside(hazards)
+    raw["scenarios"]["expected"]["fl"]["registry"] = 0.04444
+    text = described(Design(**raw))
+    assert "fl: 0.04444 as in registry" in text
+    assert "drawn anew from 0.050)" in text
 
 
 def test_numbers_of_responders_are_told_for_a_registry_as_it_was_observed() -> None:
