@@ -8,6 +8,7 @@ is a population count.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +51,7 @@ class ParticipantSet:
     @staticmethod
     def first(number: npt.NDArray[np.int64], participants: int) -> ParticipantSet:
         """Return the set of the first ``number`` (trial,) participants by order of arrival."""
-        starts = np.arange(0, participants, WORD, dtype=np.int64)
-        filled = np.clip(number[:, None] - starts, 0, WORD).astype(np.uint64)
-        # a shift by 64 is undefined, so a full word is made by shifting all ones down
-        words = np.full(filled.shape, ~np.uint64(0)) >> (np.uint64(WORD) - np.maximum(filled, 1))
-        return ParticipantSet(np.where(filled == 0, np.uint64(0), words))
+        return ParticipantSet(_firsts(participants).take(number, axis=0))
 
     def __and__(self, other: ParticipantSet) -> ParticipantSet:
         return ParticipantSet(self.words & other.words)
@@ -79,3 +76,12 @@ class ParticipantSet:
         of_trials = self.words.view(np.uint8)
         bits = np.unpackbits(of_trials, axis=1, count=participants, bitorder="little")
         return bits.view(np.bool_)
+
+
+@lru_cache(maxsize=32)
+def _firsts(participants: int) -> npt.NDArray[np.uint64]:
+    """The first none, one, two, … of so many participants as bits, ``(number, word)``."""
+    number, one = np.arange(participants + 1)[:, None], np.arange(participants)
+    words = ParticipantSet.where(one < number).words
+    words.setflags(write=False)
+    return words

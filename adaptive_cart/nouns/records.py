@@ -19,6 +19,7 @@ from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
+from adaptive_cart.nouns.in_order import number_by
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
@@ -265,14 +266,18 @@ class Snapshot:
     @cached_property
     def enrolled(self) -> ParticipantSet:
         """Those randomised by the look, but for who is not analysed."""
-        found = ParticipantSet.first(self.randomised, self.population.participants)
+        return self._first(self.randomised)
+
+    def _first(self, number: Integers) -> ParticipantSet:
+        """The first so many, ``(trial,)``, but for who is not analysed."""
+        found = ParticipantSet.first(number, self.population.participants)
         return found if self.left_out is None else found.without(self.left_out)
 
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""
         if month not in self._passed:  # endpoints often share a month
-            reached = self.population.date_of(month) <= until(self.date)[:, None]
-            self._passed[month] = ParticipantSet.where(reached) & self.enrolled
+            number = number_by(self.population.arrival, until(self.date), month)
+            self._passed[month] = self._first(np.minimum(number, self.randomised))
         return self._passed[month]
 
     @cached_property
