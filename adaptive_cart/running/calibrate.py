@@ -22,6 +22,7 @@ def calibrate(
     jobs: int | None = None,
     progress: Progress = lambda what, done, total: None,
     engine: Engine = "auto",
+    near: float | None = None,
 ) -> AnyCalibration:
     """Find the threshold for a design's wanted type I error; of claims that share it, for each.
 
@@ -36,6 +37,8 @@ def calibrate(
     engine
         ``exact`` enumerates the error, ``simulate`` draws trials, ``auto`` enumerates where that is
         valid and quick.
+    near
+        Where the threshold is expected; saves time where the error is enumerated.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def calibrate(
     _check(design, trials)
     first = design.simulation.seed if seed is None else seed
     number = TRIALS if trials is None else trials
-    return found_by(design, Effort(number, first, jobs, progress, engine))
+    return found_by(design, Effort(number, first, jobs, progress, engine, near))
 
 
 def calibrated_text(text: str, found: AnyCalibration) -> str:

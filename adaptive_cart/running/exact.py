@@ -36,7 +36,7 @@ from adaptive_cart.results.borrowing import (
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import Rows, exact
-from adaptive_cart.running.engine import analysed_at, cost_of
+from adaptive_cart.running.engine import analysed_at, cost_of, numbers_at
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,29 @@ def enumerate_design(
         done += every
         progress("tables", done, all_)
     return rows, true
+
+
+def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
+    """Probability of a success in every scenario, and nothing else: what a search asks for."""
+    plan = Plan.of(design)
+    looks = [judged_look(plan, number, by_arm) for number, by_arm in numbers_at(design)]
+    found = {}
+    for name, truth in truths.items():
+        true = true_values(design, truth)
+        rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
+        running, before = np.ones((1,) * len(rates)), (0,) * len(rates)
+        sums = []
+        for look in looks:
+            steps = [step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
+            mass = carried(running, steps).ravel()
+            for ending in STOPS:
+                if ending == SUCCESS:
+                    sums.append(total_of(np.where(look.ends[ending], mass, 0.0)))
+                mass = np.where(look.ends[ending], 0.0, mass)
+            running = mass.reshape(tuple(number + 1 for number in look.analysed))
+            before = look.analysed
+        found[name] = math.fsum(sums)
+    return found
 
 
 def _scenario(

@@ -206,24 +206,30 @@ class ExactError:
         return (effect.rates(self.controls, arms) for effect in self.effects)
 
     # ── at one threshold ──────────────────────────────────────────────────────────────────
-    def worst(self, threshold: float, enough: float = 1.0) -> Worst:
+    def worst(self, threshold: float, enough: float = 1.0, coarse: bool = False) -> Worst:
         """The largest error over the null region.
 
         Parameters
         ----------
         enough
             An error above this need not be the largest: that it is too large is known.
+        coarse
+            Look at a few control rates only.
         """
+        grids = (self.controls[::COARSE], self.controls)[: 1 if coarse else 2]
         wins = self._wins(threshold)
         best = Worst(-1.0, "")
         for effect in self.effects:
-            for controls in (self.controls[::COARSE], self.controls):  # a few often settle it
+            for controls in grids:  # a few often settle it
                 errors = self._errors(wins, effect, controls)
                 place = int(errors.argmax())
                 if errors[place] > enough:
                     return Worst(float(errors[place]), self._name(effect, float(controls[place])))
             for peak in _peaks(errors):
-                control, error = self._refined(wins, effect, peak, float(errors[peak]))
+                if coarse:
+                    control, error = float(controls[peak]), float(errors[peak])
+                else:
+                    control, error = self._refined(wins, effect, peak, float(errors[peak]))
                 if error > best.error:
                     best = Worst(error, self._name(effect, control))
         if best.error < 0.0:

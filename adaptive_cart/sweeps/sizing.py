@@ -5,20 +5,23 @@ up, or are free (:mod:`adaptive_cart.sweeps.sized_looks`), and then a size has t
 best looks have. The power of every size that is tried is that of ``simulate``. Of those not tried
 it is foretold: the probit of power is all but a straight line in the square root of the size, so
 that two sizes foretell the rest (the idea is that of Hagar, Golchi and Klein 2025, for the logits
-of posterior probabilities; here it is used of power, which any rule and engine have). What is left
-of the line, since counts are whole numbers and looks move in steps, is measured at the sizes that
-have been tried, and every size whose foretold power lies that near to the one wanted is tried as
-well. The answer is the smallest size from which every larger one that was searched has the power.
+of posterior probabilities; here it is used of power, which any rule and engine have). Where power
+is simulated a tenth of the trials draw the line, and the search runs the scenarios alone in which
+power is wanted; the others are run at the answer and beside it. What is left of the line, since
+counts are whole numbers and looks move in steps, is measured at the sizes that have been tried,
+and every size whose foretold power lies that near to the one wanted is tried as well. The answer
+is the smallest size from which every larger one that was searched has the power.
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
-import tomllib
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,13 +30,17 @@ import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
+from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.operating import Figure, exact
 from adaptive_cart.results.percentages import with_interval
-from adaptive_cart.results.result import Result
-from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.region import needs_calibration
+from adaptive_cart.running.adjusted import refused
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrating.search import TRIALS
+from adaptive_cart.running.engine import Engine, choose_engine
+from adaptive_cart.running.exact import success_of
+from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
 from adaptive_cart.running.run import Progress, simulate
 from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed
 from adaptive_cart.sweeps.moving_looks import FreeLooks
@@ -45,6 +52,10 @@ from adaptive_cart.sweeps.varying import design_of_size
 LEAST_SLACK = 0.01  # of power about the one wanted, within which every size is tried
 SLACK = 2.0  # times what the line has been off by so far
 ABOUT = 2  # sizes on either side of the answer that are always tried
+BESIDE = 1  # sizes on either side of it that are run in every scenario
+ROUGH = 10  # the line is drawn by one in so many trials, where power is simulated
+FEWEST = 100  # trials that draw it
+NEARER = 2  # sizes between the ends by which it is drawn
 INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
 NO_CHOICES: Mapping[tuple[int, ...], float] = {}
 NOTHING_AFRESH: tuple[Afresh, ...] = ()
@@ -110,13 +121,14 @@ class Size:
         least, largest, block = self.searched
         number = len(range(least, largest + 1, block))
         place = [one.size for one in self.tried].index(self.answer or largest)
-        names = [*self.scenarios, *(n for n in self.tried[0].success if n not in self.scenarios)]
+        others = (name for one in self.tried for name in one.success)
+        names = [*dict.fromkeys((*self.scenarios, *others))]
         near = self.tried[max(place - around, 0) : place + around + 1]
         told = [", ".join(f"{at:g}" for at in one.looks) for one in near]
         wide = max(20, *map(len, told))
         lines = [f"{'max_n':>7}  {'looks':<{wide}}  " + "  ".join(f"{name:>12}" for name in names)]
         for one, looks in zip(near, told, strict=True):
-            cells = (f"{one.success[name].estimate:>{max(len(name), 12)}.4f}" for name in names)
+            cells = (_cell(one.success.get(name), max(len(name), 12)) for name in names)
             mark = " *" if one.size == self.answer else ""
             lines.append(f"{one.size:>7}  {looks:<{wide}}  " + "  ".join(cells) + mark)
         whom = " and ".join(self.scenarios)
@@ -126,7 +138,7 @@ class Size:
             f"{self.power:g}"
         )
         lines += self._choices_told(self.found or self.tried[-1])
-        lines += [one.words(self.fresh) for one in self.afresh]
+        lines += [one.words() for one in self.afresh]
         if self.promised is not None and self.answer is None:
             lines.append(
                 f"no size was shown to have power {self.power:g} in {whom}, of those that promise "
@@ -209,6 +221,11 @@ class Size:
         owned.write("size.json", json.dumps(answer, indent=1, ensure_ascii=False) + "\n")
 
 
+def _cell(figure: Figure | None, wide: int) -> str:
+    """A number of the table; a line where the scenario was not run at a size."""
+    return f"{'-':>{wide}}" if figure is None else f"{figure.estimate:>{wide}.4f}"
+
+
 def size(
     design: Design,
     power: float = 0.8,
@@ -273,12 +290,23 @@ def size(
         design, free, asked, recalibrate, engine, many, first, fresh, jobs, progress, known,
         len(sizes),
     )  # fmt: skip
-    slack = _search(sizes, lambda number: runs.of(number).power(asked), power)
+    slack = _search(
+        sizes, lambda number: runs.of(number).power(asked), power,
+        runs.roughly if runs.drawn(sizes[0]) else None,
+    )  # fmt: skip
     promised = _first_with(runs.ordered(), asked, power)
     answer, afresh = promised, NOTHING_AFRESH
     if fresh and promised is not None and runs.simulated(promised):
-        afresh = confirmed([one for one in sizes if one >= promised], power, runs.afresh)
+        with tempfile.TemporaryDirectory(prefix="adaptive_cart_") as folder_:
+            afresh = confirmed(
+                [one for one in sizes if one >= promised], power, fresh,
+                functools.partial(runs.afresh, Path(folder_)),
+            )  # fmt: skip
         answer = afresh[-1].size if afresh[-1].holds else None
+    told = answer or promised or sizes[-1]
+    for number in _about(sizes.index(told), sizes, BESIDE):
+        if number in runs.tried:
+            runs.in_every_scenario(number)
     if known.reused:
         tell(f"{known.reused} of the sizes were run before")
     return Size(
@@ -304,52 +332,116 @@ class _Runs:
     known: KeptSizes
     number: int
     tried: dict[int, Tried] = field(default_factory=dict)
+    near: float | None = None  # threshold of the size that was calibrated last
 
     def of(self, number: int) -> Tried:
         """A size, run unless it was before."""
         if number not in self.tried:
             self.progress("sizes", len(self.tried), self.number)
             made = design_of_size(self.design, number, self.recalibrate)
-            key = (
-                f"{digest_of(made)}; {self.free}; {self.scenarios}; {self.trials} trials; seed "
-                f"{self.seed}; {self.engine}"
-            )
-            found = self.known.get(key)
+            found = self.known.get(self._key(made))
             if found is None:
-                found = self._run(number, made)
-                self.known.put(key, found)
+                found = self._run(number, made, self.trials)
+                self.known.put(self._key(made), found)
             self.tried[number] = found
         return self.tried[number]
+
+    def _key(self, made: Design) -> str:
+        """What the numbers of a size hang on."""
+        return (
+            f"{digest_of(made)}; {self.free}; {self.scenarios}; {self.trials} trials; seed "
+            f"{self.seed}; {self.engine}"
+        )
 
     def ordered(self) -> tuple[Tried, ...]:
         """All that were run, by size."""
         return tuple(self.tried[number] for number in sorted(self.tried))
 
+    def drawn(self, number: int) -> bool:
+        """Whether a size is simulated, and not enumerated."""
+        numbers = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
+        return choose_engine(numbers, numbers.truths, self.engine).engine == "simulate"
+
     def simulated(self, number: int) -> bool:
         """Whether a size was simulated, and not enumerated."""
         return any(self.of(number).success[name].n is not None for name in self.scenarios)
 
-    def _run(self, number: int, made: Design) -> Tried:
+    def roughly(self, number: int) -> float:
+        """Power of a size by a tenth of the trials."""
+        made = design_of_size(self.design, number, self.recalibrate)
+        few = max(self.trials // ROUGH, FEWEST)
+        return self._run(number, made, few).power(self.scenarios)
+
+    def in_every_scenario(self, number: int) -> None:
+        """Run a size in the scenarios too in which no power is wanted."""
+        tried = self.of(number)
+        design = Design(**tried.design)
+        rest = tuple(name for name in design.truths if name not in tried.success)
+        if rest:
+            success = {**tried.success, **self._success(design, rest, self.trials)}
+            tried = replace(tried, success=success)
+            self.known.put(self._key(design_of_size(self.design, number, self.recalibrate)), tried)
+            self.tried[number] = tried
+
+    def _run(self, number: int, made: Design, trials: int) -> Tried:
         calibrated, choices = needs_calibration(made), NO_CHOICES
         if self.free is not None:
             how = Judging(
-                self.scenarios, self.recalibrate, self.engine, self.trials, self.seed, self.jobs,
+                self.scenarios, self.recalibrate, self.engine, trials, self.seed, self.jobs,
                 self.progress,
             )  # fmt: skip
             best = best_looks(self.design, self.free, number, how)
             made, calibrated, choices = best.design, best.calibrated, best.powers
-        result = simulate(
-            made, trials=self.trials, seed=self.seed, jobs=self.jobs, engine=self.engine,
-            progress=self.progress,
-        )  # fmt: skip
-        return _tried(number, result, calibrated, choices)
+        if needs_calibration(made):
+            found = calibrate(
+                made, seed=self.seed, jobs=self.jobs, progress=self.progress, near=self.near,
+                trials=TRIALS * trials // self.trials,
+            )  # fmt: skip
+            made = with_found(made, found)
+            self.near = getattr(found, "threshold", None)
+        thresholds = {
+            rule.name: rule.at_least if rule.at_least is not None else rule.below
+            for rule in made.rules
+            if rule.decision.claims and calibrated
+        }
+        return Tried(
+            number,
+            tuple(float(at) for at in made.looks.at),
+            thresholds,
+            self._success(made, self.scenarios, trials),
+            {name: truth.role for name, truth in made.truths.items()},
+            made.model_dump(mode="json", by_alias=True, exclude_none=True),
+            choices,
+        )
 
-    def afresh(self, number: int) -> Mapping[str, Figure]:
-        """Success of a size on fresh trials, with the thresholds and looks that it was run with."""
+    def _success(
+        self, design: Design, scenarios: Sequence[str], trials: int
+    ) -> Mapping[str, Figure]:
+        """Success in some scenarios; enumerated in all, which costs next to nothing."""
+        truths = design.truths
+        engine = choose_engine(design, truths, self.engine)
+        if why := refused(design, engine):
+            raise EngineError(why)
+        if engine.engine == "exact":
+            return {name: exact(value) for name, value in success_of(design, truths).items()}
         result = simulate(
-            Design(**tomllib.loads(self.of(number).file)), trials=self.fresh,
+            design, trials=trials, seed=self.seed, jobs=self.jobs, engine="simulate",
+            scenarios=scenarios, progress=self.progress,
+        )  # fmt: skip
+        return {name: result.figure(name, "success") for name in scenarios}
+
+    def afresh(self, folder: Path, number: int, trials: int) -> Mapping[str, Figure]:
+        """Success of a size on fresh trials, with the thresholds and looks that it was run with.
+
+        Parameters
+        ----------
+        folder
+            Where they are, so that more go on from them.
+        """
+        result = simulate(
+            Design(**self.of(number).design), trials=trials,
             seed=fresh_seed(self.seed, "size"), jobs=self.jobs, engine="simulate",
-            scenarios=self.scenarios, progress=self.progress,
+            scenarios=self.scenarios, progress=self.progress, out=folder / str(number),
         )  # fmt: skip
         return {name: result.figure(name, "success") for name in self.scenarios}
 
@@ -360,33 +452,24 @@ def _first_with(ordered: Sequence[Tried], scenarios: Sequence[str], power: float
     return ordered[place].size if place < len(ordered) else None
 
 
-def _tried(
-    number: int, result: Result, calibrated: bool, choices: Mapping[tuple[int, ...], float]
-) -> Tried:
-    """What a run of a size found; with the thresholds where they were calibrated for it."""
-    design = result.design
-    roles = dict(result.roles)
-    thresholds = {
-        rule.name: rule.at_least if rule.at_least is not None else rule.below
-        for rule in design.rules
-        if rule.decision.claims and calibrated
-    }
-    return Tried(
-        number,
-        tuple(float(at) for at in design.looks.at),
-        thresholds,
-        {name: result.figure(name, "success") for name in roles},
-        roles,
-        design.as_toml(),
-        choices,
-    )
+def _search(
+    sizes: Sequence[int],
+    power: Callable[[int], float],
+    wanted: float,
+    roughly: Callable[[int], float] | None = None,
+) -> float:
+    """Run the sizes that the answer hangs on; how near to the wanted power these had to lie.
 
-
-def _search(sizes: Sequence[int], power: Callable[[int], float], wanted: float) -> float:
-    """Run the sizes that the answer hangs on; how near to the wanted power these had to lie."""
-    known = {number: power(number) for number in (sizes[0], sizes[-1])}
+    Parameters
+    ----------
+    roughly
+        A quicker word on the power of a size, from which the line is drawn first.
+    """
+    ends = (sizes[0], sizes[-1])
+    rough = {} if roughly is None else _roughly(sizes, roughly, wanted)
+    known = {} if rough else {number: power(number) for number in ends}
     while True:
-        foretold, off = _line(sizes, known)
+        foretold, off = _line(sizes, known, rough)
         slack = max(LEAST_SLACK, SLACK * off)
         away = np.abs(foretold - wanted)
         nearest = [sizes[int(away.argmin())], *_about(_answer(foretold >= wanted), sizes)]
@@ -397,37 +480,56 @@ def _search(sizes: Sequence[int], power: Callable[[int], float], wanted: float) 
         known[number] = power(number)
 
 
+def _roughly(
+    sizes: Sequence[int], roughly: Callable[[int], float], wanted: float
+) -> dict[int, float]:
+    """Quick words on the power of the ends, and of sizes that are nearer and nearer the answer."""
+    rough = {number: roughly(number) for number in (sizes[0], sizes[-1])}
+    for _ in range(NEARER):
+        foretold, _ = _line(sizes, rough, {})
+        number = sizes[int(np.abs(foretold - wanted).argmin())]
+        if number in rough:
+            break
+        rough[number] = roughly(number)
+    return rough
+
+
 def _answer(enough: npt.NDArray[np.bool_]) -> int:
     """Place of the first size from which all have the power; beyond the last if that has not."""
     lacking = np.flatnonzero(~enough)
     return int(lacking[-1]) + 1 if len(lacking) else 0
 
 
-def _about(place: int, sizes: Sequence[int]) -> Sequence[int]:
+def _about(place: int, sizes: Sequence[int], near: int = ABOUT) -> Sequence[int]:
     """A size and those next to it."""
-    return sizes[max(place - ABOUT, 0) : place + ABOUT + 1]
+    return sizes[max(place - near, 0) : place + near + 1]
 
 
 def _line(
-    sizes: Sequence[int], known: Mapping[int, float]
+    sizes: Sequence[int], known: Mapping[int, float], rough: Mapping[int, float]
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Power of every size, known or foretold, and what foretelling is off by where it is known.
 
     Foretold is the probit of power, a line in the root of the size through what is known, or a
-    parabola where enough is; powers near one half weigh most.
+    parabola where enough is and it rises; powers near one half weigh most, and rough ones little.
     """
     from scipy import special
 
     low, high = INNERMOST
-    inside = {number: value for number, value in known.items() if low < value < high}
-    points = inside if len(inside) > 1 else dict(known)
+    told = {**rough, **known}
+    inside = {number: value for number, value in told.items() if low < value < high}
+    points = inside if len(inside) > 1 else told
     roots = np.sqrt(np.array(list(points), dtype=np.float64))
     values = np.array(list(points.values()))
     probits = special.ndtri(np.clip(values, 1e-4, 1.0 - 1e-4))
-    degree = 2 if len(points) > 4 else 1
-    curve = np.polynomial.Polynomial.fit(roots, probits, degree, w=np.exp(-0.5 * probits**2))
-    off = float(np.abs(special.ndtr(curve(roots)) - values).max())
-    told = special.ndtr(curve(np.sqrt(np.array(sizes, dtype=np.float64))))
+    sure = np.array([number in known or not known for number in points])
+    weights = np.exp(-0.5 * probits**2) * np.where(sure, 1.0, ROUGH**-0.5)
+    ends = np.sqrt(np.array([sizes[0], sizes[-1]], dtype=np.float64))
+    curve = np.polynomial.Polynomial.fit(roots, probits, 2, w=weights) if len(points) > 4 else None
+    if curve is None or rough or (curve.deriv()(ends) < 0.0).any():  # falling, where none is known
+        curve = np.polynomial.Polynomial.fit(roots, probits, 1, w=weights)
+    off = float(np.abs(special.ndtr(curve(roots)) - values)[sure].max(initial=0.0))
+    foretold = special.ndtr(curve(np.sqrt(np.array(sizes, dtype=np.float64))))
     for place, number in enumerate(sizes):
-        told[place] = known.get(number, told[place])
-    return told, off
+        foretold[place] = known.get(number, foretold[place])
+    return foretold, off

@@ -23,13 +23,13 @@ class Tried:
     Attributes
     ----------
     success
-        By scenario.
+        By scenario; of a simulated size far from the answer, in those alone where power is wanted.
     roles
-        Likewise.
+        Of all scenarios.
     thresholds
         By success rule, as they were in force.
-    file
-        The design as it was run, as a file.
+    design
+        As it was run: the tables of a design file.
     choices
         Where looks are free: the power of every choice of them, by their numbers.
     """
@@ -39,7 +39,7 @@ class Tried:
     thresholds: Mapping[str, Any]
     success: Mapping[str, Figure]
     roles: Mapping[str, str]
-    file: str
+    design: Mapping[str, Any]
     choices: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
     def power(self, scenarios: Sequence[str]) -> float:
@@ -49,7 +49,7 @@ class Tried:
     @property
     def type_one_error(self) -> Figure | None:
         """The largest probability of success in a null scenario."""
-        null = [self.success[name] for name, role in self.roles.items() if role == "null"]
+        null = [figure for name, figure in self.success.items() if self.roles[name] == "null"]
         return max(null, key=lambda figure: figure.estimate, default=None)
 
 
@@ -105,6 +105,6 @@ def _tried(told: Mapping[str, Any]) -> Tried:
         told["thresholds"],
         {name: Figure(**one) for name, one in told["success"].items()},
         told["roles"],
-        told["file"],
+        told["design"],
         {tuple(at): power for at, power in told["choices"]},
     )

@@ -9,7 +9,7 @@ import time
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -30,7 +30,8 @@ from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.calibrating.search import Effort
-from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.calibrating.type_one_error import _least_that_keeps
+from adaptive_cart.running.exact_error import ExactError, Worst
 from adaptive_cart.running.null_points import null_points
 from adaptive_cart.running.region import with_threshold
 from adaptive_cart.running.simulated_error import false_successes, midway
@@ -857,3 +858,32 @@ def test_one_futility_rule_of_two_that_is_not_binding_is_named() -> None:
     assert Design(**raw).overruled_words == "hopeless is not binding"
     raw["calibration"]["not_binding"] = ["hopeless", "futility"]
     assert Design(**raw).overruled_words == "futility is not binding"
+
+
+# ── how the threshold is looked for ───────────────────────────────────────────────────────────
+class Falling:
+    """An error that falls with the threshold, and that a look at few control rates makes less."""
+
+    def __init__(self, errors: list[float], less: float) -> None:
+        self.errors, self.less, self.full = errors, less, 0
+
+    def worst(self, threshold: float, enough: float, coarse: bool = False) -> Worst:
+        self.full += not coarse
+        error = self.errors[int(threshold)]
+        return Worst(error * (self.less if coarse else 1.0), "there")
+
+
+@pytest.mark.parametrize("near", [None, -1.0, 0.0, 3.0, 40.0, 99.0, 1000.0])
+@pytest.mark.parametrize("less", [1.0, 0.8, 0.0])
+def test_the_threshold_is_the_least_wherever_it_is_expected(
+    near: float | None, less: float
+) -> None:
+    errors = sorted((float(e) for e in np.random.default_rng(3).random(100)), reverse=True)
+    values = np.arange(100.0)
+    for target in (*errors[::7], 0.0, 1.0):
+        error = Falling(errors, less)
+        found = _least_that_keeps(
+            cast("ExactError", error), values, target, near, lambda what, done, total: None
+        )
+        assert found == next((k for k, e in enumerate(errors) if e <= target), 100)
+        assert less < 1.0 or error.full <= 1

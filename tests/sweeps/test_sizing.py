@@ -151,30 +151,58 @@ def test_what_cannot_be_searched_is_refused(asked: dict[str, Any], told: str) ->
 
 
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
-def coin(power: Callable[[int], float], trials: int, seed: int) -> Callable[[int], Any]:
-    """Success on fresh trials that are coins."""
+def coin(power: Callable[[int], float], seed: int) -> Callable[[int, int], Any]:
+    """Success on fresh trials that are coins; more go on from fewer."""
     rng = np.random.default_rng(seed)
-    return lambda size: {"expected": proportion(int(rng.binomial(trials, power(size))), trials)}
+    thrown: dict[int, Any] = {}
+
+    def run(size: int, trials: int) -> Any:
+        coins = thrown.setdefault(size, rng.random(4_000) < power(size))
+        return {"expected": proportion(int(coins[:trials].sum()), trials)}
+
+    return run
 
 
 def test_a_size_that_lacks_the_power_is_taken_in_one_search_of_twenty_at_most() -> None:
     """Sizes that lack it by next to nothing are the hardest; one estimate takes half of them."""
     taken = by_estimate = 0
     for seed in range(1_000):
-        found = confirmed(range(20, 60), 0.8, coin(lambda size: 0.7999, 4_000, seed))
+        run = coin(lambda size: 0.7999, seed)
+        found = confirmed(range(20, 60), 0.8, 4_000, run)
         assert len(found) <= 5
         taken += found[-1].holds
-        by_estimate += found[0].success["expected"].estimate >= 0.8
+        by_estimate += run(20, 4_000)["expected"].estimate >= 0.8
     assert taken <= 1_000 * 0.05 + 3.0 * np.sqrt(1_000 * 0.05 * 0.95)
     assert by_estimate > 400
-    found = confirmed(range(20, 60), 0.8, coin(lambda size: 0.76 + (size - 20) * 0.02, 4_000, 1))
+    run = coin(lambda size: 0.76 + (size - 20) * 0.02, 1)
+    found = confirmed(range(20, 60), 0.8, 4_000, run)
     assert [one.holds for one in found] == [False] * (len(found) - 1) + [True]
     assert [one.size for one in found] == [*range(20, 20 + len(found))]
     assert len(found) > 2
     for one in found:
-        events = one.success["expected"].estimate * 4_000
-        more = stats.binom.sf(round(events) - 1, 4_000, one.lower["expected"])
-        assert float(more) == pytest.approx(0.01, rel=1e-6)
+        assert one.trials in (400, 1_333, 4_000)
+        assert one.success == run(one.size, one.trials)
+        events = one.success["expected"].estimate * one.trials
+        more = stats.binom.sf(round(events) - 1, one.trials, one.lower["expected"])
+        assert float(more) == pytest.approx(0.05 / 15, rel=1e-6)
+        given_up = one.success["expected"].estimate < 0.8
+        assert one.holds or given_up or one.trials == 4_000
+
+
+@pytest.mark.slow
+def test_scenarios_in_which_no_power_is_wanted_are_run_about_the_answer_alone() -> None:
+    """What a size is told with is what a run of it finds, in whichever scenarios it was run."""
+    told: dict[str, Any] = {"trials": 100, "engine": "simulate", "jobs": 1}
+    found = ac.size(single_arm(), 0.7, least=34, most=46, fresh=0, **told)
+    both = [one.size for one in found.tried if "null" in one.success]
+    assert found.answer in both
+    assert set(both) <= set(range((found.answer or 0) - 1, (found.answer or 0) + 2))
+    for one in (found.tried[0], found.found):
+        assert one is not None
+        run = ac.simulate(single_arm(enrolment={"max_n": one.size, "per_month": 3.0},
+                                     looks={"observed": [one.size]}), **told)  # fmt: skip
+        for name, figure in one.success.items():
+            assert figure == run.figure(name, "success")
 
 
 def test_a_simulated_size_is_confirmed_and_no_size_is_run_twice(tmp_path: Path) -> None:
@@ -188,13 +216,13 @@ def test_a_simulated_size_is_confirmed_and_no_size_is_run_twice(tmp_path: Path) 
         run = ac.simulate(
             single_arm(enrolment={"max_n": one.size, "per_month": 3.0},
                        looks={"observed": [one.size]}),
-            trials=1_000, seed=fresh_seed(single_arm().simulation.seed, "size"),
+            trials=one.trials, seed=fresh_seed(single_arm().simulation.seed, "size"),
             engine="simulate", jobs=1, scenarios=["expected"],
         )  # fmt: skip
         assert one.success["expected"] == run.figure("expected", "success")
         assert one.holds == (one.lower["expected"] >= 0.7)
     assert found.answer == (found.afresh[-1].size if found.afresh[-1].holds else None)
-    assert f"{found.promised} on 1,000 fresh trials: power at least" in found.text()
+    assert f"{found.promised} on {found.afresh[0].trials:,} fresh trials: power" in found.text()
     assert not any("were run before" in one for one in words)
     again = ac.size(single_arm(), 0.7, **told, tell=words.append)
     assert again == found

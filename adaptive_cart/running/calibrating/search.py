@@ -40,6 +40,9 @@ class Effort:
     engine
         ``exact`` enumerates, ``simulate`` draws trials, ``auto`` enumerates where that is valid
         and quick.
+    near
+        A threshold near which the one that is sought is expected: that of a design much like it.
+        Saves time, and changes no result.
     """
 
     trials: int
@@ -47,6 +50,7 @@ class Effort:
     jobs: int | None
     progress: Progress
     engine: Engine
+    near: float | None = None
 
     @property
     def seeds(self) -> tuple[int, int]:

@@ -24,8 +24,10 @@ decides, and fresh trials only tell the error.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
@@ -73,6 +75,7 @@ from adaptive_cart.running.simulated_error import (
 )
 
 SLACK = 1e-12  # rounding of an enumerated error
+STEP = 8  # probabilities between a threshold that is near, and the next that is tried
 
 
 class TypeOneError(Search):
@@ -90,7 +93,7 @@ class TypeOneError(Search):
         """Enumerate it where that is valid and quick, else simulate."""
         region = region_of(design)
         if enumerates(design, region, effort.engine):
-            return _enumerated(design, region, effort.progress)
+            return _enumerated(design, region, effort.progress, effort.near)
         seed = effort.seeds[0]
         return _simulated(design, region, effort.trials, seed, effort.jobs, effort.progress)
 
@@ -157,7 +160,9 @@ def _not_enumerated(design: Design, region: Region) -> list[str]:
     ]
 
 
-def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrated:
+def _enumerated(
+    design: Design, region: Region, progress: Progress, near: float | None
+) -> Calibrated:
     assert design.calibration is not None
     target = design.calibration.type_one_error
     assert target is not None
@@ -167,20 +172,10 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     if not error.false_anywhere:
         raise nowhere_false()
     values = distinct(error.probabilities)
-    steps = math.ceil(math.log2(len(values) + 1)) + 1
-    low, high = -1, len(values)  # at low the error is too large, at high it is not
-    done = 0
-    while high - low > 1:
-        progress("calibration", done, steps)
-        middle = (low + high) // 2
-        if error.worst(float(values[middle]), target + SLACK).error <= target + SLACK:
-            high = middle
-        else:
-            low = middle
-        done += 1
+    high = _least_that_keeps(error, values, target + SLACK, near, progress)
     if high == len(values):
         raise nothing_keeps(target, error.worst(float(values[-1])).error, float(values[-1]))
-    progress("calibration", steps, steps)
+    low = high - 1
     must_not = float(values[low]) if low >= 0 else None
     may = float(values[high])
     threshold = 0.0 if must_not is None else midway(must_not, may)
@@ -205,6 +200,55 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
         calibrated=calibrated,
         notes=(*error.left_out(), *true_nulls(numbers, calibrated)),
     )  # fmt: skip
+
+
+def _least_that_keeps(
+    error: ExactError, values: Floats, target: float, near: float | None, progress: Progress
+) -> int:
+    """Place of the smallest threshold that keeps the error; beyond the last if none does.
+
+    The search takes the word of one control rate in eight that a threshold is too small, which is
+    proof, and that one keeps the error, which is not: so what it comes to is tried at all rates,
+    and it goes on from there where that is too large.
+
+    Parameters
+    ----------
+    near
+        Where it is expected.
+    """
+    steps = math.ceil(math.log2(len(values) + 1)) + 1
+    done = 0
+
+    def too_large(place: int) -> bool:
+        nonlocal done
+        progress("calibration", min(done, steps - 1), steps)
+        done += 1
+        return error.worst(float(values[place]), target, coarse=True).error > target
+
+    low, high = -1, len(values)  # at low the error is too large, at high it is not
+    if near is not None:
+        low, high = _around(too_large, int(np.searchsorted(values, near)), len(values))
+    while True:
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if too_large(middle) else (low, middle)
+        if high == len(values) or error.worst(float(values[high]), target).error <= target:
+            progress("calibration", steps, steps)
+            return high
+        low, high = high, len(values)
+
+
+def _around(too_large: Callable[[int], bool], near: int, number: int) -> tuple[int, int]:
+    """Places about one between which the error falls below what is wanted, step by larger step."""
+    low, high, step = -1, number, STEP
+    place = min(near, number - 1)
+    while low < place < high:
+        if too_large(place):
+            low, place = place, place + step if high == number else high
+        else:
+            high, place = place, place - step if low == -1 else low
+        step *= 4
+    return low, high
 
 
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
