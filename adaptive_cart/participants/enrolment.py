@@ -141,11 +141,17 @@ class Enrolment:
             return cls(design, latents, pace, follow_up)
         started = latents.made_once(
             "enrolment", (_Same(design), pace, follow_up),
-            lambda: cls(design, latents, pace, follow_up),
+            lambda: cls(design, latents, pace, follow_up)._kept(),
         )  # fmt: skip
         own = copy(started)
+        own.latents = latents
         own._shared = True
         return own
+
+    def _kept(self) -> Enrolment:
+        """The same without the uniforms, which keep it: two that hold each other are freed late."""
+        del self.latents
+        return self
 
     def _no_longer_shared(self) -> None:
         """Let what is changed from now on be of this scenario alone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import math
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -54,6 +56,22 @@ def hello(**changes: Any) -> Design:
 
 def enrolled(design: Design, trials: int) -> Enrolment:
     return Enrolment(design, latents_for(design, SEED, 0, trials))
+
+
+def test_uniforms_are_freed_with_their_block() -> None:
+    """What is kept for the next scenario does not keep them in turn: megabytes a block."""
+    design = hello()
+    latents = latents_for(design, SEED, 0, 4)
+    for _ in range(2):
+        own = Enrolment.at_start(design, latents, Steady(plateau=3.0), None)
+        assert own.latents is latents
+    freed = weakref.ref(latents)
+    gc.disable()
+    try:
+        del own, latents
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 # ── arrivals ──────────────────────────────────────────────────────────────────────────────────
