@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.null_ranges import NullRanges, null_ranges
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.calibration import SHAPES
 from adaptive_cart.results.shared_calibration import AnyCalibration
-from adaptive_cart.running.null_region import claim_words
+from adaptive_cart.running.null_region import claim_words, false_at
 from adaptive_cart.running.shapes import Shape, as_written
 
 GRID = 8  # control rates of a region that is given
@@ -253,6 +256,7 @@ def region_of(design: Design) -> Region:
             asked.minus is None for rule in rules for asked in rule.claimed
         ):
             words = _alone(design, run, claims)
+            _require_false(design, rules, limits)
         if patterns:
             words += f", and {_scenario_words(patterns)}"
         words += ranges.words
@@ -278,6 +282,30 @@ def _alone(design: Design, run: str, claims: str) -> str:
         f"all rates of {whose} {run} at which the claim ({claims}) is false, the number itself "
         f"among them"
     )
+
+
+def _require_false(
+    design: Design, rules: Sequence[ResolvedRule], limits: tuple[float, float]
+) -> None:
+    """Look whether arms that are compared with a number have a rate at which a claim is false.
+
+    Raises
+    ------
+    DesignError
+        If the region has none.
+    """
+    ends = np.repeat(np.array(limits)[:, None], len(design.compared_names), axis=1)
+    claimed = [asked for rule in rules for asked in rule.claimed]
+    if any(false_at(asked, ends).any() for asked in claimed):
+        return
+    claims = "; ".join(dict.fromkeys(claims_of(rule, design) for rule in rules))
+    low, high = limits
+    message = (
+        f"found [{low:g}, {high:g}], and what is claimed ({claims}) is true at all of these rates: "
+        f"a success would be right there; name rates at which it is false as well"
+    )
+    arm = design.experimental_names[0]
+    raise DesignError([Problem(path_to("calibration", "null_region", arm), message)])
 
 
 def listed_arms(design: Design) -> str:

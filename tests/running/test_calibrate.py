@@ -830,6 +830,21 @@ def test_a_region_in_which_every_claim_is_true_is_refused(engine: Any) -> None:
         calibrate(margin([0.0, 0.05]), trials=200, jobs=1, engine=engine)
 
 
+def test_rates_of_one_arm_at_which_its_claim_is_true_are_no_region() -> None:
+    """Rates on the other side of the number count as it, so that one on this side is needed."""
+    raw = tiny_design(
+        arms={"cart": {}}, scenarios={"null": {"role": "null", "dfr": {"cart": 0.3}}},
+        calibration={"type_one_error": 0.05, "null_region": {"cart": [0.35, 0.5]}},
+    )  # fmt: skip
+    asked = {"endpoint": "dfr", "arm": "cart", "above": 0.3}
+    raw["rules"] = [raw["rules"][0] | {"posterior": asked, "at_least": "calibrate"}]
+    for engine in ("exact", "simulate"):
+        with pytest.raises(DesignError, match=r"calibration\.null_region\.cart: .* is true at all"):
+            calibrate(Design(**raw), trials=200, jobs=1, engine=engine)
+    raw["calibration"]["null_region"] = {"cart": [0.1, 0.35]}
+    assert isinstance(calibrate(Design(**raw)), Calibrated)
+
+
 @pytest.mark.parametrize("engine", ["exact", "simulate"])
 def test_what_of_a_region_does_not_count_is_told(engine: Any) -> None:
     found = calibrate(margin([0.0, 0.3]), trials=200, jobs=1, engine=engine)

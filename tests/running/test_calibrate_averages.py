@@ -296,6 +296,9 @@ def test_what_cannot_be_met_together_is_told_by_name() -> None:
     assert "calibration.false_discovery: found 0.001; the smallest is about" in text
     assert "calibration.correct_decision: found 0.72; the largest is about" in text
     assert "no threshold keeps both together" in text
+    with pytest.raises(DesignError) as told:  # one of them by itself is beyond reach
+        calibrate(Design(**small(false_discovery=0.5, correct_decision=0.99)), jobs=1)
+    assert [one.path for one in told.value.problems] == ["calibration.correct_decision"]
     strict = Design(**small(correct_decision=0.7, type_one_error=0.0001))
     with pytest.raises(DesignError, match=r"which the type_one_error of 0\.0001 needs"):
         calibrate(strict, jobs=1)

@@ -492,15 +492,20 @@ def _nothing(
             f" with thresholds from {success.threshold!r} on, which the type_one_error of "
             f"{success.target:g} needs"
         )
-    if wanted.false_discovery is not None:
+    alone = []  # what not even the best threshold for it keeps
+    if (highest := wanted.false_discovery) is not None:
         least = min((wanted.discovery(c.false, c.true) for c in known if c.false + c.true > 0.0),
                     default=float("nan"))  # fmt: skip
-        told = f"found {wanted.false_discovery:g}; the smallest{floor} is about {least:.4g}"
+        told = f"found {highest:g}; the smallest{floor} is about {least:.4g}"
         problems.append(Problem(f"{PATH}.false_discovery", told))
-    if wanted.correct_decision is not None:
+        alone += problems[-1:] if not least <= highest else []
+    if (lowest := wanted.correct_decision) is not None:
         most = max((wanted.correct(c.false, c.true) for c in known), default=float("nan"))
-        told = f"found {wanted.correct_decision:g}; the largest{floor} is about {most:.4g}"
+        told = f"found {lowest:g}; the largest{floor} is about {most:.4g}"
         problems.append(Problem(f"{PATH}.correct_decision", told))
+        alone += problems[-1:] if not most >= lowest else []
+    if alone:
+        return DesignError(alone)
     if not problems:
         told = f"no posterior probability is as large as the type I error needs{floor}"
         problems.append(Problem(f"{PATH}.type_one_error", told))
