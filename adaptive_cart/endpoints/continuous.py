@@ -107,7 +107,7 @@ class Continuous(EndpointBase):
         default=None, description="the visit that is analysed; the last one if left out"
     )
     better: Literal["lower", "higher"] = Field(description="which scores are better")
-    missing: Literal["at_random", "worst_case"] | Reference = "at_random"
+    missing: Literal["at_random", "worst_case", Reference] = "at_random"
     worst: Finite | None = Field(
         default=None, description="the score of those missing, for `worst_case`"
     )

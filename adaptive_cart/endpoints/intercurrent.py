@@ -86,17 +86,19 @@ class Strategies(Part):
 
 
 def refused(said: Mapping[Event, Strategy], possible: Mapping[Event, tuple[Strategy, ...]]) -> str:
-    """Say which strategies an endpoint cannot simulate, and what it can; blank if none."""
-    found = []
+    """Say of the first strategy that an endpoint cannot simulate what it can; blank if none.
+
+    A design is read on without it, so that each of several is told at its own key.
+    """
     for event, strategy in said.items():
         can = possible.get(event, ())
         if strategy in can:
             continue
+        found = f"'{event}' is \"{strategy}\""
         if event == "dropout":
-            found.append("'dropout' is said by 'missing', and where there is no such key is fixed")
-        elif not can:
-            found.append(f"'{event}' cannot be chosen here; leave it out")
-        else:
-            allowed = " or ".join(f'"{each}"' for each in can)
-            found.append(f"'{event}' is \"{strategy}\", which is not simulated; {allowed} is")
-    return "; ".join(found)
+            return f"{found}, and `missing` says it; where there is no such key it is fixed"
+        if not can:
+            return f"{found}, and there is no choice here; leave it out (`check` says what holds)"
+        allowed = " or ".join(f'"{each}"' for each in can)
+        return f"{found}, which is not simulated; {allowed} is"
+    return ""

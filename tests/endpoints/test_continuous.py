@@ -198,6 +198,11 @@ BAD = {
     "visits.1": ({"visits": [3.0, 1.0]}, "'visits' are 3, 1; each must come after the one before"),
     "month": ({"month": 4.0}, "month: found 4, and the visits are 1, 3, 6; one of them"),
     "worst": ({"missing": "worst_case"}, "needs `worst`, the score of those missing"),
+    "missing": (
+        {"missing": "jump"},
+        "missing: found \"jump\" (did you mean 'jump_to_reference'?); allowed: at_random, "
+        "worst_case, jump_to_reference, copy_reference, copy_increments_in_reference",
+    ),
     "without": ({"worst": 3.0}, "`worst` is read where `missing"),
 }
 
