@@ -68,7 +68,6 @@ from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.shares import SHARE, Share, adopted
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
-    STRETCH,
     Job,
     block_size,
     columns_written,
@@ -81,6 +80,7 @@ from adaptive_cart.running.stretches import (
 from adaptive_cart.running.workers import Workers, all_cores
 
 MOST_TRIALS = 100_000_000
+ROUNDED = 2_500  # trials, of which a run as sure as wanted has a multiple
 
 
 Progress = Callable[[str, int, int], None]  # what, how many trials now done, how many in all
@@ -523,7 +523,7 @@ class _Run:
             reason = self.store.column(TRIALS, name, "reason", REASONS)
             successes = int((reason == SUCCESS).sum())
             needed = trials_for(mcse, successes, trials)
-            whole = -(-needed // STRETCH) * STRETCH
+            whole = -(-needed // ROUNDED) * ROUNDED
             wanted[name] = trials if needed <= trials else min(whole, MOST_TRIALS)
             if needed > trials == wanted[name]:
                 self.tell(f"'{name}': stopped at {trials:,} trials, {needed:,} would be needed")

@@ -31,10 +31,10 @@ from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stret
 from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.workers import over_a_cluster, spread_as_finished
 
-STRETCH = 2_500  # trials in a stretch, at most
+STRETCH = 5_000  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
-CELLS = 750_000  # participants in a block: fewer, and overhead counts; more, and memory does
+CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
 PATIENCE = 2.0  # seconds of work that are not worth starting processes for
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios

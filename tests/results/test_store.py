@@ -259,7 +259,7 @@ def test_scenarios_that_lack_the_same_trials_go_together():
 
 @pytest.mark.parametrize(
     ("trials", "jobs", "length"),
-    [(10_000, 2, 1_250), (10_000, 64, 250), (10**6, 2, 2_500), (1, 2, 250)],
+    [(10_000, 2, 1_250), (10_000, 64, 250), (10**6, 2, 5_000), (1, 2, 250)],
 )
 def test_stretches_are_worth_a_file_and_enough_for_every_job(trials, jobs, length):
     assert stretch_length(trials, jobs) == length

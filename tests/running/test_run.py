@@ -562,7 +562,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
 
 # ── as sure as wanted ─────────────────────────────────────────────────────────────────────────
 def test_until_every_success_probability_is_as_sure_as_wanted(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "STRETCH", 50)
+    monkeypatch.setattr(run_module, "ROUNDED", 50)
     target = 0.03
     result = drawn(tmp_path / "a", 20, mcse=target)
     held = result.manifest["trials"]
@@ -583,7 +583,7 @@ def test_until_every_success_probability_is_as_sure_as_wanted(tmp_path, monkeypa
 
 
 def test_mcse_goes_on_after_a_kill(tmp_path, killer, monkeypatch):
-    monkeypatch.setattr(run_module, "STRETCH", 50)
+    monkeypatch.setattr(run_module, "ROUNDED", 50)
     monkeypatch.setattr("adaptive_cart.running.stretches.SHORTEST_STRETCH", 10)
     drawn(tmp_path / "a", 20, mcse=0.05)
     for at in (5, 21, 35):
