@@ -292,11 +292,11 @@ def _borrowed(plan: Plan, held: Held) -> tuple[BorrowedFrom, ...]:
         found.append(
             BorrowedFrom(
                 arm.endpoint,
-                design.arm_names[arm.arm],
+                arm.name_in(design),
                 arm.prior.in_words,
                 tuple(
-                    f"{name}: {design.external[name].in_words} ({design.external[name].source})"
-                    for name in arm.prior.external
+                    f"{name}: {seen.in_words} ({seen.source})"
+                    for name, seen in zip(arm.prior.external, arm.prior.seen, strict=True)
                 ),
                 float(here.participants[0]),
                 float(here.conflict[0]),

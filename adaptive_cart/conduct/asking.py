@@ -205,7 +205,15 @@ class Prediction(Asking):
             condition = self.condition(question)
             return early_probability(seen, condition, self.prior, self.enrolled)
         to_come = seen.to_come(question, self.enrolled)
-        return predictive_probability(model, self.condition(question), *to_come)
+        if not model.redrawn:
+            own = model.in_stratum(question.stratum)
+            return predictive_probability(own, self.condition(question), *to_come)
+        counts = seen.summary(question.endpoint).rows(seen.trials)
+        answer = np.empty(len(seen.trials))
+        for own, rows in model.each(counts, question.stratum):
+            there = (part[rows] for part in to_come)
+            answer[rows] = predictive_probability(own, self.condition(question), *there)
+        return answer
 
     @property
     def stand_ins(self) -> tuple[Question, ...]:

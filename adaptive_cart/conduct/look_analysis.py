@@ -6,9 +6,10 @@ trial came to them or they are enumerated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,10 +22,13 @@ from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.early_states import EarlyStates
+from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
+
+NOTHING_DRAWN: Final[Mapping[str, Drawn]] = MappingProxyType({})
 
 
 class LookAnalysis:
@@ -60,7 +64,13 @@ class LookAnalysis:
 
     @classmethod
     def of_tables(
-        cls, plan: Plan, endpoint: str, successes: Integers, totals: Integers, stratum: int = 0
+        cls,
+        plan: Plan,
+        endpoint: str,
+        successes: Integers,
+        totals: Integers,
+        stratum: int = 0,
+        drawn: Mapping[str, Drawn] = NOTHING_DRAWN,
     ) -> LookAnalysis:
         """Tables of counts of an endpoint, each as if it were all that a trial has seen.
 
@@ -70,6 +80,8 @@ class LookAnalysis:
             ``(table, arm)``.
         stratum
             The one in which all of them are.
+        drawn
+            External data that are drawn with each, by name.
         """
         number, strata = len(successes), len(plan.design.shares)
         nobody: Population = None  # type: ignore[assignment]
@@ -81,7 +93,9 @@ class LookAnalysis:
         everybody = np.where(own, totals[:, :, None], 0)
         nothing = np.zeros_like(everybody)
         with_it = np.where(own, successes[:, :, None], 0)
-        seen.summaries[endpoint] = Counts(with_it, everybody, nothing, everybody)
+        counts: Counts = Counts(with_it, everybody, nothing, everybody)
+        beside = plan.fitted[endpoint][0].with_drawn(counts, drawn) if drawn else counts
+        seen.summaries[endpoint] = beside
         return seen
 
     def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:

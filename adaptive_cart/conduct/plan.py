@@ -96,13 +96,25 @@ class BorrowingArm(NamedTuple):
     Attributes
     ----------
     suffix
-        What its columns end on: ``dfr_soc``.
+        What its columns end on: ``dfr_soc``, or of one stratum ``dfr_soc_active``.
+    stratum
+        Position; all of them together where it is below 0.
     """
 
     endpoint: str
     arm: int
     suffix: str
     prior: Borrowed
+    stratum: int = ALL
+
+    def stratum_of(self, design: Design) -> str | None:
+        """Name of its stratum; nothing where it is all of them."""
+        return None if self.stratum < 0 else design.stratum_names[self.stratum]
+
+    def name_in(self, design: Design) -> str:
+        """The arm, and its stratum where it is one: ``soc``, ``soc in active``."""
+        stratum = self.stratum_of(design)
+        return design.arm_names[self.arm] + ("" if stratum is None else f" in {stratum}")
 
 
 @dataclass(frozen=True)
@@ -168,13 +180,21 @@ class Plan:
 
     @cached_property
     def borrowing(self) -> tuple[BorrowingArm, ...]:
-        """Every arm whose prior borrows from external data, by endpoint."""
-        names = self.design.arm_names
-        return tuple(
-            BorrowingArm(endpoint, names.index(arm), f"{endpoint}_{arm}", prior)
-            for endpoint, (analysis, _) in self.fitted.items()
-            for arm, prior in analysis.borrowed(names).items()
-        )
+        """Every arm whose prior borrows from external data, by endpoint.
+
+        Then in each stratum, where a rule asks about any and the data are told by stratum.
+        """
+        names, found = self.design.arm_names, []
+        asked = {q.endpoint for part in self.parts for q in part.targets if q.stratum >= 0}
+        for endpoint, (analysis, _) in self.fitted.items():
+            for arm, prior in analysis.borrowed(names).items():
+                place, of = names.index(arm), f"{endpoint}_{arm}"
+                found.append(BorrowingArm(endpoint, place, of, prior))
+                found += [
+                    BorrowingArm(endpoint, place, f"{of}_{name}", prior.in_stratum(name), stratum)
+                    for stratum, name in enumerate(prior.strata if endpoint in asked else ())
+                ]
+        return tuple(found)
 
     @cached_property
     def claims(self) -> tuple[int, ...]:

@@ -100,12 +100,17 @@ def _borrowed(pieces: Pieces) -> Iterator[Column]:
     """What arms borrow from external data, at each look and at the end."""
     looks = range(1, (pieces.number_of_looks or 0) + 1)
     for endpoint, analysis in pieces.analysis.items():
-        for arm in analysis.borrowed(pieces.arm_names) if analysis is not None else ():
+        for arm, prior in (
+            analysis.borrowed(pieces.arm_names).items() if analysis is not None else ()
+        ):
             path = path_to("arms", arm)
-            for ending in ("", *(f"_{look}" for look in looks)):
-                words = f"what arm '{arm}' borrows of '{endpoint}'{ending.replace('_', ' at ')}"
-                for of in ("borrowed", "conflict"):
-                    yield f"{of}_{endpoint}_{arm}{ending}", path, words
+            strata = pieces.stratum_names if prior.of_a_stratum else ()
+            for stratum in ("", *(f"_{name}" for name in strata)):
+                for ending in ("", *(f"_{look}" for look in looks)):
+                    where = f"{stratum.replace('_', ' in ', 1)}{ending.replace('_', ' at ')}"
+                    words = f"what arm '{arm}' borrows of '{endpoint}'{where}"
+                    for of in ("borrowed", "conflict"):
+                        yield f"{of}_{endpoint}_{arm}{stratum}{ending}", path, words
 
 
 def _places(pieces: Pieces) -> Iterator[Column]:

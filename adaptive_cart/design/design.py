@@ -486,6 +486,11 @@ class Design(Part):
         return tuple(name for name in self.external if name in others)
 
     @cached_property
+    def redrawn(self) -> tuple[str, ...]:
+        """External data that are drawn anew in every simulated trial, in the order written."""
+        return tuple(name for name, data in self.external.items() if data.redrawn)
+
+    @cached_property
     def compared_names(self) -> tuple[str, ...]:
         """Names by the positions that questions use: the arms, then the external comparators."""
         return (*self.arm_names, *self.comparators)
@@ -606,7 +611,10 @@ class Design(Part):
         if found is None and endpoint not in self.utility and self.endpoints[endpoint].binary:
             found = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
         if found is not None:
-            found = found.told_external(self.external)
+            names = self.stratum_names
+            found = found.told_external(
+                {name: data.in_order_of(names) for name, data in self.external.items()}
+            )
         if found is not None and self.comparators:
             beside = {name: self.external[name] for name in self.comparators}
             own = {

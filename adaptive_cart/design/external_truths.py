@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.design.scenario_frame import BY
+from adaptive_cart.design.scenario_frame import BY, SOURCE
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from adaptive_cart.design.scenario_frame import Frame
     from adaptive_cart.endpoints import EndpointBase
 
-SOURCE = "_source"  # after the name: the rate by which external data are drawn anew
 WANTED = "what these participants would have had as controls, said as of an arm,"
 
 
@@ -31,11 +30,11 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
     The table without it, and by endpoint a table of it.
     """
     arms, beside = dict(table), {}
-    for endpoint, names in frame.comparators.items():
+    for endpoint in frame.endpoints:
         told = table.get(endpoint)
         if not isinstance(told, Mapping):
             continue
-        known = {*names, *(f"{name}{SOURCE}" for name in names)}
+        known = frame.beside(endpoint)
         own = {name: value for name, value in told.items() if name in known}
         rest = {name: value for name, value in told.items() if name not in known}
         if own:
@@ -117,7 +116,7 @@ def external_sources(reader: Reader, said: Mapping[str, Any]) -> dict[tuple[str,
     """By endpoint and external data that are drawn anew: the rate there, else what was observed."""
     frame, found = reader.frame, {}
     for endpoint, names in frame.comparators.items():
-        for name in names:
+        for name in (*names, *frame.lent.get(endpoint, ())):
             key = f"{name}{SOURCE}"
             value = said.get(endpoint, {}).get(key)
             if name in frame.redrawn:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from adaptive_cart.design.external_truths import SOURCE
 from adaptive_cart.design.scenario_frame import BY, Frame
 from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import path_to, read, shown
@@ -75,10 +74,10 @@ def _read_share(frame: Frame, where: str, part: Mapping[str, Any]) -> None:
 
 def _beside(frame: Frame, where: str, rest: Mapping[str, Any]) -> None:
     """Tell what is said of external data, whose participants are in no part."""
-    for endpoint, names in frame.comparators.items():
-        told = rest.get(endpoint)
+    for endpoint in frame.endpoints:
+        told, known = rest.get(endpoint), frame.beside(endpoint)
         for name in told if isinstance(told, Mapping) else ():
-            if name in names or name.removesuffix(SOURCE) in names:
+            if name in known:
                 message = "said of all these participants, in the scenario itself; leave it out"
                 frame.fault(path_to(where, endpoint, name), message)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
 
 ROLES = ("null", "alternative", "robustness")
+SOURCE = "_source"  # after a name: the rate by which external data are drawn anew
 NOT_INFUSED = "not_infused"  # whose course is taken where no arm is the control
 BY = "\0"  # stands in a message for the scenarios that have the problem
 
@@ -54,6 +55,8 @@ class Frame:
         Name of the control; nothing where no arm is one.
     comparators
         By endpoint: the external data that a rule compares an arm with.
+    lent
+        By endpoint: those that are drawn anew, with which no rule compares an arm.
     outside
         Names of all external data.
     redrawn
@@ -76,12 +79,19 @@ class Frame:
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     control: str | None = None
     comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     redrawn: Mapping[str, float] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0
     _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def beside(self, endpoint: str) -> frozenset[str]:
+        """What may be said of external data in an endpoint's table: levels, and their sources'."""
+        names = self.comparators.get(endpoint, ())
+        sources = (f"{name}{SOURCE}" for name in (*names, *self.lent.get(endpoint, ())))
+        return frozenset((*names, *sources))
 
     @property
     def never_infused(self) -> str:

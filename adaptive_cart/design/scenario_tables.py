@@ -12,11 +12,11 @@ from typing import Any
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
-from adaptive_cart.design.external_truths import SOURCE, outside_value
+from adaptive_cart.design.external_truths import outside_value
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.mixtures import MIXTURE, read_parts
 from adaptive_cart.design.scenario import resolve
-from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, Frame
+from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, SOURCE, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
@@ -348,9 +348,10 @@ def _direct(
         frame.faults.add(where)
         return None
     full, beside = dict(base), frame.comparators.get(name, ())
+    known = frame.beside(name)
     for arm, value in own.items():
         right: str | None = arm
-        if arm.removesuffix(SOURCE) in beside and endpoint is not None:
+        if arm in known and endpoint is not None:
             full[arm] = outside_value(
                 frame, path_to(where, arm), endpoint, value, arm not in beside
             )
@@ -359,6 +360,9 @@ def _direct(
             message = (
                 f"of external data with which no rule compares an arm in '{name}'; leave it out"
             )
+            if arm not in frame.outside and arm.removesuffix(SOURCE) not in frame.redrawn:
+                path = path_to("external", arm.removesuffix(SOURCE))
+                message = f"stays as observed; write redrawn = true in [{path}] to draw it"
             frame.report(path_to(where, arm), message, "rules")
             continue
         if arm not in frame.arms:

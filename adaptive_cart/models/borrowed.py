@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -41,15 +41,56 @@ class Added:
 class Borrowed(Part):
     """What every way to borrow has, and says."""
 
+    of_a_stratum: ClassVar[bool] = False  # whether a question about one borrows what was seen there
+
     external: list[str] = Field(description="names of the external data that are borrowed from")
     method: str
     _seen: tuple[External, ...] = PrivateAttr(default=())
+    _beside: tuple[str, ...] = PrivateAttr(default=())  # all that is drawn anew of its endpoint
 
     def told(self, external: Mapping[str, External]) -> Self:
         """Return the same, told what was seen in the external data that it names."""
-        found = self.model_copy()
-        found._seen = tuple(external[name] for name in self.external)
+        found = self._of(tuple(external[name] for name in self.external))
+        found._beside = drawn_names(external, found._seen[0].endpoint) if found._seen else ()
         return found
+
+    def _of(self, seen: tuple[External, ...]) -> Self:
+        """The same of other data."""
+        found = self.model_construct(**dict(self))  # nothing that was worked out is kept
+        found._seen, found._beside = seen, self._beside
+        return found
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Strata by which all of the data are told; none where any are told together."""
+        named = [one.strata or () for one in self.seen]
+        return named[0] if all(named) else ()
+
+    @property
+    def redrawn(self) -> bool:
+        """Whether any of the data are drawn anew with each trial."""
+        return any(one.redrawn for one in self.seen)
+
+    def in_stratum(self, stratum: str) -> Self:
+        """The same by what was seen in one stratum alone."""
+        return self._of(tuple(one.in_stratum(stratum) for one in self.seen))
+
+    def as_drawn(self, responders: tuple[int, ...]) -> Self:
+        """The same by what was drawn with a trial.
+
+        Parameters
+        ----------
+        responders
+            Of all external data of the endpoint that are drawn anew, in the order written.
+        """
+        drawn = dict(zip(self._beside, responders, strict=True))
+        both = zip(self.external, self.seen, strict=True)
+        return self._of(
+            tuple(
+                one.as_drawn({"responders": drawn[name]}) if name in drawn else one
+                for name, one in both
+            )
+        )
 
     @property
     def seen(self) -> tuple[External, ...]:
@@ -109,6 +150,13 @@ class Power(Borrowed):
     def in_words(self) -> str:
         """What the method does, as a protocol says it."""
         return f"an external participant counts as {self.weight:g} of one of the arm (power prior)"
+
+
+def drawn_names(external: Mapping[str, External], endpoint: str) -> tuple[str, ...]:
+    """Names of the external data of an endpoint that are drawn anew with each trial."""
+    return tuple(
+        name for name, data in external.items() if data.redrawn and data.endpoint == endpoint
+    )
 
 
 def by_method(value: Any) -> Any:

@@ -90,7 +90,8 @@ class External(Part):
     )
     redrawn: bool = Field(
         default=False,
-        description="drawn anew in every simulated trial, where arms are compared with them",
+        description="drawn anew in every simulated trial: where arms are compared with them, and "
+        "counts also where priors borrow from them",
     )
 
     @property
@@ -195,6 +196,20 @@ class External(Part):
     def of(self, key: str, stratum: str) -> float:
         """The same in one stratum."""
         return float(getattr(self, key)[stratum])
+
+    def in_stratum(self, stratum: str) -> External:
+        """What was seen in one stratum alone."""
+        split = (key for key in self.said if isinstance(getattr(self, key), Mapping))
+        return self.model_copy(update={key: getattr(self, key)[stratum] for key in split})
+
+    def in_order_of(self, names: tuple[str, ...]) -> External:
+        """The same with its numbers by stratum in the order of the design's strata."""
+        if self.strata is None or set(self.strata) != set(names):
+            return self
+        split = (key for key in self.said if isinstance(getattr(self, key), Mapping))
+        return self.model_copy(
+            update={key: {one: getattr(self, key)[one] for one in names} for key in split}
+        )
 
     def observed_as(self, level: Level) -> float:
         """The proportion, rate a year, hazard a month or mean that was seen."""

@@ -119,13 +119,12 @@ def populate(
 def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Drawn]:
     """Numbers of external data that are drawn anew in every trial."""
     found = {}
-    for name in design.comparators:
+    for name in design.redrawn:
         data = design.external[name]
-        if data.redrawn:
-            law = design.endpoints[data.endpoint].gives.external_law
-            assert law is not None
-            u = latents.of(f"external:{name}", law.uniforms)
-            found[name] = law.draw(data, truth.external_source[data.endpoint, name], u)
+        law = design.endpoints[data.endpoint].gives.external_law
+        assert law is not None
+        u = latents.of(f"external:{name}", law.uniforms)
+        found[name] = law.draw(data, truth.external_source[data.endpoint, name], u)
     return found
 
 

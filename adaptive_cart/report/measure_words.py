@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cart.decisions import NO_SUCCESS, STOPS
 from adaptive_cart.design.design import Design
+from adaptive_cart.results.operating import AS_OBSERVED, CONDITIONAL
 
 PLAIN = {
     "success": "success",
@@ -86,6 +87,8 @@ def measure_words(design: Design, measure: str) -> str:
         return PLAIN[measure]
     if measure.endswith(FINAL) and measure.removesuffix(FINAL) in PLAIN:
         return f"{PLAIN[measure.removesuffix(FINAL)]}, pipeline followed up"
+    if measure.removesuffix(AS_OBSERVED) in CONDITIONAL and measure.endswith(AS_OBSERVED):
+        return f"{PLAIN[measure.removesuffix(AS_OBSERVED)]}, external data as observed"
     for suffix, said in CORRECTED.items():
         if measure.endswith(suffix) and measure.removesuffix(suffix) in PLAIN:
             return f"{PLAIN[measure.removesuffix(suffix)]}, {said}"

@@ -20,7 +20,8 @@ PERCENTILES = (5, 50, 95)
 
 def added(arm: BorrowingArm, summary: Summary) -> Added:
     """What external data add to an arm by what was seen of its endpoint."""
-    return arm.prior.added(arm.arm, summary)
+    own = summary if arm.stratum < 0 else summary.in_stratum(arm.stratum)
+    return arm.prior.added(arm.arm, own)
 
 
 def column_of(of: str, arm: BorrowingArm, look: int | None = None) -> str:

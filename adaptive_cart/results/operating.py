@@ -46,6 +46,10 @@ COLUMNS = (
     "reason",
 )
 
+# where external data are drawn anew and everything is enumerated, these stand there once more
+CONDITIONAL = ("success", "false_success", "bias", "rmse", "coverage")
+AS_OBSERVED = "_as_observed"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -150,6 +154,11 @@ class Rows:
     def __init__(self, scenario: str) -> None:
         self.scenario = scenario
         self.rows: list[tuple[Any, ...]] = []
+
+    def as_observed(self) -> list[tuple[Any, ...]]:
+        """Those that are told beside what is unconditional, given external data as observed."""
+        told = (row for row in self.rows if row[1] in CONDITIONAL and row[4] is None)
+        return [(row[0], f"{row[1]}{AS_OBSERVED}", *row[2:]) for row in told]
 
     def add(
         self,
@@ -272,18 +281,18 @@ def _costs(
 def _borrowed(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:
     """Participants borrowed and conflicts with external data: at each look held, and at the end."""
     for arm in Plan.of(design).borrowing:
-        name = design.arm_names[arm.arm]
+        name, stratum = design.arm_names[arm.arm], arm.stratum_of(design)
         for look in (None, *range(1, design.looks.number + 1)):
             borrowed = np.asarray(trials[column_of(PARTICIPANTS, arm, look)], dtype=np.float64)
             conflict = np.asarray(trials[column_of(CONFLICT, arm, look)], dtype=np.float64)
             held = np.isfinite(borrowed)
             measure = f"{PARTICIPANTS}_{arm.endpoint}"
-            rows.add(f"{measure}_mean", mean(borrowed[held]), name, look=look)
+            rows.add(f"{measure}_mean", mean(borrowed[held]), name, stratum, look)
             for percent in PERCENTILES:
                 figure = quantile(borrowed[held], percent)
-                rows.add(f"{measure}_p{percent:02d}", figure, name, look=look)
+                rows.add(f"{measure}_p{percent:02d}", figure, name, stratum, look)
             conflicts = proportion(int((conflict[held] < LIMIT).sum()), int(held.sum()))
-            rows.add(f"{CONFLICT}_{arm.endpoint}", conflicts, name, look=look)
+            rows.add(f"{CONFLICT}_{arm.endpoint}", conflicts, name, stratum, look)
 
 
 def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:

@@ -438,6 +438,9 @@ def _sound(
     direct = {n: t for n, t in design.truths.items() if design.primary in t.direct}
     found = obstacles(design, dict(list(direct.items())[:1]) or design.truths)
     if found:
+        if design.redrawn:
+            key = f"external.{design.redrawn[0]}.redrawn=false"
+            found.append(f"they are told beside external data as observed: --set {key}")
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the costs of borrowing are enumerated, which is not valid:\n{listed}")
     return design

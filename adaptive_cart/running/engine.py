@@ -65,17 +65,33 @@ class Cost:
         return f"{self.tables:,} tables, about {about} and {max(memory, 0.1):.1f} GB of memory"
 
 
-def cost_of(design: Design, scenarios: int) -> Cost:
-    """What it takes to enumerate a design for which that is valid."""
+def _drawn(design: Design, truths: Mapping[str, Truth]) -> int:
+    """How many sets of external data may be drawn with a trial, all scenarios together."""
+    if not design.redrawn:
+        return 1
+    from adaptive_cart.running.external_law import external_tables
+
+    every = (external_tables(design, truth) for truth in truths.values())
+    return len({one.responders for tables in every for one in tables})
+
+
+def cost_of(design: Design, scenarios: int, drawn: int = 1) -> Cost:
+    """What it takes to enumerate a design for which that is valid.
+
+    Parameters
+    ----------
+    drawn
+        Sets of external data that may be drawn with a trial.
+    """
     total = sum(design.allocation)
     by_look = [[n * ratio // total for ratio in design.allocation] for n in analysed_at(design)]
-    tables = sum(math.prod(n + 1 for n in numbers) for numbers in by_look)
+    tables = drawn * sum(math.prod(n + 1 for n in numbers) for numbers in by_look)
     last = [n + 1 for n in design.planned]
     terms = 0
     for rule in design.rules:
         predicted = sum(asked.predictive is not None for asked in rule.comparisons)
         for look in design.judged_at(rule):
-            terms += predicted * _terms(by_look[look - 1], last)
+            terms += drawn * predicted * _terms(by_look[look - 1], last)
     seconds = tables * PER_TABLE * (1 + scenarios) + terms * PER_TERM
     return Cost(tables, terms, seconds)
 
@@ -98,9 +114,9 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
     """
     if wanted == "simulate":
         return Choice("simulate", "asked for")
-    found = obstacles(design, truths)
+    found = obstacles(design, truths, anew=design.adjusted_estimates is None)
     if not found:
-        cost = cost_of(design, len(truths))
+        cost = cost_of(design, len(truths), _drawn(design, truths))
         if wanted == "exact":
             told = f": {cost.words()}" if cost.seconds >= WORTH_SAYING else ""
             return Choice("exact", f"asked for{told}")
@@ -118,8 +134,14 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
     return Choice("simulate", found[0])
 
 
-def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
-    """What stands in the way of the exact engine, each reason in words; empty if it is valid."""
+def obstacles(design: Design, truths: Mapping[str, Truth], anew: bool = False) -> list[str]:
+    """What stands in the way of the exact engine, each reason in words; empty if it is valid.
+
+    Parameters
+    ----------
+    anew
+        Whether it sums over all external data that may be drawn with a trial.
+    """
     found = []
     primary = design.primary_endpoint
     if len(design.arms) > 2:
@@ -170,9 +192,11 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     if analysis is None or not analysis.of_tables:
         name = "no model" if analysis is None else analysis.model
         found.append(f"the primary is analysed by {name}, and not by counts alone")
-    for name in design.comparators:
-        if design.external[name].redrawn:
+    for name in design.redrawn:
+        if not anew:
             found.append(f"'{name}' is drawn anew in every trial (redrawn)")
+        elif design.external[name].endpoint != design.primary:
+            found.append(f"'{name}' is drawn anew, and is not of the primary")
     for name in design.utility:
         found.append(f"the utility '{name}' is measured, for which participants are needed")
     for rule in design.rules:

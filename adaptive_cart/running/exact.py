@@ -10,13 +10,13 @@ What depends on calendar time is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.look_analysis import NOTHING_DRAWN, LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
@@ -36,7 +36,14 @@ from adaptive_cart.results.borrowing import (
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import Rows, exact
-from adaptive_cart.running.engine import analysed_at, cost_of, numbers_at
+from adaptive_cart.running.engine import cost_of, numbers_at
+from adaptive_cart.running.external_law import (
+    NONE_DRAWN,
+    ExternalTable,
+    drawn_with,
+    external_tables,
+    observed_table,
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,19 @@ def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
     return successes, np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
 
 
-def judged_look(plan: Plan, number: int, analysed: tuple[int, ...]) -> JudgedLook:
-    """Judge every table of a look, the rules in order."""
+def judged_look(
+    plan: Plan, number: int, analysed: tuple[int, ...], drawn: tuple[int, ...] = ()
+) -> JudgedLook:
+    """Judge every table of a look, the rules in order.
+
+    Parameters
+    ----------
+    drawn
+        Responders in the external data that are drawn anew; none are where left out.
+    """
     successes, totals = tables_of_counts(analysed)
-    seen = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals)
+    beside = drawn_with(plan.design, drawn, len(successes)) if drawn else NOTHING_DRAWN
+    seen = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals, drawn=beside)
     open_ = np.ones(len(successes), dtype=np.bool_)
     ends = {ending: np.zeros(len(successes), dtype=np.bool_) for ending in STOPS}
     wins = {}
@@ -160,27 +176,38 @@ def enumerate_design(
         Is told how many tables have been judged or summed, and of how many.
     """
     plan = Plan.of(design)
-    total = sum(design.allocation)
-    looks = []
+    outside = {name: external_tables(design, truth) for name, truth in truths.items()}
     every = cost_of(design, len(truths)).tables
-    done, all_ = 0, every * (1 + len(truths))
-    for number, analysed in enumerate(analysed_at(design), start=1):
+    judged: dict[tuple[int, ...], list[JudgedLook]] = {}
+    needed = dict.fromkeys(one.responders for tables in outside.values() for one in tables)
+    needed |= dict.fromkeys([observed_table(design)])
+    all_ = every * (len(needed) + sum(map(len, outside.values())))
+    done = 0
+    for responders in needed:
         progress("tables", done, all_)
-        by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
-        looks.append(judged_look(plan, number, by_arm))
-        done += len(looks[-1].successes)
+        judged[responders] = [
+            judged_look(plan, number, by_arm, responders) for number, by_arm in numbers_at(design)
+        ]
+        done += every
     rows: list[tuple[Any, ...]] = []
     true = {}
     for name, truth in truths.items():
         true[name] = true_values(design, truth)
-        rows += _scenario(plan, truth, true[name], looks)
-        done += every
+        rows += _scenario(plan, truth, true[name], judged, outside[name]).rows
+        if design.redrawn:
+            observed = (ExternalTable(observed_table(design), 1.0),)
+            given = _scenario(plan, truth, true[name], judged, observed)
+            rows += given.as_observed()
+        done += every * len(outside[name])
         progress("tables", done, all_)
     return rows, true
 
 
 def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
     """Probability of a success in every scenario, and nothing else: what a search asks for."""
+    if design.redrawn:  # summed over all that may be drawn
+        rows, _ = enumerate_design(design, truths)
+        return {row[0]: row[5] for row in rows if row[1] == "success" and row[4] is None}
     plan = Plan.of(design)
     looks = [judged_look(plan, number, by_arm) for number, by_arm in numbers_at(design)]
     found = {}
@@ -203,22 +230,117 @@ def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
 
 
 def _scenario(
-    plan: Plan, truth: Truth, true: TrueValues, looks: list[JudgedLook]
-) -> list[tuple[Any, ...]]:
+    plan: Plan,
+    truth: Truth,
+    true: TrueValues,
+    judged: Mapping[tuple[int, ...], list[JudgedLook]],
+    outside: Sequence[ExternalTable] = NONE_DRAWN,
+) -> Rows:
+    """Sum over all tables of the trial, and of what may be drawn with it.
+
+    Parameters
+    ----------
+    judged
+        Looks, by what was drawn.
+    """
     design = plan.design
     rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
     (target,) = target_values(plan, true)
-    analysis, model = plan.fitted[design.primary]
-    ended: dict[tuple[int, Ending], Floats] = {}
     claims = Claims(plan.rules, true)
     false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
+    tallies = [_tally(plan, judged[one.responders], rates, false, one.mass) for one in outside]
+    looks = _together([judged[one.responders] for one in outside])
+    summed = tallies[0] if len(tallies) == 1 else _Tally.of(tallies)
+    return _rows(plan, truth, looks, summed, target, rates)
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Where the trials of a scenario end and what holds there, by look.
+
+    Attributes
+    ----------
+    ended
+        Mass of the tables of trials that end, by look and why.
+    reached
+        Mass of the tables of those that come to a look.
+    decided, within_error
+        By measure: probability at each look.
+    wrong
+        Probabilities of false successes, whose sum is theirs.
+    """
+
+    ended: Mapping[tuple[int, Ending], Floats]
+    reached: Mapping[int, Floats]
+    decided: Mapping[str, list[float]]
+    within_error: Mapping[str, list[float]]
+    wrong: list[float]
+
+    @staticmethod
+    def of(several: Sequence[_Tally]) -> _Tally:
+        """All of several together: tables one after the other, probabilities summed."""
+
+        def joined(key: str) -> dict[Any, Floats]:
+            parts = [getattr(one, key) for one in several]
+            return {which: np.concatenate([part[which] for part in parts]) for which in parts[0]}
+
+        def added_up(key: str) -> dict[str, list[float]]:
+            parts = [getattr(one, key) for one in several]
+            return {
+                name: [math.fsum(at) for at in zip(*(part[name] for part in parts), strict=True)]
+                for name in parts[0]
+            }
+
+        wrong = [value for one in several for value in one.wrong]
+        return _Tally(
+            joined("ended"), joined("reached"), added_up("decided"), added_up("within_error"), wrong
+        )
+
+
+def _together(several: Sequence[list[JudgedLook]]) -> list[JudgedLook]:
+    """Looks whose tables are those of several, one after the other."""
+    if len(several) == 1:
+        return several[0]
+    return [_joined(at_look) for at_look in zip(*several, strict=True)]
+
+
+def _joined(parts: Sequence[JudgedLook]) -> JudgedLook:
+    first, counts = parts[0], type(parts[0].counts).stacked([one.counts for one in parts])
+    added = tuple(
+        Added(*(np.concatenate(values) for values in zip(*map(_numbers, of_arm), strict=True)))
+        for of_arm in zip(*(one.added for one in parts), strict=True)
+    )
+    estimate = np.concatenate([one.estimate for one in parts])
+    return replace(first, counts=counts, added=added, estimate=estimate)
+
+
+def _numbers(added: Added) -> tuple[Floats, Floats]:
+    return added.participants, added.conflict
+
+
+def _tally(
+    plan: Plan,
+    looks: list[JudgedLook],
+    rates: list[float],
+    false: Mapping[str, float | None],
+    share: float,
+) -> _Tally:
+    """Carry the mass of the trials with which one table was drawn from look to look.
+
+    Parameters
+    ----------
+    share
+        Of all trials.
+    """
+    ended: dict[tuple[int, Ending], Floats] = {}
     wrong = []
     decided: dict[str, list[float]] = {}
     # mass of the trials that run on and in which no verdict of a rule was within its error
-    beyond = {name: np.ones((1,) * len(rates)) for name, error in plan.errors.items() if error}
+    start = np.full((1,) * len(rates), share)
+    beyond = {name: start for name, error in plan.errors.items() if error}
     within_error: dict[str, list[float]] = {name: [] for name in beyond}
     reached: dict[int, Floats] = {}
-    running = np.ones((1,) * len(rates))
+    running = start
     before: tuple[int, ...] = (0,) * len(rates)
     for look in looks:
         steps = [step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
@@ -244,16 +366,30 @@ def _scenario(
             ended[look.number, NO_SUCCESS] = mass
         running = mass.reshape(shape)
         before = look.analysed
+    return _Tally(ended, reached, decided, within_error, wrong)
+
+
+def _rows(
+    plan: Plan,
+    truth: Truth,
+    looks: list[JudgedLook],
+    found: _Tally,
+    target: float,
+    rates: list[float],
+) -> Rows:
+    """Every measure of a scenario."""
+    design, ended = plan.design, found.ended
+    analysis, model = plan.fitted[design.primary]
     rows = Rows(truth.name)
     sums = {key: total_of(mass) for key, mass in ended.items()}
     _decision_rows(rows, design, sums)
-    for name, by_look in decided.items():
+    for name, by_look in found.decided.items():
         rows.add(name, exact(math.fsum(by_look)))
         for look, probability in zip(looks, by_look, strict=True):
             rows.add(name, exact(probability), look=look.number)
-    for name, at_looks in within_error.items():
+    for name, at_looks in found.within_error.items():
         rows.add(f"within_error_{name}", exact(math.fsum(at_looks)))
-    rows.add("false_success", exact(math.fsum(wrong)))
+    rows.add("false_success", exact(math.fsum(found.wrong)))
     errors: dict[int, Floats] = {}
     covered: dict[int, Booleans] = {}
     for look in looks:
@@ -263,7 +399,7 @@ def _scenario(
     everything = [(number, mass) for (number, _), mass in ended.items()]
     analysed = {look.number: float(sum(look.analysed)) for look in looks}
     _analysed_rows(rows, everything, analysed)
-    _borrowed_rows(rows, plan, looks, reached, everything)
+    _borrowed_rows(rows, plan, looks, found.reached, everything)
     rows.add("estimand", exact(target))
     bias = math.fsum(total_of(mass * errors[number]) for number, mass in everything)
     square = math.fsum(total_of(mass * errors[number] ** 2) for number, mass in everything)
@@ -277,7 +413,7 @@ def _scenario(
             rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
-    return rows.rows
+    return rows
 
 
 def _borrowed_rows(

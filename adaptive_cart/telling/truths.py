@@ -126,6 +126,10 @@ def _external(design: Design, truth: Truth) -> Iterator[str]:
         source = truth.external_source.get((endpoint, name))
         anew = "" if source is None else f"; drawn anew from {_level(source)}"
         yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"
+    for (endpoint, name), source in truth.external_source.items():
+        if (endpoint, name) not in truth.external:  # a prior alone borrows from it
+            seen = design.external[name].in_words
+            yield f"{endpoint}: {name} drawn anew from {_level(source)} (seen there: {seen})"
 
 
 def _level(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.rule_tables import questions
@@ -79,11 +79,11 @@ def external(pieces: Pieces) -> Found:
                 "numbers by stratum are of just these (or are told for all together)",
                 "strata",
             )
-        if data.redrawn and (name not in pieces.comparators or name in lent):
+        if data.redrawn and name in lent and "responders" not in needed:
             yield (
                 path_to(path, "redrawn"),
-                "drawn anew are data that an arm is compared with (`minus`); from these a prior "
-                "borrows, as they were observed: leave it out",
+                "a prior borrows from them, and of counts alone those are drawn anew that it does; "
+                "leave it out, and they stay as they were observed",
                 "rules",
             )
         if name not in named:
@@ -151,7 +151,15 @@ def borrowing(pieces: Pieces) -> Found:
                 "in [prediction] counts who has not reached it; leave one of the two out",
                 path_to("prediction", endpoint),
             )
-        yield from _of_strata(pieces, endpoint, arm)
+        anew = [name for name, data in sound.items() if data.redrawn]
+        if anew and early is not None:
+            yield (
+                path_to("external", anew[0], "redrawn"),
+                f"what '{arm}' borrows is then another in each trial, and [prediction] knows one "
+                "prior; leave one of the two out",
+                path_to("prediction", endpoint),
+            )
+        yield from _of_strata(pieces, endpoint, arm, prior, sound)
 
 
 def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
@@ -162,19 +170,23 @@ def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
     return sound and all(map(data.has, needed))
 
 
-def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:
-    """Tell questions about one stratum, or past the control: what is borrowed is not of them."""
+def _of_strata(
+    pieces: Pieces, endpoint: str, arm: str, prior: Borrowed, sources: Mapping[str, External]
+) -> Found:
+    """Tell questions about one stratum of which nothing is known, or past the control."""
     analysis = pieces.analysis[endpoint]
     beside = analysis is not None and analysis.beside_control
     for position, rule in enumerate(pieces.rules):
         for place, asked in questions(rule, f"rules[{position}]") if rule is not None else ():
             if asked.endpoint == endpoint and asked.stratum is not None:
-                yield (
-                    path_to(place, "stratum"),
-                    f"'{arm}' borrows external data of all strata together, which say nothing of "
-                    "one of them; ask about all, or write a prior of numbers",
-                    path_to("analysis", endpoint),
-                )
+                why = _why_no_stratum(pieces, endpoint, asked.stratum, prior, sources)
+                if why:
+                    yield (
+                        path_to(place, "stratum"),
+                        f"'{arm}' borrows {why}",
+                        path_to("analysis", endpoint),
+                        *(path_to("external", name) for name in prior.external),
+                    )
             past = [name for _, name in asked.others if name != pieces.control]
             if asked.endpoint == endpoint and beside and past:
                 yield (
@@ -183,3 +195,29 @@ def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:
                     f"'{past[0]}'; compare with '{arm}', or write a prior of numbers",
                     path_to("analysis", endpoint),
                 )
+
+
+def _why_no_stratum(
+    pieces: Pieces,
+    endpoint: str,
+    stratum: str,
+    prior: Borrowed,
+    sources: Mapping[str, External],
+) -> str:
+    """Why a question about a stratum cannot be asked of what is borrowed; blank where it can."""
+    other = "ask about all, or write a prior of numbers"
+    if not prior.of_a_stratum:
+        return f"external data of all strata together, which say nothing of one of them; {other}"
+    if any(data.strata is None for data in sources.values()):
+        together = next(name for name, data in sources.items() if data.strata is None)
+        return (
+            f"external data of all strata together, which say nothing of one of them; write the "
+            f"numbers of [{path_to('external', together)}] by stratum, {other}"
+        )
+    if stratum == "open":
+        return f"what was seen in one stratum or in all, and not in those that are open; {other}"
+    if any(data.redrawn for data in sources.values()):
+        return f"data that are drawn anew, of all strata together (redrawn); {other}"
+    if endpoint in pieces.prediction:
+        return f"another prior in each stratum, and [prediction] knows one; {other}"
+    return ""

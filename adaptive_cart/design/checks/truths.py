@@ -43,6 +43,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         redrawn=_redrawn(pieces),
         outside=tuple(pieces.external),
         comparators={name: pieces.comparators_of(name) for name in endpoints},
+        lent={name: _lent_anew(pieces, name) for name in endpoints},
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
 
@@ -57,6 +58,18 @@ def _redrawn(pieces: Pieces) -> dict[str, float]:
             if keys and all(map(data.has, keys)):
                 found[name] = data.observed_as(endpoint.gives.external_level)
     return found
+
+
+def _lent_anew(pieces: Pieces, endpoint: str) -> tuple[str, ...]:
+    """External data that are drawn anew, with which no rule compares an arm."""
+    return tuple(
+        name
+        for name, data in pieces.external.items()
+        if data is not None
+        and data.redrawn
+        and data.endpoint == endpoint
+        and name not in pieces.comparators
+    )
 
 
 def _plan(pieces: Pieces) -> dict[str, Any] | None:

@@ -95,6 +95,19 @@ class BetaBinomial:
 
     priors: tuple[BetaMixture, ...]
 
+    @property
+    def redrawn(self) -> bool:
+        """Whether it is another in each trial, by what was drawn with it."""
+        return False
+
+    def in_stratum(self, stratum: int) -> BetaBinomial:
+        """The model of one stratum, or of all together (below 0): here always the same."""
+        return self
+
+    def each(self, counts: Any, stratum: int) -> Iterator[tuple[BetaBinomial, Counts]]:
+        """The models of some trials, each with the positions of those whose it is: here one."""
+        yield self, np.arange(len(counts.totals))
+
     def mean(self, arm: int, successes: TableArm, totals: TableArm) -> Table:
         """Posterior mean of the arm's probability.
 

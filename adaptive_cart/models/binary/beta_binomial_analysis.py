@@ -24,7 +24,7 @@ from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
-from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside, lent_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +121,10 @@ class CountsPosterior(Posterior):
     totals: Integers
     open_strata: Booleans | None
 
+    def _own(self, question: Question | Quantity) -> BetaBinomial:
+        """The model of the strata asked about: what an arm borrows may be that of its stratum."""
+        return self.model.in_stratum(question.stratum)
+
     def _table(self, question: Question | Quantity) -> tuple[Integers, Integers]:
         if question.stratum >= 0:
             return self.successes[..., question.stratum], self.totals[..., question.stratum]
@@ -148,7 +152,9 @@ class CountsPosterior(Posterior):
         counts = np.stack([part[:, quantity.arm] for part in self._table(quantity)], axis=1)
 
         def work_out(distinct: Integers) -> Floats:
-            return special.expit(spread(*self.model.logits(quantity.arm, *distinct.T), rank))
+            return special.expit(
+                spread(*self._own(quantity).logits(quantity.arm, *distinct.T), rank)
+            )
 
         return of_distinct(counts, work_out)
 
@@ -157,34 +163,36 @@ class CountsPosterior(Posterior):
             return super().computed(question)
         from adaptive_cart.models.binary.beta_answers import fast
 
-        return fast(self.model, question, *self._table(question))
+        return fast(self._own(question), question, *self._table(question))
 
     def sides(self, question: Question) -> Sides:
         if question.kind not in self.closed:
             return super().sides(question)
         from adaptive_cart.models.binary.beta_answers import sides_of
 
-        return sides_of(self.model, question, *self._table(question))
+        return sides_of(self._own(question), question, *self._table(question))
 
     def mean(self, question: Question) -> Floats:
         if question.kind != "level":
             return super().mean(question)
         successes, totals = self._table(question)
-        mean = self.model.mean(question.arm, successes, totals)
+        model = self._own(question)
+        mean = model.mean(question.arm, successes, totals)
         if question.minus is None:
             return mean
-        return mean - self.model.mean(question.minus, successes, totals)
+        return mean - model.mean(question.minus, successes, totals)
 
     def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
         if question.kind != "level":
             return super().limits(question, level)
-        found = self.model.interval(question.arm, question.minus, *self._table(question), level)
+        model = self._own(question)
+        found = model.interval(question.arm, question.minus, *self._table(question), level)
         return found[:, 0], found[:, 1]
 
     def best(self, question: Question, rows: Integers) -> Floats:
         successes, totals = self._table(question)
         arms = question.compared(self.arms)
-        return self.model.best(arms, successes[rows], totals[rows], question.lowest)
+        return self._own(question).best(arms, successes[rows], totals[rows], question.lowest)
 
     def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
         found = np.zeros(open_arms.shape)
@@ -193,7 +201,7 @@ class CountsPosterior(Posterior):
         for number in range(1, candidates.shape[1] + 1):
             rows = np.flatnonzero(candidates.sum(axis=1) == number)
             places = np.nonzero(candidates[rows])[1].reshape(-1, number) + order.first
-            for model, here in self.model.by_priors(places):
+            for model, here in self._own(order).by_priors(places):
                 mine, arms = rows[here, None], places[here]
                 found[mine, arms] = model.best(
                     tuple(range(number)), successes[mine, arms], totals[mine, arms], order.lowest
@@ -202,6 +210,14 @@ class CountsPosterior(Posterior):
 
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)
+
+    def of(self, model: BetaBinomial, rows: Integers) -> CountsPosterior:
+        """The posterior of some of the trials, by another model."""
+        open_strata = None if self.open_strata is None else self.open_strata[rows]
+        return replace(
+            self, model=model, successes=self.successes[rows], totals=self.totals[rows],
+            open_strata=open_strata,
+        )  # fmt: skip
 
 
 class BetaBinomialAnalysis(AnalysisBase):
@@ -309,6 +325,11 @@ class BetaBinomialAnalysis(AnalysisBase):
         priors = [given.get(arm, uniform).as_mixture for arm in arms]
         for name, seen in self._beside.items():
             priors.append(after(given.get(name, uniform).as_mixture, seen.known))
+        borrows = tuple((arms.index(arm), prior) for arm, prior in self.borrowed(arms).items())
+        if any(prior.strata or prior.redrawn for _, prior in borrows):
+            from adaptive_cart.models.binary.borrowing_analysis import BorrowingBetaBinomial
+
+            return BorrowingBetaBinomial(tuple(priors), borrows=borrows)
         return BetaBinomial(tuple(priors))
 
     def error(
@@ -316,8 +337,10 @@ class BetaBinomialAnalysis(AnalysisBase):
     ) -> float:
         from adaptive_cart.models.binary.beta_answers import always_decided
 
-        closed = question.kind in self.answered_by.closed
-        exact = closed and always_decided(fitted, question, participants)
+        closed = question.kind in self.answered_by.closed and not fitted.redrawn
+        exact = closed and always_decided(
+            fitted.in_stratum(question.stratum), question, participants
+        )
         return 0.0 if exact else self.answered_by.error(question)
 
     def beside(
@@ -343,17 +366,23 @@ class BetaBinomialAnalysis(AnalysisBase):
 
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
-    ) -> CountsPosterior:
+    ) -> Posterior:
         from adaptive_cart.models.binary.external_counts import with_outside
 
         assert isinstance(summary, Counts)
         responders, participants = self.outside(summary)
-        return CountsPosterior(
+        whole = CountsPosterior(
             fitted,
             with_outside(np.asarray(summary.successes), responders),
             with_outside(np.asarray(summary.totals), participants),
             open_strata,
         )
+        if not fitted.redrawn or lent_to(summary) is None:
+            return whole
+        from adaptive_cart.models.binary.borrowing_analysis import PosteriorsAsDrawn
+
+        parts = tuple((rows, whole.of(model, rows)) for model, rows in fitted.each(summary, ALL))
+        return PosteriorsAsDrawn(parts, len(summary.totals))
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> CountsBeside:
         assert isinstance(summary, Counts)
@@ -363,7 +392,13 @@ class BetaBinomialAnalysis(AnalysisBase):
             if name in drawn:
                 outside[:, place] = drawn[name]["responders"]
                 totals[:, place] = seen.drawn[1]
-        return CountsBeside.of(summary, outside, totals)
+        lent = [one["responders"] for one in drawn.values()] if self._borrows_anew else []
+        columns = np.array(lent, dtype=np.int64).reshape(len(lent), len(outside)).T
+        return CountsBeside.of(summary, outside, totals, columns)
+
+    @property
+    def _borrows_anew(self) -> bool:
+        return any(prior.redrawn for prior in self.borrowed(()).values())
 
     def outside(self, summary: Summary) -> tuple[Integers, Integers]:
         from adaptive_cart.models.binary.external_counts import outside_of

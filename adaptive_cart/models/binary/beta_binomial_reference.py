@@ -25,7 +25,7 @@ from adaptive_cart.models.binary.external_counts import outside_of
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -68,21 +68,44 @@ class BetaBinomialReference(Reference):
                 of_strata(summary.totals[trial], open_strata, question), participants[trial]
             ),
         }
-        if any(prior.adapts for prior in self.priors.priors):
-            data["weights"] = self._weights(data["successes"], data["totals"])
+        own = self._own(summary, trial, question)
+        if any(prior.adapts for prior in own.priors):
+            data["weights"] = self._weights(own, data["successes"], data["totals"])
+        if own is not self.priors:
+            weights, a, b = self._components(own)
+            data = {"weights": weights, "a": a, "b": b} | data
         return data
+
+    def _own(self, counts: Counts, trial: int, question: Question | None) -> BetaBinomial:
+        """The priors of one trial and of the stratum asked about."""
+        own = self.priors.in_stratum(ALL if question is None else question.stratum)
+        if not self.priors.redrawn:
+            return own
+        return next(model for model, _ in self.priors.each(counts.rows(np.array([trial])), ALL))
+
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """Where priors are data, how many parts they have, and which of them are so vague."""
+        if "a" not in data:
+            return None
+        return data["a"].shape, np.minimum(data["a"], 1.0).tobytes()
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
 
-        weights, a, b = self._components()
+        weights, a, b = self._components(self.priors)
+        shapes = data.get("a", a)[:, 0]  # as numbers, by which the scale is chosen
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             successes = pm.Data("successes", data["successes"], dims="arm")
             totals = pm.Data("totals", data["totals"], dims="arm")
+            if "a" in data:
+                weights = data["weights"]
+                a, b = (pm.Data(name, data[name]) for name in ("a", "b"))
             if weights.shape[1] == 1:
-                scale = logit_scale(a[:, 0], -pt.log(b[:, 0] + totals))
+                if "a" in data:
+                    pm.Data("weights", weights)
+                scale = logit_scale(shapes, -pt.log(b[:, 0] + totals))
                 probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
             else:
                 given = pm.Data("weights", data["weights"]) if "weights" in data else weights
@@ -92,12 +115,13 @@ class BetaBinomialReference(Reference):
             pm.Binomial("response", n=totals, p=probability, observed=successes, dims="arm")
         return model
 
-    def _components(self) -> tuple[Floats, Floats, Floats]:
+    @staticmethod
+    def _components(model: BetaBinomial) -> tuple[Floats, Floats, Floats]:
         """Weight, a and b of every component, ``(arm, component)``.
 
         An arm with fewer components than another repeats its own, at shares of their weight.
         """
-        priors = self.priors.priors
+        priors = model.priors
         most = max(len(prior.weights) for prior in priors)
         rows = []
         for prior in priors:
@@ -110,7 +134,7 @@ class BetaBinomialReference(Reference):
         return weights, first, second
 
     def _weights(
-        self, successes: npt.NDArray[Any], totals: npt.NDArray[Any]
+        self, model: BetaBinomial, successes: npt.NDArray[Any], totals: npt.NDArray[Any]
     ) -> npt.NDArray[np.float64]:
         """Weights of the components where an arm's own data set them, ``(arm, component)``.
 
@@ -119,9 +143,9 @@ class BetaBinomialReference(Reference):
         from scipy.special import expit
         from scipy.stats import binom
 
-        weights = self._components()[0]
+        weights = self._components(model)[0]
         most = weights.shape[1]
-        for arm, prior in enumerate(self.priors.priors):
+        for arm, prior in enumerate(model.priors):
             if prior.adapts:
                 number = len(prior.weights)
                 seen = successes[arm], totals[arm]

@@ -9,16 +9,18 @@ and what is borrowed on top of, is Beta(1, 1).
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.models import borrowed
 from adaptive_cart.models.borrowed import METHOD, Added, Borrowed, by_method
+from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.historical import Historical
 from adaptive_cart.nouns.records import Floats, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import lent_to
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_mixture import BetaMixture
@@ -32,6 +34,8 @@ BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, li
 
 class BorrowedCounts(Borrowed):
     """What every way to borrow counts has, and says."""
+
+    of_a_stratum: ClassVar[bool] = True
 
     @cached_property
     def data(self) -> Historical:
@@ -66,7 +70,15 @@ class BorrowedCounts(Borrowed):
         assert isinstance(summary, Counts)
         successes = pooled(np.asarray(summary.successes))[:, arm].astype(np.int64)
         totals = pooled(np.asarray(summary.totals))[:, arm].astype(np.int64)
-        return Added(self.participants(successes, totals), self.conflict(successes, totals))
+        lent = lent_to(summary) if self.redrawn else None
+        if lent is None:
+            return Added(self.participants(successes, totals), self.conflict(successes, totals))
+        found = Added(*np.full((2, len(totals)), np.nan))
+        for row, here in each_distinct(lent):
+            one = self.as_drawn(tuple(map(int, row)))
+            found.participants[here] = one.participants(successes[here], totals[here])
+            found.conflict[here] = one.conflict(successes[here], totals[here])
+        return found
 
     def participants(self, successes: Tables, totals: Tables) -> Floats:
         """Participants that are borrowed where so many of the arm have the event, ``(table,)``."""

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.binary.beta_binomial_analysis import (
-    BetaBinomialAnalysis,
-    CountsPosterior,
-)
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.binary.early_counts import EarlyCountsPosterior
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
@@ -53,7 +50,7 @@ class EarlyBetaBinomialAnalysis(BetaBinomialAnalysis):
 
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
-    ) -> CountsPosterior:
+    ) -> Posterior:
         if not isinstance(summary, EarlyCounts):  # a table in which nobody waits
             return super().posterior(fitted, summary, open_strata)
         return EarlyCountsPosterior(

@@ -149,7 +149,7 @@ class ConcurrentAnalysis(BetaBinomialAnalysis):
     def predicts(cls) -> bool:
         return False
 
-    def posterior(  # type: ignore[override]
+    def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
     ) -> Posterior:
         if not isinstance(summary, PeriodCounts):  # of nobody: there are no periods

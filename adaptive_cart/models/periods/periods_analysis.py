@@ -87,7 +87,7 @@ class PeriodsAnalysis(BetaBinomialAnalysis):
     def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
         return self.answered_by.error(question)
 
-    def posterior(  # type: ignore[override]
+    def posterior(
         self, fitted: Any, summary: Summary, open_strata: Booleans | None
     ) -> PeriodPosterior:
         if not isinstance(summary, PeriodCounts):  # of nobody: there are no periods

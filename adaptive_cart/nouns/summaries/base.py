@@ -174,6 +174,10 @@ class Summary(ABC):
         """Columns of an arm of one trial, summed over strata."""
         return {name: float(v[trial, arm].sum()) for name, v in self.columns().items()}
 
+    def in_stratum(self, stratum: int) -> Summary:
+        """Return what was seen in one stratum alone."""
+        raise NotImplementedError  # supplied where what is borrowed is of a stratum
+
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
         return type(self)(*(value[trials] for _, value in self._held()))

@@ -69,6 +69,11 @@ class Counts(Summary):
     def due_by_now(self) -> Integers:
         return self.due
 
+    def in_stratum(self, stratum: int) -> Counts:
+        own = np.s_[..., stratum : stratum + 1]
+        both = (self.successes, self.totals, self.missing, self.due)
+        return Counts(*(np.asarray(part)[own] for part in both))
+
     def with_more(self, arm: int, stratum: int, number: int, having: int) -> Counts:
         more = np.zeros_like(self.totals)
         more[:, arm, stratum] = 1

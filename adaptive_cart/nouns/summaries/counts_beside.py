@@ -20,20 +20,32 @@ class CountsBeside(Counts):
     ----------
     outside, outside_totals
         ``(trial, external data)`` responders and participants there; 0 where they are not drawn.
+    lent
+        ``(trial, external data)`` responders in all that are drawn anew, from which priors borrow.
     """
 
     outside: Integers
     outside_totals: Integers
+    lent: Integers
 
     plain: ClassVar[bool] = False
 
     @classmethod
-    def of(cls, counts: Counts, outside: Integers, totals: Integers) -> CountsBeside:
-        """Those of the trial, and those drawn with it."""
+    def of(
+        cls, counts: Counts, outside: Integers, totals: Integers, lent: Integers | None = None
+    ) -> CountsBeside:
+        """Those of the trial, and those drawn with it; ``lent`` where a prior borrows from them."""
         own = counts.successes, counts.totals, counts.missing, counts.due
-        return cls(*own, outside, totals)
+        return cls(*own, outside, totals, outside[:, :0] if lent is None else lent)
 
     def completed(self, levels: Floats, coming: Numbers, some: Completions) -> CountsBeside:
         found = super().completed(levels, coming, some)
-        there = (repeated(part, some.number) for part in (self.outside, self.outside_totals))
-        return CountsBeside.of(found, *there)
+        beside = (self.outside, self.outside_totals, self.lent)
+        return CountsBeside.of(found, *(repeated(part, some.number) for part in beside))
+
+
+def lent_to(counts: Counts) -> Integers | None:
+    """Responders drawn with each trial, from which priors borrow; nothing where none are."""
+    if isinstance(counts, CountsBeside) and counts.lent.shape[1]:
+        return counts.lent
+    return None

@@ -73,9 +73,8 @@ def _numbers(evidence: Evidence, truth: Truth) -> dict[str, str]:
             found[f"time_trend.{endpoint}.{arm}"] = "none" if trend is None else trend.words()
     for (endpoint, name), rates in truth.external.items():
         _add(found, f"{endpoint}.{name}", strata, [f"{rate:g}" for rate in rates])
-        source = truth.external_source.get((endpoint, name))
-        if source is not None:  # of which the data are drawn anew
-            found[f"{endpoint}.{name}_source"] = f"{source:.4g}"
+    for (endpoint, name), source in truth.external_source.items():  # of which data are drawn anew
+        found[f"{endpoint}.{name}_source"] = f"{source:.4g}"
     if truth.courses is not None:
         for arm, courses in zip(truth.arms, truth.courses, strict=True):
             by_stratum = [dict(_leaves(course)) for course in courses]

@@ -46,13 +46,14 @@ def borrowing(evidence: Evidence) -> list[Block]:
 
 def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:
     design, name = evidence.design, evidence.design.arm_names[arm.arm]
+    stratum = arm.stratum_of(design)
     sources = [
         line(
             code(source),
-            given(f", {design.external[source].in_words}", f"design: external.{source}"),
-            given(f" ({design.external[source].source})", f"design: external.{source}.source"),
+            given(f", {data.in_words}", f"design: external.{source}"),
+            given(f" ({data.source})", f"design: external.{source}.source"),
         )
-        for source in arm.prior.external
+        for source, data in zip(arm.prior.external, arm.prior.seen, strict=True)
     ]
     looks = (*range(1, design.looks.number + 1), None)
     rows = [
@@ -61,12 +62,14 @@ def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:
     words = given(arm.prior.in_words, f"design: analysis.{arm.endpoint}.prior.{name}")
     return [
         paragraph(
-            "In {endpoint}, {arm} borrows from {sources}: {words}. The external data stay as they "
-            "were observed. {table} shows by scenario how many participants are borrowed "
-            "({counted}), and how often its own data contradict the external ones (a prior "
-            "predictive p-value below {limit}), among the trials that held the look.",
+            "In {endpoint}, {arm}{stratum} borrows from {sources}: {words}. {how} {table} shows by "
+            "scenario how many participants are borrowed ({counted}), and how often its own data "
+            "contradict the external ones (a prior predictive p-value below {limit}), among the "
+            "trials that held the look.",
             endpoint=evidence.endpoint_words(arm.endpoint),
             arm=evidence.arm_named(name),
+            stratum="" if stratum is None else line(" in stratum ", code(stratum)),
+            how=line(_how(arm)),
             sources=listed(sources),
             words=words,
             counted=given(arm.prior.counted, "convention"),
@@ -83,9 +86,23 @@ def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:
     ]
 
 
+def _how(arm: BorrowingArm) -> str:
+    """Whether the data that are borrowed from stay as they are."""
+    anew = [n for n, d in zip(arm.prior.external, arm.prior.seen, strict=True) if d.redrawn]
+    if not anew:
+        return "The external data stay as they were observed."
+    others = "" if len(anew) == len(arm.prior.seen) else "; the others stay as they were observed"
+    return (
+        f"In every simulated trial {' and '.join(anew)} are drawn anew, so that characteristics "
+        f"are unconditional{others}."
+    )
+
+
 def _row(evidence: Evidence, arm: BorrowingArm, scenario: str, look: int | None) -> Row:
     """What is borrowed in a scenario at a look, or where trials ended."""
     where: dict[str, Any] = {"arm": evidence.design.arm_names[arm.arm], "look": look}
+    stratum = arm.stratum_of(evidence.design)
+    where |= {} if stratum is None else {"stratum": stratum}
     mean, low, high = (
         evidence.cell(scenario, f"borrowed_{arm.endpoint}_{part}", **where)
         for part in ("mean", "p05", "p95")

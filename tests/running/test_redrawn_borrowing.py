@@ -1,0 +1,199 @@
+"""External counts that are borrowed from and drawn anew in every trial.
+
+Each trial is that of a design whose external data were so: the twins are those designs, by the code
+that never draws, and a plain sum written from the page on semantics.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.borrowing import borrowing_columns
+from adaptive_cart.running.run import simulate
+from adaptive_cart.telling.check import described
+from design.test_bad_input import changed, found
+
+SEEN, NUMBER, SOURCE = 3, 8, 0.45
+METHODS: dict[str, dict[str, Any]] = {
+    "pooled": {"method": "pooled"},
+    "power": {"method": "power", "weight": 0.4},
+    "robust_map": {"method": "robust_map", "weight": 0.7},
+    "sam": {"method": "sam", "difference": 0.25},
+}
+MEASURES = ("success", "stop_futility", "bias", "rmse", "coverage", "borrowed_dfr_mean")
+
+
+def borrowing(method: str, **change: Any) -> dict[str, Any]:
+    return {
+        "name": "borrowed anew",
+        "arms": {"soc": {"control": True}, "cart": {}},
+        "endpoints": {"dfr": {"type": "landmark", "month": 6}},
+        "external": {
+            "trial": {
+                "source": "s", "endpoint": "dfr", "responders": SEEN, "participants": NUMBER,
+                "redrawn": True,
+            }
+        },
+        "analysis": {
+            "dfr": {
+                "model": "beta_binomial",
+                "prior": {"soc": {"external": ["trial"], **METHODS[method]}},
+            }
+        },
+        "enrolment": {"max_n": 16, "per_month": 2.0},
+        "looks": {"observed": [8, 16]},
+        "rules": [
+            {
+                "name": "efficacy", "then": "declare_success", "at_least": 0.9,
+                "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0},
+            },
+            {
+                "name": "futility", "then": "declare_futility", "below": 0.1, "looks": [1],
+                "predictive": {"rule": "efficacy"},
+            },
+        ],
+        "scenarios": {"expected": {"dfr": {"soc": 0.3, "cart": 0.65, "trial_source": SOURCE}}},
+    } | change  # fmt: skip
+
+
+def told(result: Any, measure: str) -> float:
+    arm = {"arm": "soc"} if "dfr" in measure else {}
+    return float(result.figure("expected", measure, **arm).estimate)
+
+
+def as_drawn(raw: dict[str, Any], responders: int) -> dict[str, Any]:
+    """The design whose external data stay as they were drawn."""
+    told_ = copy.deepcopy(raw)
+    del told_["external"]["trial"]["redrawn"]
+    told_["external"]["trial"]["responders"] = responders
+    for scenario in told_["scenarios"].values():
+        scenario["dfr"].pop("trial_source", None)
+    return told_
+
+
+@cache
+def of_fixed(method: str, responders: int) -> dict[str, float]:
+    result = simulate(Design(**as_drawn(borrowing(method), responders)), jobs=1)
+    return {measure: told(result, measure) for measure in MEASURES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_unconditional_is_a_sum_over_all_that_may_be_drawn(method: str) -> None:
+    result = simulate(Design(**borrowing(method)), jobs=1)
+    assert result.figure("expected", "success").n is None  # enumerated
+    masses = stats.binom.pmf(np.arange(NUMBER + 1), NUMBER, SOURCE)
+    every = [of_fixed(method, x) for x in range(NUMBER + 1)]
+    for measure in ("success", "stop_futility", "bias", "coverage", "borrowed_dfr_mean"):
+        expected = float(sum(p * one[measure] for p, one in zip(masses, every, strict=True)))
+        assert told(result, measure) == pytest.approx(expected, abs=1e-9)
+    squares = sum(p * one["rmse"] ** 2 for p, one in zip(masses, every, strict=True))
+    assert told(result, "rmse") == pytest.approx(math.sqrt(squares), abs=1e-9)
+    for measure in ("success", "bias", "rmse", "coverage"):  # and both are told
+        given = told(result, f"{measure}_as_observed")
+        assert given == pytest.approx(every[SEEN][measure], abs=1e-12)
+    assert abs(given - told(result, "coverage")) > 1e-3
+
+
+def test_it_is_the_plain_sum_of_the_definition() -> None:
+    """One look, pooled counts: responders of three binomials, and posteriors by quadrature."""
+    raw = borrowing("pooled", looks={"observed": [8]}, enrolment={"max_n": 8, "per_month": 2.0})
+    raw["rules"] = raw["rules"][:1]
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    rates = 0.5 * (nodes + 1.0)
+    expected = 0.0
+    for drawn, x, y in np.ndindex(NUMBER + 1, 5, 5):
+        soc = stats.beta(1 + x + drawn, 1 + 4 - x + NUMBER - drawn)
+        above = 0.5 * (weights * soc.pdf(rates) * stats.beta(1 + y, 5 - y).sf(rates)).sum()
+        if above >= 0.9:
+            expected += math.prod(
+                stats.binom.pmf(*seen)
+                for seen in ((drawn, NUMBER, SOURCE), (x, 4, 0.3), (y, 4, 0.65))
+            )
+    result = simulate(Design(**raw), jobs=1)
+    assert told(result, "success") == pytest.approx(expected, abs=1e-9)
+
+
+def block_of(raw: dict[str, Any]) -> Block:
+    design = Design(**raw)
+    latents = latents_for(design, 7, 0, 40)
+    plan, truth = Plan.of(design), design.truths["expected"]
+    return run_block(plan, truth, (0.35,), latents, keep_population=True)
+
+
+@pytest.mark.parametrize("method", ["power", "sam"])
+def test_each_trial_is_that_of_a_design_whose_data_were_so(method: str) -> None:
+    raw = borrowing(method)
+    block = block_of(raw)
+    assert block.population is not None
+    drawn = block.population.external["trial"]["responders"]
+    assert len(set(drawn.tolist())) > 4
+    columns = borrowing_columns(Plan.of(Design(**raw)), block)
+    for responders in set(drawn.tolist()):
+        own = as_drawn(raw, int(responders))
+        alone, here = block_of(own), drawn == responders
+        assert (block.look[here] == alone.look[here]).all()
+        assert (block.standing.reason[here] == alone.standing.reason[here]).all()
+        assert block.estimate[here] == pytest.approx(alone.estimate[here], abs=1e-12)
+        for mine, theirs in zip(block.looks, alone.looks, strict=True):
+            for rule, p in mine.probabilities.items():
+                expected = theirs.probabilities[rule][here]
+                assert p[here] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+        fixed = borrowing_columns(Plan.of(Design(**own)), alone)
+        for name, values in columns.items():
+            assert values[here] == pytest.approx(fixed[name][here], abs=1e-12, nan_ok=True)
+
+
+def test_simulated_trials_come_to_what_is_enumerated() -> None:
+    design = Design(**borrowing("sam"))
+    exact = simulate(design, jobs=1)
+    drawn = simulate(design, jobs=1, engine="simulate", trials=1_500, seed=5)
+    for measure in ("success", "bias", "borrowed_dfr_mean", "conflict_dfr"):
+        figure = drawn.figure("expected", measure, **({"arm": "soc"} if "dfr" in measure else {}))
+        assert abs(figure.estimate - told(exact, measure)) < 4.0 * figure.mcse
+
+
+def test_a_real_trial_and_the_boundaries_are_as_observed() -> None:
+    raw = borrowing("sam")
+    fixed = as_drawn(raw, SEEN)
+    story = ac.example(Design(**raw), scenario="expected")
+    texts = [
+        ac.analyze(Design(**one), story.participants, look=1, fast=True).text
+        for one in (raw, fixed)
+    ]
+    assert texts[0] == texts[1]
+    words = described(Design(**raw))
+    assert "trial: 3 of 8 participants; drawn anew in every simulated trial" in words
+    assert "dfr: trial drawn anew from 0.450 (seen there: 3 of 8 participants)" in words
+    assert "external data trial, as drawn with this trial" in story.text
+
+
+# ── refused ───────────────────────────────────────────────────────────────────────────────────
+WRONG = [
+    ({"external/trial/redrawn": False}, "scenarios.expected.dfr.trial_source",
+     "write redrawn = true in [external.trial]"),
+    ({"scenarios/expected/dfr/trial_source": 1.2}, "scenarios.expected.dfr.trial_source",
+     "from 0 to 1"),
+    ({"scenarios/expected/dfr/trial": 0.2}, "scenarios.expected.dfr.trial", "leave it out"),
+    ({"prediction": {"dfr": {"from": [3.0]}}}, "external.trial.redrawn", "[prediction] knows one"),
+    ({"strata": {"a": 0.5, "b": 0.5}, "rules/0/posterior/stratum": "a"},
+     "rules[0].posterior.stratum", "write the numbers of [external.trial] by stratum"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "path", "words"), WRONG)
+def test_what_is_refused(change: dict[str, Any], path: str, words: str) -> None:
+    told_ = found(changed(borrowing("sam"), change))
+    assert any(place == path and words in message for place, message in told_), told_
