@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import adaptive_cart as ac
 from adaptive_cart.results.estimand import SobolLatents
@@ -18,6 +19,13 @@ from adaptive_cart.running import run
 from checks import raw_design
 
 FEWER = 2**10  # points a scramble
+
+# The same input every time, and no verdict that hangs on how busy the machine is.
+settings.register_profile(
+    "same_everywhere", derandomize=True, database=None, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("same_everywhere")
 
 
 @pytest.fixture(scope="session", autouse=True)

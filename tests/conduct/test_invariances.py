@@ -372,7 +372,7 @@ def test_a_higher_threshold_creates_no_winner(name: str, scenario: str) -> None:
         assert (lower["look"][high] <= higher["look"][high]).all()
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(low=st.floats(0.5, 0.9999), high=st.floats(0.5, 0.9999))
 def test_any_higher_threshold_creates_no_winner(low: float, high: float) -> None:
     low, high = sorted((low, high))
@@ -418,7 +418,7 @@ def test_without_a_futility_rule_nothing_ends_for_futility() -> None:
         assert (without["look"][won] == with_rule["look"][won]).all()
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     efficacy=st.sets(st.integers(1, 3), min_size=1),
     futility=st.sets(st.integers(1, 3), min_size=1),

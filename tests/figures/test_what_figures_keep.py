@@ -81,7 +81,7 @@ def test_harm_alone_and_the_expected_scenario_are_recognised(twelve: Any) -> Non
 NUMBERS = st.lists(st.floats(-10, 10) | st.just(float("nan")), min_size=1, max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(NUMBERS, st.integers(1, 12), st.lists(st.integers(0, 29), max_size=3))
 def test_a_thinned_table_never_loses_its_extremes(
     numbers: list[float], most: int, first: list[int]

@@ -256,7 +256,7 @@ def test_difference_beyond_one():
         assert (model.difference_above(1, 0, successes, totals, margin) == sure).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     parameters=st.lists(st.floats(0.01, 50), min_size=4, max_size=4),
     totals=st.lists(st.integers(0, 120), min_size=2, max_size=2),

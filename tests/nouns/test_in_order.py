@@ -16,7 +16,7 @@ def slowly(moments: np.ndarray, dates: np.ndarray, later: float) -> list[int]:
     ]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     st.integers(1, 40),
     st.integers(1, 6),

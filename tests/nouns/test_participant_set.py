@@ -25,7 +25,7 @@ def members(mask: np.ndarray) -> list[set[int]]:
     return [set(np.flatnonzero(row).tolist()) for row in mask]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(masks())
 def test_algebra_of_sets(two: np.ndarray) -> None:
     width = two.shape[2]

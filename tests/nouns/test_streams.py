@@ -58,7 +58,7 @@ def test_uniforms_are_the_generators_words(seed: int, purpose: str, trial: int, 
 
 
 # ── what follows ──────────────────────────────────────────────────────────────────────────────
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**63 - 1),
     first=st.integers(0, 10**9),

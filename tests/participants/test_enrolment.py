@@ -158,7 +158,7 @@ def test_screening_at_sites_with_a_hold_is_what_following_each_person_gives() ->
     assert_uncorrelated(before, after, "before and after the hold")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(number=st.floats(0.0, 400.0), lag=st.sampled_from([None, 0.7]), hold=st.booleans())
 def test_the_month_of_a_number_is_the_first_at_which_it_is_expected(
     number: float, lag: float | None, hold: bool
@@ -214,7 +214,7 @@ def test_regular_arrivals_are_the_expected_times() -> None:
         assert up_to_now == pytest.approx(participant + 1.0, abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     plateau=st.floats(0.1, 50.0),
     ramp=st.sampled_from([0.0, 0.5, 6.0, 30.0]),
@@ -667,7 +667,7 @@ def slow_shares(
     return [share.get(arm, 0.0) for arm in arms]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     raw=st.lists(st.floats(1e-6, 1.0), min_size=2, max_size=5),
     closed=st.integers(0, 5),

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -61,7 +61,6 @@ def test_values_that_are_published_rounded() -> None:
 
 
 @given(st.floats(0.01, 500.0), st.floats(0.01, 500.0), st.sampled_from(["probability", "log_odds"]))
-@settings(derandomize=True, deadline=None)
 def test_a_single_beta_is_worth_its_two_parameters(a: float, b: float, scale: str) -> None:
     single = BetaMixture.single(a, b)
     assert expected_local_information_ratio(single, scale) == a + b  # type: ignore[arg-type]
@@ -206,7 +205,6 @@ def test_borrowing_by_its_definition() -> None:
 
 
 @given(st.floats(0.05, 300.0), st.floats(0.05, 300.0), st.integers(1, 500))
-@settings(derandomize=True, deadline=None)
 def test_a_beta_at_its_own_mean_lends_what_it_is_worth(a: float, b: float, n: int) -> None:
     found = borrowing(BetaMixture.single(a, b), n)
     assert found.borrowed == pytest.approx((a + b) * n / (n + 1.0), rel=1e-6, abs=1e-6)

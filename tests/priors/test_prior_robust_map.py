@@ -276,7 +276,7 @@ def test_the_fit_keeps_its_promise_about_every_event() -> None:
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), min_size=1, max_size=4),
     st.sampled_from([0.3, 1.0]),
 )
-@settings(derandomize=True, deadline=None, max_examples=6)
+@settings(max_examples=6)
 def test_any_controls_have_a_prior(counts: list[tuple[int, int]], between_sd: float) -> None:
     data = Historical(
         tuple(map(str, range(len(counts)))),
