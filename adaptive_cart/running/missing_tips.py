@@ -52,10 +52,12 @@ def rule_to_tip(plan: Plan) -> tuple[ResolvedRule | None, str]:
         return None, "success does not hang on one question about one arm"
     part = rules[0].only
     question = part.question
+    if question.of.of_several or part.several or part.asks.hangs_on(question) > 1:
+        return None, "success does not hang on one posterior probability of one endpoint"
+    if part.prediction is not None:
+        return None, "success does not hang on one posterior probability"
     endpoint = plan.design.endpoints[question.endpoint]
     analysis = plan.fitted[question.endpoint][0]
-    if part.several or part.prediction is not None or part.asks.hangs_on(question) > 1:
-        return None, "success does not hang on one posterior probability"
     if SUMMARIES[analysis.reads] is not Counts or not analysis.of_tables or plan.design.strata:
         return None, "success is not judged by counts of responders alone"
     if question.endpoint in plan.design.prediction or part.spending is not None:

@@ -45,7 +45,11 @@ def within(seconds: float) -> Iterator[None]:
 
 def refused_clearly(error: CartError) -> None:
     """Assert that an error says something, in lines that a terminal can show."""
-    told = str(error)
+    refused_clearly_text(str(error))
+
+
+def refused_clearly_text(told: str) -> None:
+    """Assert the same of what a command printed."""
     assert told.strip(), "an error without words"
     assert "Traceback" not in told
     assert len(told) <= LONGEST_MESSAGE, f"an error of {len(told)} characters"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from adaptive_cart.design.file import load_design
 from adaptive_cart.telling.walkthrough import example
+from hostile.commands import every_command, run_command
 from hostile.designs import DESIGNS, broken_texts, designs, places, spoilt, starting
 from hostile.held import design_holds, table_holds
 from hostile.tables import tables
@@ -123,3 +125,14 @@ def test_any_table_is_refused_clearly_or_analysed(data, table):
 @given(designs())
 def test_any_design_that_is_accepted_runs(text):
     design_holds(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.name for path in DESIGNS.glob("*.toml")))
+def test_every_command_takes_every_shipped_design_or_refuses_it_clearly(name, tmp_path):
+    for beside in (name, *(path.name for path in DESIGNS.glob("*.csv"))):
+        shutil.copy(DESIGNS / beside, tmp_path / beside)
+    ended = [run_command(words) for words in every_command(tmp_path / name, tmp_path)]
+    assert not [one for one in ended if not one.clear]
+    done = {one.words[0] for one in ended if one.status in (0, 1)}
+    assert done >= {"check", "example", "analyze", "simulate", "report", "figures", "sweep"}

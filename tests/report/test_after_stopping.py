@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.running.missing_tips import missing_tips, rule_to_tip
 from checks import raw_design
+from conduct.test_utility import DIRECT
 from running.test_adjusted import two_arms
 from twin import posterior
 
@@ -158,6 +160,10 @@ def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path)
     assert not success(2.02 * centre, 2.0 - 2.02 * centre)
     imputed = raw | {"endpoints": {"dfr": raw["endpoints"]["dfr"] | {"missing": "impute"}}}
     assert rule_to_tip(Plan.of(ac.Design(**imputed)))[1] == "missing responses are imputed"
+    weighed = Plan.of(ac.Design(**tomllib.loads(DIRECT)))
+    assert rule_to_tip(weighed) == (
+        None, "success does not hang on one posterior probability of one endpoint"
+    )  # fmt: skip
 
 
 def test_corrected_estimates_of_simulated_trials_are_told_with_their_error(tmp_path: Path) -> None:
