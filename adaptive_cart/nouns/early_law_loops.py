@@ -10,15 +10,15 @@ done where there is numba, and from when on a process has asked for enough to pa
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
 
+from adaptive_cart.nouns import compiled as loops
 from adaptive_cart.nouns.records import Floats, Integers
 
 PAYS: Final = 100_000  # steps over arrays that take as long as it takes to load compiled loops
-THERE = find_spec("numba") is not None
+THERE = loops.THERE
 
 
 class _Started:
@@ -39,13 +39,8 @@ def pays(trials: int, months: int = 1) -> bool:
 @lru_cache(maxsize=1)
 def compiled() -> tuple[Any, Any]:
     """Both loops of this file, compiled once for a machine and kept."""
-    import numba
-
-    # neither fast-math nor threads: sums stay in order
-    try:
-        return numba.njit(cache=True)(laws), numba.njit(cache=True)(averages)
-    except RuntimeError:  # there is no folder to keep what has been compiled
-        return numba.njit(laws), numba.njit(averages)
+    law, average = loops.compiled(laws, averages)
+    return law, average
 
 
 def laws(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from adaptive_cart.models.binary import beta_nodes, beta_tables
+from adaptive_cart.models.binary import beta_nodes, beta_rows, beta_tables
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.memo import Memo
 
@@ -242,6 +242,7 @@ def test_difference_does_not_depend_on_the_nodes(monkeypatch):
         monkeypatch.setattr(beta_nodes, name, 0.5 * getattr(beta_nodes, name))
     monkeypatch.setattr(beta_nodes, "NEGLECTED", 38.0)
     monkeypatch.setattr(beta_tables, "_MEMO", Memo())
+    beta_rows.KEPT.clear()
     beta_nodes.grid_for.cache_clear()
     finer = answers()
     beta_nodes.grid_for.cache_clear()
@@ -482,12 +483,15 @@ def test_bits_do_not_depend_on_the_batch(monkeypatch):
     totals = rng.integers(0, [[20, 200, 50]], size=(40, 3))
     successes = rng.binomial(totals, 0.4)
     monkeypatch.setattr(beta_tables, "_MEMO", Memo())
+    beta_rows.KEPT.clear()
     block = every_answer(model, successes, totals)
     assert (every_answer(model, successes[::-1], totals[::-1])[::-1] == block).all()
     monkeypatch.setattr(beta_tables, "_MEMO", Memo())
+    beta_rows.KEPT.clear()
     reverse = every_answer(model, successes[::-1], totals[::-1])[::-1]
     assert (reverse == block).all()
     monkeypatch.setattr(beta_tables, "_MEMO", Memo(limit_bytes=0))
+    beta_rows.KEPT.clear()
     monkeypatch.setattr(beta_nodes, "CHUNK", 1000)
     assert (every_answer(model, successes, totals) == block).all()
     for table in range(0, 40, 3):

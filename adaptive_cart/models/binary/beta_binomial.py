@@ -40,7 +40,8 @@ function has the edge that a margin makes, and the step is as small.
 
 The nodes depend on the priors, the margin and the posterior sample size rounded up to a power of
 two, never on the other tables of a block.  Density and survival of each (successes, total) on these
-nodes are worked out once; a table of counts then costs one dot product of fixed length.
+nodes are worked out once, where they are neither 0 nor 1 to within 1e-20; a table of counts then
+costs one dot product (``beta_rows.py``; ``beta_rows_loops.py`` for numba).
 
 Error
 -----
@@ -72,6 +73,7 @@ from adaptive_cart.models.binary.beta_mixture import (
     updated,
 )
 from adaptive_cart.models.binary.beta_quantile import quantile_of
+from adaptive_cart.models.binary.beta_rows_loops import LOOPS
 from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
 from adaptive_cart.nouns.distinct_rows import each_distinct
 
@@ -187,11 +189,14 @@ class BetaBinomial:
         if margin >= 1.0:
             return np.zeros(checked[0].shape[0])
         upper, lower, margin = self.priors[arm], self.priors[minus], float(margin)
-        return remembered(
-            ("difference", upper, lower, margin),
-            (*column(checked, arm), *column(checked, minus)),
-            lambda counts: difference_above(upper, lower, counts, margin),
-        )
+        columns = (*column(checked, arm), *column(checked, minus))
+
+        def work_out(counts: tuple[Counts, ...]) -> Table:
+            return difference_above(upper, lower, counts, margin)
+
+        if LOOPS.used:  # they take no longer than to remember
+            return work_out(columns)
+        return remembered(("difference", upper, lower, margin), columns, work_out)
 
     def ratio_above(
         self,

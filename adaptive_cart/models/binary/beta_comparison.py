@@ -1,14 +1,15 @@
 """How probable it is that an arm exceeds another by a margin, or that it is the best.
 
 The density of one arm and the survival function of the other are worked out once for each count of
-responders, on shared nodes; a table of counts then costs one product of two rows.
+responders, on shared nodes (``beta_rows.py``); a table of counts then costs a product of two rows.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Hashable, Iterator
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,37 @@ from adaptive_cart.models.binary.beta_mixture import (
     beta_above,
     updated,
 )
-from adaptive_cart.models.binary.beta_nodes import Grid, Nodes, by_size, chunks, grid_for, nodes_of
-from adaptive_cart.models.binary.beta_tables import column, remembered
+from adaptive_cart.models.binary.beta_nodes import (
+    Grid,
+    Nodes,
+    exponents_of,
+    grid_for,
+    lightest_of,
+    nodes_of,
+)
+from adaptive_cart.models.binary.beta_rows import (
+    FAINTEST,
+    KEPT,
+    MOST,
+    Rows,
+    Windows,
+    places_in,
+    sums,
+    window,
+)
+from adaptive_cart.models.binary.beta_rows_loops import LOOPS
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
 TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
 
 DEEP: Final = -600.0  # log probability below which the beta tail is its leading power
+
+
+@lru_cache(maxsize=64)
+def _sizes(priors: tuple[BetaMixture, ...]) -> Counts:
+    """Exponent of the size by the number of participants of all arms."""
+    return exponents_of(priors, np.arange(len(priors) * MOST + 1))
 
 
 def difference_above(
@@ -37,16 +61,15 @@ def difference_above(
     margin: float,
 ) -> Table:
     """P(upper arm - lower arm > margin) for 0 <= margin < 1, (table,)."""
-    upper_successes, upper_totals, lower_successes, lower_totals = counts
-    answer = np.empty(upper_successes.size)
-    totals = np.stack([upper_totals, lower_totals], axis=-1)
-    for size, tables in by_size((upper, lower), totals):
-        grid = grid_for((upper, lower), margin, size)
-        for t in chunks(tables, grid):
-            density = rows("density", lower, lower_successes[t], lower_totals[t], grid, margin)
-            survival = rows("survival", upper, upper_successes[t], upper_totals[t], grid, margin)
-            answer[t] = np.einsum("tk,tk->t", density, survival)
-    return np.clip(answer, 0.0, 1.0)
+
+    def grid(exponent: int) -> Grid:
+        return grid_for((upper, lower), margin, 2**exponent)
+
+    family = lightest_of((upper, lower)), margin
+    with KEPT.lock:
+        density = density_of(lower, family, grid, margin)
+        survival = survival_of(upper, family, grid, margin)
+        return _exceeds((upper, lower), density, survival, family, counts)
 
 
 def ratio_above(
@@ -57,23 +80,62 @@ def ratio_above(
     of_odds: bool,
 ) -> Table:
     """P(upper arm > value * lower arm) for 0 < value < 1, or of their odds for any, (table,)."""
-    upper_successes, upper_totals, lower_successes, lower_totals = counts
-    answer = np.empty(upper_successes.size)
-    totals = np.stack([upper_totals, lower_totals], axis=-1)
-    for size, tables in by_size((upper, lower), totals):
+
+    def grid(exponent: int) -> Grid:
         # where the other arm's survival has its edge, as a margin has one
-        edge = math.exp(-abs(math.log(value))) / size if of_odds else 1.0 - value
-        grid = grid_for((upper, lower), edge, size)
-        at = partial(_survival_at, upper, *_moved(nodes_of(grid), value, of_odds))
-        for t in chunks(tables, grid):
-            density = rows("density", lower, lower_successes[t], lower_totals[t], grid, 0.0)
-            survival = remembered(
-                ("moved", upper, grid, value, of_odds),
-                (upper_successes[t], upper_totals[t]),
-                at,
-            )
-            answer[t] = np.einsum("tk,tk->t", density, survival)
+        edge = math.exp(-abs(math.log(value))) / 2**exponent if of_odds else 1.0 - value
+        return grid_for((upper, lower), edge, 2**exponent)
+
+    family = lightest_of((upper, lower)), value, of_odds
+    with KEPT.lock:
+        density = density_of(lower, family, grid, 0.0)
+        survival = _moved_survival_of(upper, family, grid, value, of_odds)
+        return _exceeds((upper, lower), density, survival, family, counts)
+
+
+def _exceeds(
+    priors: tuple[BetaMixture, BetaMixture],
+    density: Rows,
+    survival: Rows,
+    family: Hashable,
+    counts: tuple[Counts, ...],
+) -> Table:
+    """How probable it is that the first arm exceeds what it is compared with, (table,)."""
+    both = np.stack(counts)
+    answer = np.empty(both.shape[1])
+    if LOOPS.pay(answer.size) and both.max(initial=0) <= MOST:
+        known = KEPT.answers((*priors, family))
+
+        def fill(tables: Counts, found: Table, unknown: Counts) -> int:
+            rows = *density.held, *survival.held
+            filled: int = LOOPS.compiled[0](tables, _sizes(priors), *rows, *known, found, unknown)
+            return filled
+
+        unknown = np.empty(answer.size, dtype=np.int64)
+        left = unknown[: fill(both, answer, unknown)]
+        if len(left):
+            for exponent, t in _by_exponent(priors, both[1, left] + both[3, left]):
+                survival.of(exponent, *both[:2, left[t]])
+                density.of(exponent, *both[2:, left[t]])
+            found = np.empty(len(left))
+            fill(np.ascontiguousarray(both[:, left]), found, np.empty_like(left))
+            answer[left] = found
+            KEPT.forget()
+    else:
+        for exponent, t in _by_exponent(priors, both[1] + both[3]):
+            others = [(survival, survival.of(exponent, *both[:2, t]))]
+            answer[t] = sums(density, density.of(exponent, *both[2:, t]), others)
+        KEPT.forget()
     return np.clip(answer, 0.0, 1.0)
+
+
+def _by_exponent(
+    priors: tuple[BetaMixture, ...], participants: Counts
+) -> Iterator[tuple[int, Counts]]:
+    """Tables of about the same size together: its exponent, and which they are."""
+    exponents = exponents_of(priors, participants)
+    for exponent in sorted(set(exponents.tolist())):
+        yield exponent, np.flatnonzero(exponents == exponent)
 
 
 def _moved(nodes: Nodes, value: float, of_odds: bool) -> tuple[Table, Table]:
@@ -91,45 +153,153 @@ def best_of(
     totals: npt.NDArray[np.integer[Any]],
 ) -> npt.NDArray[np.float64]:
     """P(each arm is the best), (table, arm)."""
+    successes, totals = (np.ascontiguousarray(part, dtype=np.int64) for part in (successes, totals))
     answer = np.empty(successes.shape)
-    arms = range(len(priors))
-    for size, tables in by_size(priors, totals.astype(np.int64)):
-        grid = grid_for(priors, 0.0, size)
-        for t in chunks(tables, grid):
-            columns = [column((successes[t], totals[t]), arm) for arm in arms]
-            below = [1.0 - rows("survival", priors[arm], *columns[arm], grid, 0.0) for arm in arms]
-            for arm in arms:
-                product = rows("density", priors[arm], *columns[arm], grid, 0.0)
-                for other in arms:
-                    if other != arm:
-                        product *= below[other]
-                answer[t, arm] = product.sum(axis=-1)
+    lightest = lightest_of(priors)
+
+    def grid(exponent: int) -> Grid:
+        return grid_for(priors, 0.0, 2**exponent)
+
+    with KEPT.lock:
+        densities = [density_of(prior, (lightest, 0.0), grid, 0.0) for prior in priors]
+        survivals = [survival_of(prior, (lightest, 0.0), grid, 0.0) for prior in priors]
+        if LOOPS.pay(answer.size) and len(set(priors)) == 1 and totals.max(initial=0) <= MOST:
+            _fill_best(priors, densities[0], survivals[0], successes, totals, answer)
+        else:
+            for exponent, t in _by_exponent(priors, totals.sum(axis=1)):
+                columns = [(successes[t, arm], totals[t, arm]) for arm in range(len(priors))]
+                below = [
+                    (rows, rows.of(exponent, *column))
+                    for rows, column in zip(survivals, columns, strict=True)
+                ]
+                for arm, rows in enumerate(densities):
+                    others = below[:arm] + below[arm + 1 :]
+                    own = rows.of(exponent, *columns[arm])
+                    answer[t, arm] = sums(rows, own, others, below=True)
+            KEPT.forget()
     return np.clip(answer, 0.0, 1.0)
 
 
-def rows(
-    kind: Literal["density", "survival"],
-    prior: BetaMixture,
+def _fill_best(
+    priors: tuple[BetaMixture, ...],
+    density: Rows,
+    survival: Rows,
     successes: Counts,
     totals: Counts,
-    grid: Grid,
-    margin: float,
-) -> TableNode:
-    """Density or survival rows of one arm's counts, each worked out once per process."""
+    answer: Table,
+) -> None:
+    """Fill P(each arm is the best), (table, arm), by compiled loops; arms have one prior."""
 
-    def work_out(counts: tuple[Counts, ...]) -> TableNode:
-        posterior = updated(prior, counts[0], counts[1])
-        if kind == "density":
-            return density_rows(posterior, nodes_of(grid), margin)
-        return survival_rows(posterior, nodes_of(grid), margin)
+    def fill(tables: tuple[Counts, Counts], found: Table, unknown: Counts) -> int:
+        rows = *density.held, *survival.held
+        filled: int = LOOPS.compiled[1](*tables, _sizes(priors), *rows, found, unknown)
+        return filled
 
-    return remembered((kind, prior, grid, margin), (successes, totals), work_out)
+    unknown = np.empty(len(answer), dtype=np.int64)
+    left = unknown[: fill((successes, totals), answer, unknown)]
+    if not len(left):
+        return
+    some = successes[left], totals[left]
+    for exponent, t in _by_exponent(priors, some[1].sum(axis=1)):
+        for rows in (density, survival):
+            rows.of(exponent, some[0][t].reshape(-1), some[1][t].reshape(-1))
+    found = np.empty((len(left), len(priors)))
+    fill(some, found, np.empty_like(left))
+    answer[left] = found
+    KEPT.forget()
 
 
-def density_rows(
+# ── rows of one arm ───────────────────────────────────────────────────────────────────────────
+def density_of(
+    prior: BetaMixture, family: Hashable, grid: Callable[[int], Grid], margin: float
+) -> Rows:
+    """Posterior density at c = (1 - margin) u times dc/dt and the step, by count.
+
+    Parameters
+    ----------
+    family
+        What the grids depend on besides the size.
+    grid
+        By the exponent of the size.
+    """
+
+    def work_out(exponent: int, successes: Counts, totals: Counts) -> Windows:
+        posterior = updated(prior, successes, totals)
+        exponents = log_densities(posterior, nodes_of(grid(exponent)), margin)
+        kept = np.logical_or.reduce([each > FAINTEST for each in exponents])
+        first, width = window(kept)
+        table, node, inside, values = places_in(first, width, kept.shape[1])
+        at = table[inside], node[inside]
+        for weight, each in zip(posterior.weights.T, exponents, strict=True):
+            values[inside] += weight[at[0]] * np.exp(each[at])
+        return Windows(first, width, values)
+
+    return KEPT.of(("density", prior, family), lambda: Rows(work_out, before=0.0))
+
+
+def survival_of(
+    prior: BetaMixture, family: Hashable, grid: Callable[[int], Grid], margin: float
+) -> Rows:
+    """P(probability > c + margin) at the nodes, by count; parameters as for :func:`density_of`."""
+
+    def work_out(exponent: int, successes: Counts, totals: Counts) -> Windows:
+        nodes, posterior = nodes_of(grid(exponent)), updated(prior, successes, totals)
+        if margin == 0.0:
+            return _survival(posterior, nodes.u, nodes.v, nodes.log_u, nodes.log_v)
+        p, q = margin + (1.0 - margin) * nodes.u, (1.0 - margin) * nodes.v
+        return _survival(posterior, p, q, np.log(p), np.log1p(-margin) + nodes.log_v)
+
+    return KEPT.of(("survival", prior, family), lambda: Rows(work_out, before=1.0))
+
+
+def _moved_survival_of(
+    prior: BetaMixture,
+    family: Hashable,
+    grid: Callable[[int], Grid],
+    value: float,
+    of_odds: bool,
+) -> Rows:
+    """P(probability > p) at the nodes moved by a ratio, by count."""
+
+    def work_out(exponent: int, successes: Counts, totals: Counts) -> Windows:
+        log_p, log_q = _moved(nodes_of(grid(exponent)), value, of_odds)
+        posterior = updated(prior, successes, totals)
+        return _survival(posterior, np.exp(log_p), np.exp(log_q), log_p, log_q)
+
+    return KEPT.of(("moved", prior, family), lambda: Rows(work_out, before=1.0))
+
+
+def _survival(
+    posterior: MixturePosterior, p: Table, q: Table, log_p: Table, log_q: Table
+) -> Windows:
+    """P(probability > p) by count, q being 1 - p, with their logarithms, (node,) each."""
+    weights, a, b = posterior
+    kept = np.zeros((len(a), len(p)), dtype=np.bool_)
+    for own_a, own_b in zip(a.T[:, :, None], b.T[:, :, None], strict=True):
+        # on the log odds the density is log-concave: what lies beyond a point is at most the
+        # density there over the slope of its logarithm
+        density = own_a * log_p + own_b * log_q - special.betaln(own_a, own_b)
+        kept |= (density > FAINTEST) | (np.abs(own_a * q - own_b * p) < 0.5)
+    first, width = window(kept)
+    table, node, inside, values = places_in(first, width, len(p))
+    at = node[inside]
+    for weight, own_a, own_b in zip(weights.T, a.T, b.T, strict=True):
+        here = own_a[table[inside]], own_b[table[inside]]
+        above = beta_above(*here, p[at], q[at])
+        _replace_deep_tails(above, *here, log_p[at], log_q[at])
+        values[inside] += weight[table[inside]] * above
+    return Windows(first, width, values)
+
+
+def log_densities(
     posterior: MixturePosterior, nodes: Nodes, margin: npt.NDArray[np.float64] | float
-) -> TableNode:
-    """Posterior density at c = (1 - margin) u times dc/dt and the step, (table, node)."""
+) -> list[TableNode]:
+    """Logarithm of the density of each component at c = (1 - margin) u, times dc/dt and the step.
+
+    Returns
+    -------
+    By component (table, node).
+    """
     # With f(c) dc/dy = c^a (1 - c)^(b - 1) (1 - u) / B(a, b); at margin 0, 1 - u is 1 - c, which
     # may lie closer to 0 than a double can say.
     log_c = np.log1p(-margin) + nodes.log_u
@@ -137,58 +307,33 @@ def density_rows(
     if np.all(margin > 0.0):
         log_complement = np.log(margin + (1.0 - margin) * nodes.v)
         edge = nodes.log_weight + nodes.log_v - log_complement
-    weights, a, b = posterior
-    density = np.zeros((a.shape[0], nodes.u.size))
-    for k in range(a.shape[1]):
-        constant = special.betaln(a[:, k], b[:, k])[:, None]
-        exponent = a[:, k, None] * log_c + b[:, k, None] * log_complement - constant + edge
-        density += weights[:, k, None] * np.exp(exponent)
+    _, a, b = posterior
+    constant = special.betaln(a, b)
+    return [
+        a[:, k, None] * log_c + b[:, k, None] * log_complement - constant[:, k, None] + edge
+        for k in range(a.shape[1])
+    ]
+
+
+def density_rows(
+    posterior: MixturePosterior, nodes: Nodes, margin: npt.NDArray[np.float64] | float
+) -> TableNode:
+    """Posterior density at c = (1 - margin) u times dc/dt and the step, (table, node)."""
+    density = np.zeros((len(posterior.weights), nodes.u.size))
+    exponents = log_densities(posterior, nodes, margin)
+    for weight, exponent in zip(posterior.weights.T, exponents, strict=True):
+        density += weight[:, None] * np.exp(exponent)
     return density
 
 
-def survival_rows(posterior: MixturePosterior, nodes: Nodes, margin: float) -> TableNode:
-    """P(probability > c + margin) at the nodes, (table, node)."""
-    p, q = margin + (1.0 - margin) * nodes.u, (1.0 - margin) * nodes.v
-    weights, a, b = posterior
-    survival = np.zeros((a.shape[0], p.size))
-    for k in range(a.shape[1]):
-        above = beta_above(a[:, k, None], b[:, k, None], p, q)
-        if margin == 0.0:
-            _replace_deep_tails(above, a[:, k, None], b[:, k, None], nodes)
-        survival += weights[:, k, None] * above
-    return survival
-
-
-def _survival_at(
-    prior: BetaMixture, log_p: Table, log_q: Table, counts: tuple[Counts, ...]
-) -> TableNode:
-    """P(probability > p) where p and 1 - p have these logarithms, (table, node)."""
-    weights, a, b = updated(prior, counts[0], counts[1])
-    survival = np.zeros((a.shape[0], log_p.size))
-    p, q = np.exp(log_p), np.exp(log_q)
-    for k in range(a.shape[1]):
-        above = beta_above(a[:, k, None], b[:, k, None], p, q)
-        _replace_deep(above, a[:, k, None], b[:, k, None], log_p, log_q)
-        survival += weights[:, k, None] * above
-    return survival
-
-
-def _replace_deep_tails(
-    above: TableNode, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], nodes: Nodes
-) -> None:
-    """Work out survival anew, in place, where u or 1 - u underflow, by the leading power.
+def _replace_deep_tails(above: Table, a: Table, b: Table, log_p: Table, log_q: Table) -> None:
+    """Work out survival anew, in place, where p or 1 - p underflow, by the leading power.
 
     With Beta(0.01, b) one part in a thousand of the mass lies below the smallest double.
     """
-    _replace_deep(above, a, b, nodes.log_u, nodes.log_v)
-
-
-def _replace_deep(above: TableNode, a: TableNode, b: TableNode, log_p: Table, log_q: Table) -> None:
-    """The same, by the logarithms of the probability and of one less it."""
-    for deep, value, first in (
-        (np.flatnonzero(log_p < DEEP), log_p, a),
-        (np.flatnonzero(log_q < DEEP), log_q, b),
-    ):
+    for value, first in ((log_p, a), (log_q, b)):
+        deep = np.flatnonzero(value < DEEP)
         if deep.size:
-            tail = np.exp(first * value[deep] - np.log(first) - special.betaln(a, b))
-            above[:, deep] = 1.0 - tail if first is a else tail
+            own = first[deep]
+            tail = np.exp(own * value[deep] - np.log(own) - special.betaln(a[deep], b[deep]))
+            above[deep] = 1.0 - tail if first is a else tail

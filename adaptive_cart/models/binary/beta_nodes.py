@@ -59,9 +59,7 @@ def grid_for(priors: tuple[BetaMixture, ...], margin: float, size: int) -> Grid:
     A density that goes like u^a near 0, a < 1, and holds a sample size of `size`, has less than
     (size * u)^a of its mass below u; the same near 1.
     """
-    # The lightest tail of any arm, whichever is integrated: nodes grow with its logarithm only.
-    lightest_a = min(1.0, *(a for prior in priors for a in prior.a))
-    lightest_b = min(1.0, *(b for prior in priors for b in prior.b))
+    lightest_a, lightest_b = lightest_of(priors)
     reach = math.log(size)
     low = -math.asinh((reach + NEGLECTED / lightest_a) / STRETCH)
     high = math.asinh((reach + NEGLECTED / lightest_b) / STRETCH)
@@ -73,6 +71,14 @@ def grid_for(priors: tuple[BetaMixture, ...], margin: float, size: int) -> Grid:
         EDGE_STEP / math.hypot(STRETCH, edge),
     )
     return Grid(low, step, math.ceil((high - low) / step) + 1)
+
+
+def lightest_of(priors: tuple[BetaMixture, ...]) -> tuple[float, float]:
+    """Return the lightest tails of any arm, whichever is integrated: nodes grow with their log."""
+    return (
+        min(1.0, *(a for prior in priors for a in prior.a)),
+        min(1.0, *(b for prior in priors for b in prior.b)),
+    )
 
 
 def by_size(
@@ -89,10 +95,17 @@ def by_size(
     -------
         Pairs of a size and the indices of its tables.
     """
-    prior_size = sum(max(a + b for a, b in zip(p.a, p.b, strict=True)) for p in priors)
-    exponents = np.frexp(totals.sum(axis=-1) + max(prior_size, 8.0))[1]
+    exponents = exponents_of(priors, totals.sum(axis=-1))
     for exponent in sorted(set(exponents.tolist())):
         yield 2 ** int(exponent), np.flatnonzero(exponents == exponent)
+
+
+def exponents_of(
+    priors: tuple[BetaMixture, ...], participants: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Exponents of posterior sample sizes, rounded up to powers of two, of so many participants."""
+    prior_size = sum(max(a + b for a, b in zip(p.a, p.b, strict=True)) for p in priors)
+    return np.frexp(participants + max(prior_size, 8.0))[1].astype(np.int64)
 
 
 def chunks(tables: npt.NDArray[np.int64], grid: Grid) -> Iterator[npt.NDArray[np.int64]]:

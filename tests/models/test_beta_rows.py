@@ -1,0 +1,101 @@
+"""Rows over nodes, kept where they say something: arrays and loops against whole rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from adaptive_cart.models.binary import beta_comparison, beta_rows
+from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
+from adaptive_cart.models.binary.beta_mixture import BetaMixture
+from adaptive_cart.models.binary.beta_nodes import grid_for, nodes_of
+
+FLAT = BetaMixture.single(1, 1)
+SMALL = BetaMixture.single(0.05, 0.3)
+ROBUST = BetaMixture((0.7, 0.3), (4.0, 1.0), (16.0, 1.0))
+NEVER = 10**12
+
+
+def drawn(number, most, arms=2):
+    rng = np.random.default_rng(number)
+    totals = rng.integers(0, most, (arms, number))
+    return rng.binomial(totals, rng.uniform(0, 1, (arms, 1))), totals
+
+
+def pairs(number, most):
+    successes, totals = drawn(number, most)
+    return successes[0], totals[0], successes[1], totals[1]
+
+
+def answers(monkeypatch, worth, again=1, number=90):
+    """Everything that is asked of rows, by arrays or by loops; asked again, tables are known."""
+    monkeypatch.setattr(beta_comparison.LOOPS, "worth", worth)
+    monkeypatch.setattr(beta_comparison.LOOPS, "steps", 0)
+    beta_rows.KEPT.clear()
+    found = []
+    for _ in range(again):
+        for most in (9, 60, 700):
+            counts = pairs(number, most)
+            found += [
+                difference_above(upper, lower, counts, margin)
+                for upper, lower in ((FLAT, FLAT), (SMALL, ROBUST), (ROBUST, FLAT))
+                for margin in (0.0, 0.05, 0.4)
+            ]
+            found.append(ratio_above(FLAT, ROBUST, counts, 0.7, of_odds=False))
+            found.append(ratio_above(SMALL, FLAT, counts, 3.0, of_odds=True))
+            successes, totals = drawn(number, most, 4)
+            found += list(best_of((FLAT,) * 4, successes.T, totals.T).T)
+            found += list(best_of((FLAT, SMALL, FLAT, ROBUST), successes.T, totals.T).T)
+    return np.array(found)
+
+
+def as_python(monkeypatch):
+    """Loops as Python runs them."""
+    loops = beta_comparison.LOOPS
+    monkeypatch.setattr("adaptive_cart.nouns.compiled.THERE", True)
+    monkeypatch.setitem(loops.__dict__, "compiled", loops.loops)
+
+
+def test_loops_and_arrays_are_the_same_to_the_last_bit(monkeypatch):
+    expected = answers(monkeypatch, NEVER, number=5)
+    as_python(monkeypatch)
+    assert (answers(monkeypatch, 0, number=5) == expected).all()
+
+
+@pytest.mark.slow
+def test_compiled_loops_and_arrays_are_the_same_to_the_last_bit(monkeypatch):
+    pytest.importorskip("numba")
+    expected = answers(monkeypatch, NEVER)
+    monkeypatch.setattr(beta_rows, "ANSWERS", 64)  # tables put each other out of their places
+    assert (answers(monkeypatch, 0, again=2) == np.concatenate([expected] * 2)).all()
+    # from one to the other in the middle
+    assert (answers(monkeypatch, 3_000, again=2) == np.concatenate([expected] * 2)).all()
+
+
+def test_what_is_left_out_is_nothing_beside_a_probability(monkeypatch):
+    """Whole rows of every node, written from the integral, and what is kept of them."""
+    monkeypatch.setattr(beta_comparison.LOOPS, "steps", -NEVER)
+    counts = pairs(40, 40)
+    for margin in (0.0, 0.1):
+        found = difference_above(FLAT, FLAT, counts, margin)
+        for table, (x1, n1, x0, n0) in enumerate(zip(*counts, strict=True)):
+            size = 2 ** math.frexp(n1 + n0 + 8.0)[1]
+            grid = grid_for((FLAT, FLAT), margin, size)
+            nodes = nodes_of(grid)
+            c = (1 - margin) * nodes.u
+            slope = (1 - margin) * nodes.u * nodes.v * np.exp(nodes.log_weight)
+            density = stats.beta(x0 + 1, n0 - x0 + 1).pdf(c) * slope
+            survival = stats.beta(x1 + 1, n1 - x1 + 1).sf(c + margin)
+            assert found[table] == pytest.approx(math.fsum(density * survival), abs=2e-13)
+
+
+def test_rows_are_forgotten_where_memory_is_bounded(monkeypatch):
+    counts = pairs(60, 300)
+    before = difference_above(FLAT, FLAT, counts, 0.0)
+    monkeypatch.setattr(beta_rows, "LIMIT_BYTES", 0)
+    beta_rows.KEPT.clear()
+    assert (difference_above(FLAT, FLAT, counts, 0.0) == before).all()
+    assert (difference_above(FLAT, FLAT, counts, 0.0) == before).all()
