@@ -120,7 +120,8 @@ class Size:
         """
         least, largest, block = self.searched
         number = len(range(least, largest + 1, block))
-        place = [one.size for one in self.tried].index(self.answer or largest)
+        about = self.answer or self.promised or largest  # which need not have been run itself
+        place = min(range(len(self.tried)), key=lambda k: abs(self.tried[k].size - about))
         others = (name for one in self.tried for name in one.success)
         names = [*dict.fromkeys((*self.scenarios, *others))]
         near = self.tried[max(place - around, 0) : place + around + 1]
@@ -147,7 +148,7 @@ class Size:
             return "\n".join(lines)
         if (found := self.found) is None:
             lines.append(
-                f"no size searched has power {self.power:g} in {whom}: {largest} has "
+                f"no size searched has power {self.power:g} in {whom}: {self.tried[-1].size} has "
                 f"{self.tried[-1].power(self.scenarios):.4f}; search further with --most"
             )
             return "\n".join(lines)

@@ -18,8 +18,9 @@ from adaptive_cart.cli import main
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.operating import proportion
-from adaptive_cart.sweeps.confirmed_size import confirmed
-from adaptive_cart.sweeps.sizing import _search
+from adaptive_cart.sweeps.confirmed_size import Afresh, confirmed
+from adaptive_cart.sweeps.sizing import Size, _search
+from adaptive_cart.sweeps.tried_sizes import Tried
 
 HELLO = Path(__file__).parents[2] / "designs" / "hello.toml"
 GOAL, RATE = 0.3, 0.5
@@ -249,3 +250,19 @@ def test_the_command_writes_every_size_that_was_run_and_nothing_over_what_is_not
     refused = CliRunner().invoke(main, [*words[:-1], str(tmp_path / "mine")])
     assert refused.exit_code == 2
     assert (tmp_path / "mine" / "size.csv").read_text("utf-8") == "mine"
+
+
+def test_a_search_without_an_answer_is_told_where_the_largest_size_was_not_run() -> None:
+    design = single_arm()
+    sizes = [
+        Tried(n, (float(n),), {}, {"expected": proportion(have, 100)}, {"expected": "alternative"},
+              {})
+        for n, have in ((20, 62), (40, 81), (41, 79))
+    ]  # fmt: skip
+    lacking = Afresh(40, {"expected": proportion(76, 100)}, {"expected": 0.7}, holds=False)
+    told = Size(design, 0.8, ("expected",), (20, 80, 1), tuple(sizes), None, 0.01, promised=40,
+                fresh=100, afresh=(lacking,)).text(around=0)  # fmt: skip
+    assert [row.split()[0] for row in told.splitlines()[1:2]] == ["40"]
+    assert "no size was shown to have power 0.8 in expected" in told
+    far = Size(design, 0.8, ("expected",), (20, 80, 1), tuple(sizes), None, 0.01).text()
+    assert "no size searched has power 0.8 in expected: 41 has 0.7900" in far
