@@ -69,6 +69,23 @@ def calibration() -> Iterable[str]:
     return table(("model", "face", "data sets", "inside the bands", "farthest score"), rows)
 
 
+def adjustment_without_trend() -> Iterable[str]:
+    """What adjustment for the calendar loses where nothing drifts, beside theory."""
+    found = pd.read_csv(STUDIES / "results" / "adjustment_without_trend.csv", dtype=str)
+    head = ("controls", "RMSE, to pooling", "theory", "power less that of pooling", "theory")
+    rows = (
+        (
+            row["model"], f"{row['rmse_ratio']} ({row['rmse_ratio_mcse']})",
+            row["rmse_ratio_theory"],
+            f"{row['power_less_pooled']} ({row['power_less_pooled_mcse']})",
+            row["power_less_pooled_theory"],
+        )
+        for row in found.to_dict("records")
+        if row["model"] != "pooled"
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def time_trends() -> Iterable[str]:
     """An arm that enters late, by trend and model: type I error, power, and error of estimates."""
     read = pd.read_csv(STUDIES / "results" / "time_trends.csv", dtype=str)
@@ -167,6 +184,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "priors": priors,
     "calibration": calibration,
     "time_trends": time_trends,
+    "adjustment_without_trend": adjustment_without_trend,
     "verification": verification,
     "mutants": mutants,
     "named_mutants": named_mutants,
