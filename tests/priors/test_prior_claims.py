@@ -181,6 +181,7 @@ def test_a_block_of_trials_is_the_same_in_pieces() -> None:
 # designs whose priors do not say all that happens to participants, and what says so
 NOT_DRAWN = {
     "desirability_of_outcome": "'outcome' is analysed by 'dirichlet', whose prior is not drawn",
+    "lupus_external_hazard": "'flare' is compared with external data, of whose hazard",
     "lupus_first_flare": "'flare' is analysed by 'stratified_piecewise_exponential', whose prior",
     "lupus_single_arm": "its prior says how long remissions last",
     "lupus_gated_claims": "its prior says how long remissions last",
