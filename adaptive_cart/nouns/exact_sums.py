@@ -20,19 +20,31 @@ FEW = 64  # numbers that math.fsum adds as quickly
 
 def total_of(masses: Floats) -> float:
     """Sum of all numbers of an array of finite numbers, rounded once."""
-    sums = np.asarray(masses, dtype=np.float64).ravel()
-    lost = np.zeros(0)
-    while len(sums) > FEW:
-        half = len(sums) // 2
-        one, other, left = sums[:half], sums[half : 2 * half], sums[2 * half :]
+    return totals_of(np.ravel(masses)[None])[0]
+
+
+def totals_of(masses: Floats) -> list[float]:
+    """Sum of each row, ``(row, number)``, rounded once."""
+    given = np.asarray(masses, dtype=np.float64)
+    if not given.any():
+        return [0.0] * len(given)
+    size = FEW
+    while size < given.shape[1]:
+        size *= 2
+    sums = np.zeros((len(given), size))
+    sums[:, : given.shape[1]] = given
+    lost = np.zeros((len(given), FEW))
+    while sums.shape[1] > FEW:
+        half = sums.shape[1] // 2
+        one, other = sums[:, :half], sums[:, half:]
         both = one + other
         of_other = both - one
-        rounded_off = (one - (both - of_other)) + (other - of_other)
-        if len(lost):
-            rounded_off += lost[:half]
-            rounded_off += lost[half : 2 * half]
-        if len(left):
-            over = lost[2 * half :] if len(lost) else np.zeros(1)
-            both, rounded_off = np.append(both, left), np.append(rounded_off, over)
+        rounded_off = both - of_other
+        np.subtract(one, rounded_off, out=rounded_off)
+        np.subtract(other, of_other, out=of_other)
+        rounded_off += of_other
+        if sums.shape[1] < size:
+            rounded_off += lost[:, :half]
+            rounded_off += lost[:, half:]
         sums, lost = both, rounded_off
-    return math.fsum([*sums.tolist(), *lost.tolist()])
+    return [math.fsum(row) for row in np.concatenate([sums, lost], axis=1).tolist()]

@@ -241,6 +241,7 @@ def true_values(
     also: Sequence[Question] = (),
     with_ratios: bool = True,
     only_claimed: Plan | None = None,
+    plan: Plan | None = None,
 ) -> TrueValues:
     """True mean outcomes of every endpoint by arm, and their differences from the control.
 
@@ -254,12 +255,14 @@ def true_values(
         Whether hazard ratios are wanted, which may have to be simulated.
     only_claimed
         The design's plan, where only what it estimates or claims is wanted.
+    plan
+        The design's plan, if it is known.
     """
     points = latents or SobolLatents()
     if truth.trends or (truth.mixture is not None and truth.mixture.drifts):
         return _by_window(design, truth, points, also, with_ratios, only_claimed)
     # of a duration a question is about what lasts, at its own month
-    needed = _needed(design, also, only_claimed)
+    needed = _needed(design, also, only_claimed or plan)
     names = list(design.endpoints)
     if only_claimed is not None:
         asked = {design.primary, *(quantity.endpoint for quantity in needed)}

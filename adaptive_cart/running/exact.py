@@ -24,7 +24,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.models.borrowed import Added
-from adaptive_cart.nouns.exact_sums import total_of
+from adaptive_cart.nouns.exact_sums import total_of, totals_of
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.borrowing import (
@@ -192,7 +192,7 @@ def enumerate_design(
     rows: list[tuple[Any, ...]] = []
     true = {}
     for name, truth in truths.items():
-        true[name] = true_values(design, truth)
+        true[name] = true_values(design, truth, plan=plan)
         rows += _scenario(plan, truth, true[name], judged, outside[name]).rows
         if design.redrawn:
             observed = (ExternalTable(observed_table(design), 1.0),)
@@ -212,7 +212,7 @@ def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
     looks = [judged_look(plan, number, by_arm) for number, by_arm in numbers_at(design)]
     found = {}
     for name, truth in truths.items():
-        true = true_values(design, truth)
+        true = true_values(design, truth, plan=plan)
         rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
         running, before = np.ones((1,) * len(rates)), (0,) * len(rates)
         sums = []
@@ -347,12 +347,12 @@ def _tally(
         shape = tuple(number + 1 for number in look.analysed)
         mass = carried(running, steps).ravel()
         reached[look.number] = mass
-        for rule, holds in look.wins.items():
-            verdict = false[rule]
-            wrong.append(math.nan if verdict is None else verdict * total_of(mass[holds]))
         for what, of in (("decided", look.decides), ("held", look.holds)):
             for name, holds in of.items():
                 decided.setdefault(f"{what}_{name}", []).append(total_of(mass[holds]))
+        for rule in look.wins:  # what it decides is a success
+            verdict = false[rule]
+            wrong.append(math.nan if verdict is None else verdict * decided[f"decided_{rule}"][-1])
         for name, clear in beyond.items():
             theirs = carried(clear, steps).ravel()
             near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
@@ -396,21 +396,25 @@ def _rows(
         errors[look.number] = look.estimate - target
         posterior = analysis.posterior(model, look.counts, None)
         covered[look.number] = posterior.covers(plan.estimands[0].question.at(target), LEVEL)
-    everything = [(number, mass) for (number, _), mass in ended.items()]
     analysed = {look.number: float(sum(look.analysed)) for look in looks}
-    _analysed_rows(rows, everything, analysed)
+    _analysed_rows(rows, [(analysed[number], sums[number, why]) for number, why in ended])
+    everything = [(number, mass) for (number, _), mass in ended.items()]
     _borrowed_rows(rows, plan, looks, found.reached, everything)
     rows.add("estimand", exact(target))
-    bias = math.fsum(total_of(mass * errors[number]) for number, mass in everything)
-    square = math.fsum(total_of(mass * errors[number] ** 2) for number, mass in everything)
-    inside = math.fsum(total_of(mass * covered[number]) for number, mass in everything)
+    of_errors: dict[tuple[int, Ending], list[float]] = {}
+    for (number, ending), mass in ended.items():
+        if sums[number, ending] > 0.0:
+            at = np.flatnonzero(mass)
+            own, error = mass[at], errors[number][at]
+            parts = np.stack([own * error, own * error**2, own * covered[number][at]])
+            of_errors[number, ending] = totals_of(parts)
+    bias, square, inside = map(math.fsum, zip(*of_errors.values(), strict=True))
     rows.add("bias", exact(bias))
     rows.add("rmse", exact(math.sqrt(square)))
     rows.add("coverage", exact(inside))
-    for (number, ending), mass in ended.items():
-        if sums[number, ending] > 0.0:
-            given = total_of(mass * errors[number]) / sums[number, ending]
-            rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
+    for (number, ending), (off, *_) in of_errors.items():
+        given = off / sums[number, ending]
+        rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
     return rows
@@ -475,13 +479,17 @@ def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, Ending],
     rows.add("arm_success", exact(any_look(SUCCESS)), arm=design.experimental_names[0])
 
 
-def _analysed_rows(
-    rows: Rows, everything: list[tuple[int, Floats]], analysed: Mapping[int, float]
-) -> None:
-    """Distribution of the number in the primary analysis."""
+def _analysed_rows(rows: Rows, ended: list[tuple[float, float]]) -> None:
+    """Distribution of the number in the primary analysis.
+
+    Parameters
+    ----------
+    ended
+        Numbers analysed and probabilities, one after the other.
+    """
     shares: dict[float, float] = {}
-    for number, mass in everything:
-        shares[analysed[number]] = shares.get(analysed[number], 0.0) + total_of(mass)
+    for number, probability in ended:
+        shares[number] = shares.get(number, 0.0) + probability
     mean = math.fsum(n * p for n, p in shares.items())
     variance = math.fsum((n - mean) ** 2 * p for n, p in shares.items())
     rows.add("n_analysed_mean", exact(mean))
