@@ -7,7 +7,11 @@ by ``true_values`` itself.
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +30,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 settings.load_profile("same_everywhere")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers and commands that tests start read the modules that one of them has compiled.
+
+    Where Python is told to leave no bytecode beside the modules, each would compile them anew: two
+    seconds apiece. Rubbish is sought seldom: there is little of it among many objects.
+    """
+    gc.set_threshold(20_000)
+    if sys.dont_write_bytecode:
+        folder = TemporaryDirectory(prefix="bytecode-")
+        config.add_cleanup(folder.cleanup)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder.name
+        sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
