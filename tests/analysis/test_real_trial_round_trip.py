@@ -36,7 +36,7 @@ from conduct.test_order_in_time import (
 from results.test_claims import CASES
 from test_designs import NAMES, ready
 
-TRIALS = 4
+TRIALS = 2
 STANDING = ("reason", "rule", "probability", "dropped", "closed", "open_arms", "open_strata",
             "enrolled", "enrolment_stopped", "failed")  # fmt: skip
 
@@ -153,18 +153,18 @@ def test_earlier_looks_are_seen_as_they_were_seen_then(name: str) -> None:
     design = ready(raw_design(name))
     several = 0
     for scenario in truths_of(design):
-        block, known = simulated(design, scenario, 2, seed=3), told(design, scenario)
+        block, known = simulated(design, scenario, seed=3), told(design, scenario)
         plan = Plan.of(known)
-        for trial in range(2):
-            participants = read_participants(table(known, block, trial), known)
-            looks = held_in(block, trial)
-            several += len(looks) > 1
-            for look in looks:
-                found = [replayed(plan, participants, as_of=float(look.date[trial]))]
-                if not look.between:  # what comes before a look has no number
-                    found.append(replayed(plan, participants, look=look.look))
-                for replay in found:
-                    same_look(look, trial, replay.now.record)
+        trial = max(range(TRIALS), key=lambda one: len(held_in(block, one)))
+        participants = read_participants(table(known, block, trial), known)
+        looks = held_in(block, trial)
+        several += len(looks) > 1
+        for look in looks:
+            found = [replayed(plan, participants, as_of=float(look.date[trial]))]
+            if not look.between:  # what comes before a look has no number
+                found.append(replayed(plan, participants, look=look.look))
+            for replay in found:
+                same_look(look, trial, replay.now.record)
     assert several or design.looks.number == 1, "no trial had an earlier look"
 
 

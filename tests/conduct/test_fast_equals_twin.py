@@ -96,23 +96,22 @@ def compare(raw: dict[str, Any], scenario: str, trials: int) -> None:
 
 
 def same_participants(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
-    population = block.population
+    population, people = block.population, slow["participants"]
     assert population is not None
-    course = population.course
-    for j, person in enumerate(slow["participants"]):
-        assert design.arm_names[population.arm[trial, j]] == person["arm"]
-        np.testing.assert_allclose(
-            population.arrival[trial, j], person["randomised_month"], rtol=1e-12
-        )
-        if course is None:
-            continue
-        for name, months in months_of(course).items():
-            np.testing.assert_allclose(
-                months[trial, j], one_trial.month_of(person, name), rtol=1e-12, err_msg=name
-            )
-        for name in (n for n, e in design.endpoints.items() if e.harm and e.binary):
-            onset = np.asarray(population.outcomes[name])
-            np.testing.assert_allclose(onset[trial, j], person[name], rtol=1e-12)
+    arms = population.arm[trial, : len(people)]
+    assert [design.arm_names[arm] for arm in arms] == [person["arm"] for person in people]
+
+    def same(months: Any, theirs: list[float], name: str = "") -> None:
+        mine = np.asarray(months)[trial, : len(people)]
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, err_msg=name)
+
+    same(population.arrival, [person["randomised_month"] for person in people])
+    if population.course is None:
+        return
+    for name, months in months_of(population.course).items():
+        same(months, [one_trial.month_of(person, name) for person in people], name)
+    for name in (n for n, e in design.endpoints.items() if e.harm and e.binary):
+        same(population.outcomes[name], [person[name] for person in people], name)
 
 
 def same_looks(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
@@ -302,7 +301,7 @@ CHANGES = [
 def test_variants(name: str, scenario: str, change: Any) -> None:
     raw = raw_design(name)
     change(raw)
-    compare(raw, scenario, 8)
+    compare(raw, scenario, 4)
 
 
 @pytest.mark.parametrize("change", OF_ENROLMENT, ids=lambda change: change.__name__)

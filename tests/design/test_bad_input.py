@@ -1162,8 +1162,8 @@ def answer(raw: dict[str, Any]) -> int:
 def test_a_mutant_is_sound_or_refused_with_paths(path: Path) -> None:
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     rng = random.Random(f"mutants of {path.stem}")
-    lines = [answer(mutant(rng, raw)) for _ in range(200)]
-    assert 0 < sum(number == 0 for number in lines) < 100  # both things happen
+    lines = [answer(mutant(rng, raw)) for _ in range(80)]
+    assert 0 < sum(number == 0 for number in lines) < 40  # both things happen
 
 
 def test_a_file_with_wrong_letters_is_sound_or_refused(tmp_path: Path) -> None:

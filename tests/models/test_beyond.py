@@ -96,7 +96,8 @@ def proportions(rng: np.random.Generator, seen: list[Person], arms: int, cut: Cu
 
 
 @pytest.mark.parametrize(
-    ("model", "visits"), [("normal", 1), ("normal_visits", 1), ("normal_visits", 3)]
+    ("model", "visits"),
+    [("normal", 1), ("normal_visits", 1), pytest.param("normal_visits", 3, marks=pytest.mark.slow)],
 )
 def test_it_is_what_plain_draws_give(model: str, visits: int) -> None:
     rng = np.random.default_rng(8)

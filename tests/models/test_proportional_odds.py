@@ -70,9 +70,10 @@ class Grid:
 
 @pytest.mark.parametrize(
     ("soc", "cart", "each", "sd"),
-    [([0, 0, 0], [0, 0, 0], 1.0, 1.5), ([4, 9, 2], [1, 8, 9], 1.0, 1.5),
-     ([0, 2, 0], [0, 1, 1], 2.0, 1.0), ([1, 1, 3], [0, 12, 0], 0.5, 1.5),
-     ([0, 2, 3], [1, 1, 0], 1.0, 2.5)],
+    [([4, 9, 2], [1, 8, 9], 1.0, 1.5), ([1, 1, 3], [0, 12, 0], 0.5, 1.5),
+     *(pytest.param(*case, marks=pytest.mark.slow) for case in [
+         ([0, 0, 0], [0, 0, 0], 1.0, 1.5), ([0, 2, 0], [0, 1, 1], 2.0, 1.0),
+         ([0, 2, 3], [1, 1, 0], 1.0, 2.5)])],
 )  # fmt: skip
 def test_three_categories_are_those_of_a_grid(
     soc: list[int], cart: list[int], each: float, sd: float

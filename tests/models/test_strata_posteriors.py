@@ -109,12 +109,11 @@ def arrays(name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("margin", [0.0, 0.1])
-def test_logistic(name: str, margin: float) -> None:
+def test_logistic(name: str) -> None:
     x, n = arrays(name)
     posterior = LOGISTIC.posterior(x, n)
     assert not posterior.failed.any()
-    for stratum in (0, 1):
+    for stratum, margin in ((0, 0.0), (1, 0.1)):
         fast = posterior.difference_above(margin, np.eye(2)[stratum])[0]
         assert abs(fast - slow_logistic(x[0], n[0], margin, stratum)) < TOLERANCE
 

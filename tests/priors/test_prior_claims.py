@@ -203,8 +203,8 @@ def test_every_design_has_expected_decisions(name: str) -> None:
     for rule in raw["rules"]:
         if rule.get("at_least") == "calibrate":
             rule["at_least"] = 0.975
-    found = prior_predictive(Design(**raw), trials=300, seed=SEED)
-    assert found.trials == (0 if name in ("hello", "lupus_hybrid_control") else 300)
+    found = prior_predictive(Design(**raw), trials=100, seed=SEED)
+    assert found.trials == (0 if name in ("hello", "lupus_hybrid_control") else 100)
     assert found.failed == 0.0
     assert 0.0 <= found.wrong_success < 0.05
     assert math.fsum(row.probability for row in found.expected) == pytest.approx(1.0)
