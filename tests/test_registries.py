@@ -154,7 +154,6 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
 
 
 MODELS_BY_KIND = {  # where it is asked which model it is, and why
-    "conduct/spent.py": "alpha is spent by tests, which alone have a p-value",
     "report/accuracy.py": "works the binomial model out a second time, by Simpson's rule",
     "analysis/durability_curves.py": "shows the one model of remissions, with its PyMC draws",
     "priors/drawn_truths.py": "a truth of its own for each kind of prior; others are refused",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
-from adaptive_cart.models.classical.classical_analysis import Tested
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
     from adaptive_cart.conduct.look_analysis import LookAnalysis
+    from adaptive_cart.models.classical.classical_analysis import Tested
 
 
 class Spent:
@@ -68,8 +68,8 @@ class Spent:
     ) -> tuple[Integers, Integers]:
         """Information and what the trial has reached; as before where the rule is not judged."""
         information, reached = (part.copy() for part in before or (self._none, self._none))
-        test = analysis.posterior(self.part.question.endpoint)
-        assert isinstance(test, Tested)  # checked with the design
+        # checked with the design: only a test spends an error
+        test = cast("Tested", analysis.posterior(self.part.question.endpoint))
         here = judged[analysis.trials]
         rows = analysis.trials[here]
         for place, target in enumerate(self.part.targets):

@@ -43,6 +43,7 @@ from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.kinds import OneOf
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
@@ -331,23 +332,8 @@ class Simulation(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
-def _tag(key: str) -> Any:
-    def of(value: Any) -> Any:
-        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
-
-    return Discriminator(of)
-
-
-def _union(kinds: dict[str, Any]) -> Any:
-    union: Any = None
-    for tag, kind in kinds.items():
-        tagged: Any = Annotated[kind, Tag(tag)]
-        union = tagged if union is None else union | tagged
-    return union
-
-
-AnyEndpoint: Any = Annotated[_union(ENDPOINTS), _tag("type")]
-AnyAnalysis: Any = Annotated[_union(ANALYSES), _tag("model")]
+AnyEndpoint: Any = Annotated[EndpointBase, OneOf(ENDPOINTS, "type")]
+AnyAnalysis: Any = Annotated[AnalysisBase, OneOf(ANALYSES, "model")]
 
 
 class Design(Part):

@@ -25,6 +25,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from adaptive_cart.errors import Problem, one_of, printable
+from adaptive_cart.nouns.kinds import OneOf
 
 Steps = tuple[str | int, ...]
 _ROUNDS = 8
@@ -519,7 +520,8 @@ def _bare(kind: Any) -> Any:
 def _tagged(kind: Any) -> list[tuple[str, Any]]:
     """The tagged alternatives of a union, also inside ``Annotated`` and ``| None``."""
     if get_origin(kind) is Annotated:
-        return _tagged(get_args(kind)[0])
+        several = [item.union for item in kind.__metadata__ if isinstance(item, OneOf)]
+        return _tagged(several[0] if several else get_args(kind)[0])
     found = []
     if get_origin(kind) in (Union, UnionType):
         for item in get_args(kind):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.whole_files import holds_text
-from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
+
+if TYPE_CHECKING:
+    from adaptive_cart.results.shared_calibration import AnyCalibration
 
 
 def log_beside(design_file: Path) -> Path:
@@ -19,6 +22,10 @@ def log_beside(design_file: Path) -> Path:
 
 def read_log(path: Path) -> AnyCalibration | None:
     """Read a kept calibration; nothing where there is none, or the file is something else."""
+    if not path.is_file():
+        return None
+    from adaptive_cart.results.shared_calibration import calibration_of
+
     try:
         return calibration_of(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

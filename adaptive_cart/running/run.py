@@ -53,12 +53,8 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
-from adaptive_cart.running.adjusted import refused
-from adaptive_cart.running.adjusted_measures import adjusted_measures
-from adaptive_cart.running.adjusted_trials import adjusted_of_trials
 from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
-from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
@@ -164,6 +160,8 @@ def simulate(
     replaced = design.replaced
     kept = None if out is None or restart else _kept_calibration(Path(out))
     if needs_calibration(design):
+        from adaptive_cart.running.calibrate import calibrate, calibrated_text
+
         if kept is not None and kept.answers(design):
             tell(f"{kept.short()}: calibrated before, by the run that is there")
             calibration = kept
@@ -182,8 +180,11 @@ def simulate(
             f"--part: there is nothing to share out, since {choice.why}; leave it out, or add "
             f"--engine simulate"
         )
-    if why := refused(design, choice):
-        raise EngineError(why)
+    if design.adjusted_estimates is not None:
+        from adaptive_cart.running.adjusted import refused
+
+        if why := refused(design, choice):
+            raise EngineError(why)
     why = "as its parts were run" if finished else choice.why
     tell(f"engine: {choice.engine} ({why})")
     if choice.engine == "simulate":
@@ -373,6 +374,8 @@ class _Run:
         truths = {name: self.truths[name] for name in self.reported}
         rows, true = enumerate_design(self.design, truths, self.progress)
         if self.design.adjusted_estimates is not None:
+            from adaptive_cart.running.adjusted_measures import adjusted_measures
+
             rows += adjusted_measures(self.design, truths, true)
         self.held = dict.fromkeys(self.reported, 0)
         self._finish(rows, of_enumerated(self.design, true, rows, self.progress, self.tell))
@@ -393,6 +396,8 @@ class _Run:
         for name in self.reported:
             rows += self._read_off(name, true[name])
         if self.design.adjusted_estimates is not None:
+            from adaptive_cart.running.adjusted_trials import adjusted_of_trials
+
             rows += adjusted_of_trials(self.design, true, self._columns)
         averages = of_simulated(
             self.design, true, self._columns, self.held, self.identity.seed, jobs,

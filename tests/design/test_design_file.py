@@ -33,7 +33,7 @@ from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuesti
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
-from adaptive_cart.endpoints import Landmark
+from adaptive_cart.endpoints.landmark import Landmark
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.binary.beta_binomial import BetaMixture

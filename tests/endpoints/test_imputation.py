@@ -18,7 +18,7 @@ from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.trial import Block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.endpoints import Landmark
+from adaptive_cart.endpoints.landmark import Landmark
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.enrolment import Enrolment

@@ -15,7 +15,7 @@ from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.endpoints import Landmark
+from adaptive_cart.endpoints.landmark import Landmark
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Category, Question
 from adaptive_cart.nouns.records import Floats, Population
