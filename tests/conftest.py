@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as the command line has it
+
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -39,6 +40,17 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Look for unreachable objects seldom: loading makes many objects, and hardly one of these."""
+    usual = gc.get_threshold()
+    gc.set_threshold(20_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
 class Group(click.Group):
     """Commands whose errors are told in one line each, without a traceback."""
 
@@ -55,8 +67,10 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run what was typed."""
+        # Matrices are small here: threads would wait for each other, most of the processor's time.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
-            with _stoppable():
+            with _stoppable(), _collecting_seldom():
                 return super().invoke(ctx)
         except CartError as error:
             click.echo(f"adaptive-cart: {error}" if _one_line(error) else str(error), err=True)
