@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from adaptive_cart.commands import options
+from adaptive_cart.commands.postponed import postpone_imports
 from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
 
 
@@ -41,6 +42,7 @@ def command(
     resume: bool,
 ) -> None:
     """Find the operating characteristics of DESIGN."""
+    postpone_imports()
     from adaptive_cart.design.file import load_design
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.results.calibration_log import log_beside, read_log

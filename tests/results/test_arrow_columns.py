@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -50,19 +47,3 @@ def test_text_is_kept_as_positions() -> None:
     assert labels.to_pylist() == ["größer", "control", "", "", "größer"]
     assert labels.type == pa.dictionary(pa.int8(), pa.string())
     np.testing.assert_array_equal(positions_of(labels, ["größer", "other"]), [0, -1, -1, -1, 0])
-
-
-RUN = """
-import sys, tempfile
-import adaptive_cart as ac
-from adaptive_cart.results.tables import summary
-design = ac.load_design("designs/hello.toml")
-result = ac.simulate(design, trials=20, engine="simulate", jobs=1, out=tempfile.mkdtemp())
-summary(result)
-print([m for m in ("pandas", "scipy.stats", "scipy.optimize", "matplotlib") if m in sys.modules])
-"""
-
-
-def test_a_run_and_its_table_load_nothing_that_is_slow() -> None:
-    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
