@@ -87,6 +87,15 @@ class Condition:
         return self.only is None and enough(self.shape)
 
     @property
+    def all_are_needed(self) -> bool:
+        """Whether every comparison that it makes has to hold."""
+
+        def needed(shape: Shape) -> bool:
+            return isinstance(shape, int) or (shape.every and all(map(needed, shape.of)))
+
+        return needed(self.shape)
+
+    @property
     def looks(self) -> tuple[int, ...]:
         """Numbers of the looks at which it is judged; the same for all parts."""
         return tuple(self.parts[0].thresholds)

@@ -186,6 +186,11 @@ class Rule(Part):
         return tuple(part for _, part in leaves(self))
 
     @property
+    def to_calibrate(self) -> bool:
+        """Whether a threshold of it is still to be found."""
+        return any(part.threshold == "calibrate" for part in self.comparisons)
+
+    @property
     def asked(self) -> tuple[PosteriorQuestion, ...]:
         """Every question that it asks of a posterior, in the order written."""
         return tuple(asked for _, asked in questions(self))

@@ -113,7 +113,7 @@ def with_thresholds_found(
     found = calibrate(design, seed=seed, engine=engine, jobs=jobs)
     made = with_found(design, found)
     asked = [r.name for r, old in zip(made.rules, design.rules, strict=True)
-             if old.threshold == "calibrate"]  # fmt: skip
+             if old.to_calibrate]  # fmt: skip
     return made, {name: found.of_rule(name) for name in asked}
 
 

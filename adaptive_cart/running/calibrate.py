@@ -5,13 +5,16 @@ How they are found stands in :mod:`adaptive_cart.running.calibrating`, one kind 
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating import Effort, found_by
 from adaptive_cart.running.calibrating.search import TRIALS
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.region import needs_calibration
+from adaptive_cart.running.region import needs_calibration, put_in_place
 from adaptive_cart.running.simulated_error import Progress
 
 
@@ -58,15 +61,17 @@ def calibrated_text(text: str, found: AnyCalibration) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
+
+    def threshold_of(name: str) -> Any:
+        value = found.of_rule(name)
+        if isinstance(value, dict):  # by amount of alpha
+            table = tomlkit.inline_table()
+            table.update(value)
+            return table
+        return value
+
     for rule in document["rules"]:
-        for key in ("at_least", "below"):
-            if rule.get(key) == "calibrate":
-                value = found.of_rule(str(rule["name"]))
-                if isinstance(value, dict):  # by amount of alpha
-                    table = tomlkit.inline_table()
-                    table.update(value)
-                    value = table
-                rule[key] = value
+        put_in_place(rule, functools.partial(threshold_of, str(rule["name"])))
     return tomlkit.dumps(document)
 
 

@@ -263,8 +263,8 @@ def scenario_points(
 
 
 def _at_once(rule: ResolvedRule) -> bool:
-    """Whether a rule about one target claims that several things are so."""
-    return len(rule.parts) == len(rule.targets) == 1 and len(rule.claimed) > 1
+    """Whether a rule about one target claims that several things are so, all of them."""
+    return len(rule.targets) == 1 and len(rule.claimed) > 1 and rule.condition.all_are_needed
 
 
 def _alone(rule: ResolvedRule, true: TrueValues) -> Iterator[Question]:

@@ -6,6 +6,7 @@ directly; else of scenarios. :mod:`adaptive_cart.running.null_points` makes the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,8 @@ def needs_calibration(design: Design) -> bool:
 
 
 def asks(rule: Rule) -> bool:
-    """Whether a rule's threshold is to be calibrated."""
-    threshold = rule.threshold
-    return threshold == "calibrate"
+    """Whether a threshold of a rule is to be calibrated."""
+    return rule.to_calibrate
 
 
 def with_threshold(design: Design, threshold: float) -> Design:
@@ -88,13 +88,20 @@ def _replaced(design: Design, threshold_of: Callable[[str], Any]) -> Design:
     rules = []
     for rule in design.rules:
         plain = rule.plain()
-        if asks(rule):
-            key = "at_least" if rule.at_least is not None else "below"
-            plain[key] = threshold_of(rule.name)
+        put_in_place(plain, functools.partial(threshold_of, rule.name))
         rules.append(plain)
     tables = design.plain()
     tables["rules"] = rules
     return Design(**tables)
+
+
+def put_in_place(table: Any, found: Callable[[], Any]) -> None:
+    """Put what was found in the place of every ``"calibrate"`` of a rule's table."""
+    for key in ("at_least", "below"):
+        if table.get(key) == "calibrate":
+            table[key] = found()
+    for one in (*(table.get("all") or ()), *(table.get("any") or ())):
+        put_in_place(one, found)
 
 
 def wanted_words(design: Design) -> str | None:

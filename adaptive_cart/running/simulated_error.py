@@ -13,10 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from adaptive_cart.conduct.conditions import folded
+from adaptive_cart.conduct.holding import LookRecord
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
@@ -30,6 +34,7 @@ from adaptive_cart.running.workers import spread
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
+NEVER = -1.0  # and for one at none
 EDGE = 1e-10  # how near to a probability a threshold may lie that is to be on one side of it
 TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
 Progress = Callable[[str, int, int], None]
@@ -94,8 +99,12 @@ def asked_by_look(numbers: Design, written: Design, point: Point, trials: int, s
     counts at every threshold of that look.
     """
     plan = Plan.of(numbers)
-    calibrated = {rule.name for rule in written.rules if asks(rule)}
-    shape = Shape.of(written)
+    reached = {
+        old.name: functools.partial(reached_by, new, sought_in(old), Shape.of(written))
+        for old, new in zip(written.rules, plan.rules, strict=True)
+        if asks(old)
+    }
+    calibrated = set(reached)
     off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
     plan = Plan(numbers, off, plan.schedule, plan.fitted, ())
     others = {
@@ -110,16 +119,52 @@ def asked_by_look(numbers: Design, written: Design, point: Point, trials: int, s
         largest = np.zeros((latents.trials, numbers.looks.number))
         for record in block.looks:
             here = largest[:, record.look - 1]
-            for name in calibrated & set(record.probabilities):  # each makes one comparison
-                asked = record.probabilities[name][:, list(point.false[name])]
-                asked = shape.as_last(asked, record.look)
-                np.fmax(here, np.fmax.reduce(asked, axis=1, initial=0.0), out=here)
+            for name, reached_in in reached.items():
+                asked = reached_in(record)
+                if asked is not None:
+                    asked = asked[:, list(point.false[name])]
+                    np.fmax(here, np.fmax.reduce(asked, axis=1, initial=0.0), out=here)
         for position, places in others.items():
             won = block.standing.won[position][:, list(places)]
             for look in range(1, numbers.looks.number + 1):
                 largest[(won == look).any(axis=1), look - 1] = ALWAYS
         found.append(largest)
     return np.concatenate(found)
+
+
+def sought_in(rule: Rule) -> tuple[bool, ...]:
+    """By comparison of a rule: whether its threshold is the one that is sought."""
+    return tuple(part.threshold == "calibrate" for part in rule.comparisons)
+
+
+def reached_by(
+    rule: ResolvedRule, sought: Sequence[bool], shape: Shape, record: LookRecord
+) -> Floats | None:
+    """The largest threshold, as of the last look, at which a rule holds at a look.
+
+    A comparison whose threshold is a number holds at every one that is sought, or at none; that
+    of all of several is the smallest of theirs, and of any the largest.
+
+    Parameters
+    ----------
+    rule
+        With numbers as thresholds.
+
+    Returns
+    -------
+    ``(trial, target)``; nothing where the rule is not judged at the look.
+    """
+    if any(part.name not in record.probabilities for part in rule.parts):
+        return None
+    found = []
+    for part, places, open_yet in zip(rule.parts, rule.condition.places, sought, strict=True):
+        asked = record.probabilities[part.name][:, list(places)]
+        if open_yet:
+            found.append(np.nan_to_num(shape.as_last(asked, record.look), nan=NEVER))
+        else:
+            holds = part.compared(asked, part.threshold_at(record.look, record.between))
+            found.append(np.where(holds, ALWAYS, NEVER))
+    return folded(rule.condition.shape, found.__getitem__, np.minimum.reduce, np.maximum.reduce)
 
 
 def false_successes(design: Design, point: Point, trials: int, seed: int) -> int:

@@ -21,7 +21,7 @@ from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.rule_tables import Rule
+    from adaptive_cart.design.rule_tables import Comparing, Rule
 
 
 def calibration(pieces: Pieces) -> Found:
@@ -29,7 +29,7 @@ def calibration(pieces: Pieces) -> Found:
     asking = [
         f"rules[{place}]"
         for place, rule in enumerate(pieces.rules)
-        if rule is not None and rule.threshold == "calibrate"
+        if rule is not None and rule.to_calibrate
     ]
     if asking and pieces.calibration is None:
         yield (
@@ -42,13 +42,8 @@ def calibration(pieces: Pieces) -> Found:
         if rule is not None and rule.threshold == "calibrate":
             yield from _to_calibrate(pieces, rule, f"rules[{place}]")
         for inner, part in leaves(rule) if rule is not None else ():
-            if inner and part.threshold == "calibrate":
-                key = "at_least" if part.at_least is not None else "below"
-                yield (
-                    f"rules[{place}].{inner}.{key}",
-                    'found "calibrate" for one of several questions; one number is searched, of '
-                    "a rule that asks nothing else: write a number here",
-                )
+            if inner and part.threshold == "calibrate" and rule is not None:
+                yield from _one_of_several(pieces, rule, part, f"rules[{place}].{inner}")
     yield from null_region(pieces)
     yield from _futility(pieces)
     yield from _shape(pieces)
@@ -170,7 +165,7 @@ def _has_null(pieces: Pieces) -> bool:
     asked = [
         question
         for rule in pieces.rules
-        if rule is not None and rule.threshold == "calibrate"
+        if rule is not None and rule.to_calibrate
         for question in rule.asked
     ]
     if any(question.kind.of_several for question in asked):
@@ -227,6 +222,43 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
             'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
             "number as the threshold",
         )
+
+
+def _one_of_several(pieces: Pieces, rule: Rule, part: Comparing, path: str) -> Found:
+    """Whether the threshold of one of several questions can be found from the type I error."""
+    key = "at_least" if part.at_least is not None else "below"
+    asked = pieces.calibration
+    found = 'found "calibrate" for one of several questions'
+    beside = {
+        "[claims] shares the error": ("claims", pieces.claims is not None),
+        "`every` judges the rule between looks": (f"{path}.every", rule.every is not None),
+    }
+    if asked is not None:
+        beside |= {
+            "calibration.shares gives each rule its own": (
+                "calibration.shares",
+                asked.shares is not None,
+            ),
+            "calibration.spend spends it by look": ("calibration.spend", asked.spend is not None),
+            "averages are wanted": ("calibration.design_prior", asked.averaged),
+        }
+    if rule.decision.ends != SUCCESS or key == "below":
+        yield (
+            f"{path}.{key}",
+            f"{found}; there it is for the `at_least` of a rule that declares success, which its "
+            f"type I error decides: write a number",
+            f"{path}.then",
+        )
+    elif part.predictive is not None:
+        yield (
+            f"{path}.{key}",
+            f"{found}, which is predictive; calibrate the rule that it predicts, and write a "
+            f"number here",
+            f"{path}.predictive",
+        )
+    for why, (ground, so) in beside.items():
+        if so:
+            yield f"{path}.{key}", f"{found}, and {why}; write a number here", ground
 
 
 def _stop_to_calibrate(pieces: Pieces, rule: Rule, path: str, key: str) -> Found:

@@ -270,7 +270,7 @@ def calibrated_endpoint(pieces: Pieces) -> str | None:
         for rule in pieces.rules
         if rule is not None and rule.decision.ends == SUCCESS and rule.asked
     ]
-    asked.sort(key=lambda rule: rule.threshold != "calibrate")
+    asked.sort(key=lambda rule: not rule.to_calibrate)
     return asked[0].asked[0].about if asked else pieces.primary
 
 

@@ -23,9 +23,7 @@ def shared_success(pieces: Pieces) -> Found:
         return
     rules = [rule for rule in pieces.rules if rule is not None]
     success = [rule.name for rule in rules if rule.decision.ends == SUCCESS]
-    any_asks = any(
-        rule.decision.ends == SUCCESS and rule.threshold == "calibrate" for rule in rules
-    )
+    any_asks = any(rule.decision.ends == SUCCESS and rule.to_calibrate for rule in rules)
     for name in asked.shares:
         if name not in success:
             own = path_to(PATH, name)

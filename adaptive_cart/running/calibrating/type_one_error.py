@@ -129,6 +129,16 @@ def why_not_enumerated(design: Design, region: Region, scenarios: Iterable[str] 
         *obstacles(numbers, truths),
         *(f"the null region runs over {one}" for one in region.ranges.described()),
         *claims_together(design),
+        *_inside_others(design),
+    ]
+
+
+def _inside_others(design: Design) -> list[str]:
+    """Say that the threshold is one of several questions', which is searched in trials."""
+    return [
+        f"'{rule.name}' asks several questions, and the threshold of one of them is sought"
+        for rule in design.rules
+        if asks(rule) and rule.threshold != "calibrate"
     ]
 
 
