@@ -19,7 +19,7 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Onset
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.calendar import short_of, until
-from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
@@ -100,8 +100,8 @@ class AdverseEvent(EndpointBase):
         else:
             opens = course.infused
             if not all(population.infused_arms):
-                never = np.array([not infused for infused in population.infused_arms])
-                opens = np.where(never[population.arm], 0.0, opens)
+                # (np.where costs six times as much where there is no pattern)
+                opens = kept(np.array(population.infused_arms).take(population.arm), opens)
             closes = population.arrival + (opens + self.within_months)
             if self.each_infusion:
                 known = population.arrival + self._ends(population, opens, onset)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import Ahead, AtRisk, Waiting
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.participant_set import ParticipantSet, kept
+from adaptive_cart.nouns.participant_set import ParticipantSet, kept, or_never
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations, SeenDurations
@@ -28,22 +28,31 @@ NO_LENGTH = 1e-6  # months; a time that ended sooner was dated like its end
 HALF_A_MONTH = 0.5
 
 
-def _shortest(began: Floats, ended: Floats, lasted: Floats, seen: Booleans) -> Floats:
+def _shortest(
+    began: Floats, ended: Floats, lasted: Floats, seen: Booleans, horizon: float
+) -> Floats | None:
     """Months at which events dated like the beginning are analysed, ``(trial, 1)``.
+
+    Nothing where there are none. (Months are also cut at dates that are equal but for a
+    tolerance: what lasts for twice as long as counts as nothing is never cut to that.)
 
     Parameters
     ----------
     lasted
         ``(trial, participant)`` months between the two, where they are seen to begin.
     """
-    if not (seen & (lasted <= NO_LENGTH)).any():
-        return np.full((len(began), 1), ONE_DAY)
+    soon = lasted <= 2.0 * NO_LENGTH
+    soon &= seen
+    if horizon > NO_LENGTH and not soon.any():
+        return None
+    if not (soon & (lasted <= NO_LENGTH)).any():
+        return np.full((len(began), 1), min(ONE_DAY, horizon))
     whole = np.ones(len(began), dtype=np.bool_)
     for dates in (began, ended):
         dated = seen & np.isfinite(dates)
         part = np.where(dated, dates, 0.0)
         whole &= (np.abs(part - np.round(part)) < NO_LENGTH).all(axis=1)
-    return np.where(whole, HALF_A_MONTH, ONE_DAY)[:, None]
+    return np.minimum(np.where(whole, HALF_A_MONTH, ONE_DAY), horizon)[:, None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,9 @@ class Clocked:
         Whose time ends with the event.
     followed
         ``(trial, participant)`` months from randomisation for which each is followed.
+    shortest
+        ``(trial, 1)`` months at which an event dated like the beginning is analysed; nothing where
+        there is none.
     at_visits
         Whether the event is seen at visits, where there are any: who has none is known to be
         without it up to the last visit only.
@@ -75,7 +87,7 @@ class Clocked:
     began: Floats
     months: Floats
     ended: ParticipantSet
-    shortest: Floats  # (trial, 1)
+    shortest: Floats | None
     population: Population
     followed: Floats
     at_visits: bool = True
@@ -115,10 +127,10 @@ class Clocked:
         lasted = ended - start
         happened = seen & (ended <= until(followed))
         happened &= lasted <= until(horizon)
-        shortest = np.minimum(_shortest(began, ended, lasted, seen), horizon)
+        shortest = _shortest(began, ended, lasted, seen, horizon)
         return Clocked(
             ParticipantSet.where(seen),
-            np.where(seen, population.arrival + start, np.inf),
+            or_never(seen, population.arrival + start),
             months,
             ParticipantSet.where(happened),
             shortest,
@@ -133,7 +145,7 @@ class Clocked:
     def event_date(self) -> Floats:
         """Calendar month of each event, infinite where there is none."""
         had = self.ended.mask(self.population.participants)
-        return np.where(had, self.began + self.months, np.inf)
+        return or_never(had, self.began + self.months)
 
     @cached_property
     def leaves(self) -> Floats:
@@ -159,15 +171,18 @@ class Clocked:
         included = self.seen & snapshot.enrolled & ParticipantSet.where(by_now >= 0.0)
         ended = included & self.ended & ParticipantSet.where(self.months <= by_now)
         mask = included.mask(population.participants)
-        months = kept(mask, np.minimum(self.months, np.maximum(watched, 0.0)))
+        np.maximum(watched, 0.0, out=watched)
+        months = kept(mask, np.minimum(self.months, watched))
         had = ended.mask(population.participants)
         last = snapshot.known_until() if self.at_visits else None
         if last is not None:
-            seen = np.maximum(watched - (snapshot.follow_up() - last), 0.0)
+            since_began = snapshot.date[:, None] - self.began
+            seen = np.maximum(since_began - (snapshot.follow_up() - last), 0.0)
             months = np.where(had, months, np.minimum(months, kept(mask, seen)))
-        at_once = had & (months <= NO_LENGTH)
-        if at_once.any():
-            months = np.where(at_once, self.shortest, months)
+        if self.shortest is not None:
+            at_once = had & (months <= NO_LENGTH)
+            if at_once.any():
+                months = np.where(at_once, self.shortest, months)
         found = Durations(
             months,
             had,

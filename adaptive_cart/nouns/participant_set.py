@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 WORD = 64
+_NEVER = np.array(np.inf).view(np.int64)
 
 
 def kept(mask: npt.NDArray[np.bool_], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -25,6 +26,19 @@ def kept(mask: npt.NDArray[np.bool_], values: npt.NDArray[np.float64]) -> npt.ND
     bits = np.negative(mask.view(np.int8)).astype(np.int64)
     bits &= values.view(np.int64)
     return bits.view(np.float64)
+
+
+def or_never(
+    mask: npt.NDArray[np.bool_], months: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Months where a mask is true, else infinity, both ``(trial, participant)``; in the same way.
+
+    No month is missing, or below 0.
+    """
+    bits = np.negative(np.logical_not(mask).view(np.int8)).astype(np.int64)
+    bits &= _NEVER
+    found = bits.view(np.float64)
+    return np.maximum(months, found, out=found)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept
+from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept, or_never
 
 WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300)
 
@@ -51,6 +51,14 @@ def test_participant_j_is_bit_j_of_its_word(width: int) -> None:
         expected = [0] * words.shape[1]
         expected[participant // WORD] = 1 << (participant % WORD)
         assert words[0].tolist() == expected
+
+
+def test_months_of_some_and_never_of_others() -> None:
+    random = np.random.default_rng(8)
+    mask = random.random((40, 50)) < 0.5
+    months = np.where(random.random((40, 50)) < 0.2, np.inf, random.exponential(9.0, (40, 50)))
+    months[0] = 0.0
+    assert np.array_equal(or_never(mask, months), np.where(mask, months, np.inf))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
