@@ -25,7 +25,7 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.streams import Latents, Same
 
 Positions = npt.NDArray[np.intp]
 
@@ -64,6 +64,12 @@ def exponential(u: Floats, hazard: float) -> Floats:
     return _cumulative(u) / hazard
 
 
+def cumulative(latents: Latents, purpose: str) -> Floats:
+    """Cumulative hazard at everybody's event, once for all scenarios."""
+    whole = latents.of(purpose)
+    return latents.made_once(f"cumulative hazard: {purpose}", (), lambda: _cumulative(whole))
+
+
 def _cumulative(u: Floats) -> Floats:
     """Cumulative hazard at the event, of which the uniform is the distribution function."""
     hazard = 1.0 - u
@@ -100,11 +106,21 @@ class Opening:
 class Following:
     """Writes the course of one group after the other into the block's arrays, which are flat."""
 
-    def __init__(self, latents: Latents, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, latents: Latents, shape: tuple[int, int], leaving: dict[str, Floats]
+    ) -> None:
+        """Begin with nothing written.
+
+        Parameters
+        ----------
+        leaving
+            Months of death and of dropout.
+        """
         self.latents = latents
         self.shape = shape
-        names = ("infused", "rescue", "death", "dropout")
-        self.months = {name: self.never() for name in names}
+        self.months = {"infused": self.never(), "rescue": self.never(), **leaving}
+        # positions that other scenarios may have as well, by what only they have while they are
+        self._named: dict[int, tuple[str, Positions]] = {}
         self.again: list[Floats] = []  # months of infusions after the first
         self._counts: dict[tuple[str, bool], npt.NDArray[np.int8]] = {}
         self._spells: dict[tuple[str, bool, int], Spell] = {}
@@ -118,19 +134,24 @@ class Following:
 
     def u(self, purpose: str, where: Positions) -> Floats:
         """Uniforms for a purpose, of the participants at some positions, which do not repeat."""
-        everybody = self.latents.of(purpose).ravel()
-        return everybody if len(where) == len(everybody) else everybody.take(where)
+        return self._of(purpose, self.latents.of(purpose), where)
+
+    def _of(self, what: str, everybody: Floats, where: Positions) -> Floats:
+        """Values of the participants at some positions; of a group once for all scenarios."""
+        flat = everybody.ravel()
+        if len(where) == len(flat):
+            return flat
+        if id(where) not in self._named:
+            return flat.take(where)
+        name, _ = self._named[id(where)]
+        return self.latents.made_once(f"{what} of {name}", Same(where), lambda: flat.take(where))
 
     def exponential(self, purpose: str, where: Positions, hazard: float) -> Floats:
         """The same months, whose logarithms all scenarios share."""
         if hazard == 0.0:
             return np.full(len(where), np.inf)
-        whole = self.latents.of(purpose)
-        everybody = self.latents.made_once(
-            f"cumulative hazard: {purpose}", (), lambda: _cumulative(whole)
-        ).ravel()
-        theirs = everybody if len(where) == len(everybody) else everybody.take(where)
-        return theirs / hazard
+        everybody = cumulative(self.latents, purpose)
+        return self._of(f"cumulative hazard: {purpose}", everybody, where) / hazard
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
         """Write the months of an event."""
@@ -223,29 +244,26 @@ class Following:
         self.disease(other.own, at, after_month + delay, after_crossover=True)
         self.put("rescue", at, np.minimum(first, self.months["rescue"][at]))
 
-    def group(self, group: GroupCourse, where: Positions) -> None:
-        """Follow everybody in one arm and stratum."""
-        last = np.full(len(where), np.inf)
-        for name, hazard in (("dropout", group.dropout), ("death", group.death)):
-            if hazard > 0.0:
-                months = self.exponential(name, where, hazard)
-                self.put(name, where, months)
-                last = np.minimum(last, months)
+    def group(self, group: GroupCourse, where: Positions, name: str) -> None:
+        """Follow everybody in one arm and stratum, whose name it is."""
+        self._named[id(where)] = name, where
         if group.on_drugs > 0.0:
-            assert group.on_drugs_onset is not None
-            reached = np.flatnonzero(self.u("remission_on_drugs", where) < group.on_drugs)
-            reached = where.take(reached)
-            onset = self.u("remission_on_drugs_onset", reached)
-            self.on_drugs.began[reached] = group.on_drugs_onset.quantile(onset)
+            reached, onset = self.latents.made_once(
+                f"remission on drugs of {name}",
+                (Same(where), group.on_drugs, group.on_drugs_onset),
+                lambda: self._on_drugs(group, where),
+            )
+            self.on_drugs.began[reached] = onset
         if not group.infused:
             self.disease(group.own, where, np.zeros(len(where)))
             return
-        assert group.delay is not None
-        delay = group.delay.quantile(self.u("infusion_delay", where))
-        delay = group.infused_after(delay, lambda: self.u("washout", where))
-        infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
-        who = np.flatnonzero(infused)  # positions are taken in a third of the time that flags take
-        theirs, begins = where.take(who), delay.take(who)
+        last = np.minimum(self.months["dropout"], self.months["death"])
+        theirs, begins, never = self.latents.made_once(
+            f"infusion of {name}",
+            (Same(where), group.dropout, group.death, group.failure, group.delay, group.washout),
+            lambda: self._infusion(group, where, last),
+        )
+        self._named[id(theirs)] = f"{name}, infused", theirs
         self.put("infused", theirs, begins)
         if group.from_randomisation:
             self.disease(group.own, where, np.zeros(len(where)))
@@ -253,8 +271,26 @@ class Following:
             if group.washout is not None:  # who is infused has no background drugs any more
                 self.on_drugs.began[theirs] = np.inf
             self.disease(group.own, theirs, begins)
-            never = where[~infused]
             self.disease(group.never_infused, never, np.zeros(len(never)))
+
+    def _on_drugs(self, group: GroupCourse, where: Positions) -> tuple[Positions, Floats]:
+        """Who reaches remission on drugs, and the months at which."""
+        assert group.on_drugs_onset is not None
+        reached = np.flatnonzero(self.u("remission_on_drugs", where) < group.on_drugs)
+        reached = where.take(reached)
+        return reached, group.on_drugs_onset.quantile(self.u("remission_on_drugs_onset", reached))
+
+    def _infusion(
+        self, group: GroupCourse, where: Positions, last: Floats
+    ) -> tuple[Positions, Floats, Positions]:
+        """Who is infused, the months at which, and who is not."""
+        assert group.delay is not None
+        delay = group.delay.quantile(self.u("infusion_delay", where))
+        delay = group.infused_after(delay, lambda: self.u("washout", where))
+        failed = self.u("infusion_failure", where) < group.failure
+        infused = ~failed & (delay < last.take(where))
+        who = np.flatnonzero(infused)  # positions are taken in a third of the time that flags take
+        return where.take(who), delay.take(who), where[~infused]
 
     def disease(
         self,
@@ -396,9 +432,12 @@ def follow(
     crossover: Opening | None = None,
 ) -> Course:
     """Follow every participant of a block for ever, ``(trial, participant)``."""
-    writing = Following(latents, shape)
-    for arm, stratum, where, courses in groups:
-        writing.group(courses[arm][stratum], where)
+    months = leaving(latents, groups, shape)
+    if crossover is not None:  # after which they are others
+        months = {name: values.copy() for name, values in months.items()}
+    writing = Following(latents, shape, months)
+    for number, (arm, stratum, where, courses) in enumerate(groups):
+        writing.group(courses[arm][stratum], where, f"group {number}")
     if crossover is not None:
         writing.months["crossed"] = writing.never()
         writing.spell(DRUG_FREE, after_crossover=True)
@@ -407,6 +446,30 @@ def follow(
             if other is not None:
                 writing.cross(courses[arm][stratum], courses[other][stratum], where, crossover)
     return writing.course()
+
+
+def leaving(latents: Latents, groups: Sequence[Group], shape: tuple[int, int]) -> dict[str, Floats]:
+    """Months of death and dropout of everybody, flat; once for all scenarios of the same hazards.
+
+    Nothing but a crossover changes them.
+    """
+    own = [courses[arm][stratum] for arm, stratum, _, courses in groups]
+    places = [group.where for group in groups]
+    found = {}
+    for name in ("dropout", "death"):
+        hazards = [getattr(course, name) for course in own]
+
+        def make(name: str = name, hazards: Sequence[float] = hazards) -> Floats:
+            months = np.full(math.prod(shape), np.inf)
+            for where, hazard in zip(places, hazards, strict=True):
+                if hazard > 0.0:
+                    months[where] = cumulative(latents, name).ravel().take(where) / hazard
+            months.setflags(write=False)
+            return months
+
+        alike = ([Same(where) for where in places], hazards)
+        found[name] = latents.made_once(f"months of {name}", alike, make)
+    return found
 
 
 def groups_by_truth(

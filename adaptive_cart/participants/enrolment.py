@@ -20,7 +20,7 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.streams import Latents, padded
+from adaptive_cart.nouns.streams import Latents, Same, padded
 from adaptive_cart.nouns.windows import Windows
 from adaptive_cart.participants.period_lists import Arriving, PeriodLists
 from adaptive_cart.participants.randomisation import (
@@ -54,18 +54,6 @@ def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:
     for edge in np.cumsum(shares)[:-1]:
         stratum += u >= edge
     return stratum
-
-
-class _Same:
-    """Equal to itself alone: of two designs that are equal nobody has to find out that they are."""
-
-    def __init__(self, what: object) -> None:
-        self.what = what
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.what is other.what
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class Enrolment:
@@ -140,7 +128,7 @@ class Enrolment:
         if design.stays is not None:  # lists by period are opened one after the other
             return cls(design, latents, pace, follow_up)
         started = latents.made_once(
-            "enrolment", (_Same(design), pace, follow_up),
+            "enrolment", (Same(design), pace, follow_up),
             lambda: cls(design, latents, pace, follow_up)._kept(),
         )  # fmt: skip
         own = copy(started)

@@ -18,7 +18,7 @@ from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.records import Floats, Outcome, Population
-from adaptive_cart.nouns.streams import Latents, padded
+from adaptive_cart.nouns.streams import Latents, Same, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
 Groups = Iterable[tuple[int, int, npt.NDArray[np.intp]]]
@@ -83,7 +83,8 @@ def populate(
         whose = (part * arms + arm).astype(narrow(len(whole.arms)))
         if own is not None:  # of the same parts, in the same shares
             own = replace(own, distinct=tuple(each.side_by_side for each in own.distinct))
-    groups = courses.Groups(whose, stratum, len(whole.arms), strata)
+    alike = (Same(whose), Same(stratum), len(whole.arms), strata)
+    groups = latents.made_once("groups", alike, lambda: courses.Groups(whose, stratum, *alike[2:]))
     course: Course | None = None
     if whole.courses is not None:
         opening = opening_of(design)
