@@ -295,8 +295,10 @@ class PriorTipFound:
 
     Attributes
     ----------
+    arm
+        Whose prior it is; blank where all arms share it.
     what
-        ``size``, ``mean`` or ``vague_weight``.
+        ``size``, ``mean``, ``sd`` or ``vague_weight``.
     now, below, above
         Its value in the design; the nearest ones below and above that turn the rule over, nothing
         where none does within ``reach``.

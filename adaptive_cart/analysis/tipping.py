@@ -20,6 +20,7 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.analysis.what_if import arms_in_trial
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.models.prior_tip import EVERY_ARM
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -43,10 +44,15 @@ def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
                 if (why := one.why_not()) is not None:
                     notes.append(f"{rule.name}: {why}")
                     continue
-                if (found := one.of_missing()) is not None:
+                if (none := one.why_no_outcomes()) is not None:
+                    notes.append(f"{rule.name}: {none}")
+                elif (found := one.of_missing()) is not None:
                     missing.append(found)
                 if part.prediction is None:
-                    priors += one.of_priors()
+                    moved = [*one.of_priors()]
+                    priors += moved
+                    if not moved:
+                        notes.append(f"{rule.name}: no prior of {one.target.endpoint} is moved")
                 else:
                     notes.append(f"{rule.name}: priors are not moved in what it predicts")
     return Tipping(tuple(missing), tuple(priors), tuple(dict.fromkeys(notes)))
@@ -77,9 +83,6 @@ class _One:
         design, target = self.analysis.plan.design, self.target
         if self.part.several or self.part.asks.hangs_on(target) > 1:
             return "several things are asked at once"
-        summary = self.analysis.summary(target.endpoint)
-        if not summary.plain:
-            return f"{target.endpoint} is no plain count of {self._noun}s"
         if target.of.among_open:
             return "it compares the arms that are open"
         if self.part.spending is not None:
@@ -87,6 +90,15 @@ class _One:
         apart = self.analysis.plan.fitted[target.endpoint][0].by_stratum
         if apart and target.stratum < 0 and len(design.shares) > 1:
             return "its model tells the strata apart"
+        return None
+
+    def why_no_outcomes(self) -> str | None:
+        """Why the missing outcomes are not told; nothing where they can be."""
+        if not self.analysis.summary(self.target.endpoint).plain:
+            return (
+                f"what the missing could turn is not told, since {self.target.endpoint} is no "
+                f"plain count"
+            )
         return None
 
     @property
@@ -209,7 +221,7 @@ class _One:
         names = plan.design.arm_names
         asked = {names[arm] for arm in arms_in_trial(plan.design, self.target)}
         for tip in analysis.prior_tips(model, names):
-            if tip.arm in asked:
+            if tip.arm in asked or tip.arm == EVERY_ARM:
                 low, high = tip.reach
                 yield PriorTipFound(
                     arm=tip.arm,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 STEPS, HALVINGS = 16, 24
+EVERY_ARM = ""  # whose prior it is, where all arms share it
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,9 @@ class PriorTip:
     Attributes
     ----------
     arm
-        Whose prior it is.
+        Whose prior it is; ``EVERY_ARM`` where they share it.
     what
-        ``size``, ``mean`` or ``vague_weight``.
+        ``size``, ``mean``, ``sd`` or ``vague_weight``.
     words
         What it is.
     now

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
+import adaptive_cart as ac
 from adaptive_cart.analysis import analyze, folder
+from adaptive_cart.analysis.flow import Analysis
 from adaptive_cart.analysis.tipping_pictures import three_decimals, tipping
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import load_design
+from adaptive_cart.nouns.summaries import Exposure
 from analysis.test_absence import TOML, VISITS, visit_rows
 from analysis.test_corrected import responders
 from analysis.test_what_if import better
+from checks import DESIGNS, raw_design, tiny_design
 
 AT: dict[str, Any] = {"look": 1, "as_of": 15.75, "fast": True}
 LEFT = {"cells": 7, "usual": 3}
@@ -135,3 +143,91 @@ def test_the_command_tells_it_and_without_being_asked_nothing_is_told(
 def test_nothing_less_than_certain_reads_as_certain() -> None:
     shown = [three_decimals(value) for value in (0.0, 0.0004, 0.0006, 0.9994, 0.9996, 1.0)]
     assert shown == ["0.000", "<0.001", "0.001", "0.999", ">0.999", "1.000"]
+
+
+# ── priors of other models ────────────────────────────────────────────────────────────────────
+def tips_at(design: Design, **example: Any) -> tuple[list[dict[str, Any]], Analysis]:
+    """A simulated trial as a table, and its first look."""
+    rows = ac.example(design, **example).participants
+    return rows, analyze(design, rows, look=1, fast=True, tipping=True)
+
+
+def turns(found: Analysis, judged: Mapping[tuple[str, str], Callable[[float], bool]]) -> int:
+    """How many values turn a rule over, each judged by itself a little to either side."""
+    assert found.findings.tipping is not None
+    told = 0
+    tips = {(tip.arm, tip.what): tip for tip in found.findings.tipping.priors}
+    assert set(tips) == set(judged)
+    for key, holds in judged.items():
+        tip = tips[key]
+        assert holds(tip.now) == tip.holds_now
+        for value, end in ((tip.below, tip.reach[0]), (tip.above, tip.reach[1])):
+            if value is None:
+                assert holds(end) == tip.holds_now
+                continue
+            step = 1e-4 * (value - tip.now)
+            assert holds(value + step) != tip.holds_now, key
+            assert holds(value - step) == tip.holds_now, key
+            told += 1
+    return told
+
+
+def test_the_prior_of_a_rate_turns_a_rule_over_where_its_gamma_distribution_does() -> None:
+    raw = tiny_design(
+        endpoints={"dfr": {"type": "landmark", "month": 4}, "harm": {"type": "event_rate"}},
+        analysis={"harm": {"model": "gamma_poisson", "prior": {"a": 0.5, "b": 2.0}}},
+        scenarios={"null": {"dfr": {"soc": 0.2, "cart": 0.2}, "harm": {"soc": 0.2, "cart": 0.9}}},
+    )
+    raw["rules"] = [{"name": "harm", "then": "stop_for_safety", "at_least": 0.9,
+                     "posterior": {"endpoint": "harm", "arm": "cart", "above": 0.5}}]  # fmt: skip
+    _, found = tips_at(Design(**raw), scenario="null", trial=3)
+    seen = found.recorded.summary("harm")
+    assert isinstance(seen, Exposure)
+    events, years = float(seen.events[0, 1].sum()), float(seen.years[0, 1].sum())
+
+    def holds(a: float, b: float) -> bool:
+        return bool(stats.gamma.sf(0.5, a + events, scale=1.0 / (b + years)) >= 0.9)
+
+    assert turns(found, {
+        ("cart", "size"): lambda years: holds(0.25 * years, years),
+        ("cart", "mean"): lambda rate: holds(2.0 * rate, 2.0),
+    }) >= 1  # fmt: skip
+
+
+@pytest.mark.slow
+def test_priors_of_hazards_and_of_scores_turn_a_rule_over_where_they_are_said_to() -> None:
+    """The value on either side, written into the design."""
+    design = load_design(DESIGNS / "durability_event_driven.toml")
+    rows, found = tips_at(design, scenario="expected", trial=2)
+
+    def ratio(mean: float = 0.0, sd: float = 2.0, a: float = 0.1, b: float = 1.0) -> bool:
+        prior = {"baseline": {"a": a, "b": b},
+                 "log_hazard_ratio": {"dist": "normal", "mean": mean, "sd": sd}}  # fmt: skip
+        own = design.replace("analysis.relapse.prior", prior)
+        return bool(analyze(own, rows, look=1, fast=True).rules[0].holds)
+
+    assert turns(found, {
+        ("", "mean"): lambda value: ratio(mean=math.log(value)),
+        ("", "sd"): lambda value: ratio(sd=value),
+        ("", "size"): lambda value: ratio(a=value, b=10.0 * value),
+    }) >= 2  # fmt: skip
+
+    raw = raw_design("myasthenia_scores")
+    rule = {"name": "better", "then": "declare_success", "at_least": 0.6,
+            "posterior": raw["rules"][0]["all"][0]["posterior"]}  # fmt: skip
+    raw["rules"] = [rule]
+    for score, mean in (("mgadl", -1.0), ("qmg", -2.0)):
+        raw.setdefault("analysis", {})[score] = {
+            "model": "normal", "prior": {"soc": {"mean": mean, "worth": 5.0}}
+        }  # fmt: skip
+    design = Design(**raw)
+    rows, found = tips_at(design, scenario="null", trial=1)
+
+    def better(mean: float = -1.0, worth: float = 5.0) -> bool:
+        own = design.replace("analysis.mgadl.prior", {"soc": {"mean": mean, "worth": worth}})
+        return bool(analyze(own, rows, look=1, fast=True).rules[0].holds)
+
+    assert turns(found, {
+        ("soc", "mean"): lambda value: better(mean=value),
+        ("soc", "size"): lambda value: better(worth=value),
+    }) >= 1  # fmt: skip

@@ -34,6 +34,7 @@ from adaptive_cart.nouns.summaries import Durations, Summary
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 DRAWN = ("events",)  # of external data, from trial to trial
@@ -335,6 +336,12 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
             one = {"a": prior.a[0], "b": prior.b[0]}
             table["baseline"] = one if len(prior.weights) == 1 else prior.words
         return table
+
+    def prior_tips(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.hazards.prior_tips import tips_of
+
+        if self._borrows() is None:  # else the baseline is a mixture
+            yield from tips_of(fitted)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
         from adaptive_cart.models.hazards.mixed_baseline import MixedBaseline

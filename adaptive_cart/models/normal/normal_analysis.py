@@ -39,6 +39,7 @@ from adaptive_cart.nouns.summaries.base import repeated
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 DRAWN = ("mean", "sd")  # of external data, from trial to trial
 EQUAL = (
@@ -376,6 +377,12 @@ class NormalAnalysis(AnalysisBase):
 
     def flat(self, fitted: Normal) -> bool:
         return not fitted.proper
+
+    def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.normal.prior_tips import tips_of
+
+        if not isinstance(fitted, MixedNormal):  # whose weights the data set
+            yield from tips_of(fitted, arms)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
         given = self.prior or {}

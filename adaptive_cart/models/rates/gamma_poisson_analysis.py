@@ -28,6 +28,7 @@ from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.models.rates.arm_rates import ArmRates
     from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
@@ -296,6 +297,11 @@ class GammaPoissonAnalysis(AnalysisBase):
         if not isinstance(self.prior, dict):
             return self.prior.plain()
         return {arm: prior.as_mixture.words for arm, prior in self.prior.items()}
+
+    def prior_tips(self, fitted: ArmRates, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.rates.prior_tips import tips_of
+
+        yield from tips_of(fitted, arms)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> ArmRates:
         from adaptive_cart.models.rates.arm_rates import ArmRates
