@@ -13,6 +13,7 @@ from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.running.null_region import (
     Point,
     effects_of,
+    false_elsewhere,
     rate_points,
     scenario_points,
     true_nulls,
@@ -66,6 +67,8 @@ def null_points(
         )
         points = [*grid, *points]
         notes += true_nulls(design, calibrated, besides=region.nulls)
+    else:
+        notes += false_elsewhere(design, calibrated, besides=region.nulls)
     if not points:
         raise nowhere_false(notes)
     return _claim_by_claim(points, asked, success), notes

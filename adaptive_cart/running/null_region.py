@@ -295,6 +295,33 @@ def true_nulls(
     return notes
 
 
+def false_elsewhere(
+    design: Design, calibrated: Sequence[ResolvedRule], besides: Collection[str]
+) -> list[str]:
+    """Say in which scenarios that are no null ones something is claimed falsely, and not held.
+
+    Parameters
+    ----------
+    besides
+        Scenarios of the null region.
+    """
+    latents = SobolLatents(points=POINTS)
+    notes = []
+    for name, truth in design.truths.items():
+        if name in besides or truth.role == "null":
+            continue
+        true = true_values(design, truth, latents)
+        for rule in calibrated:
+            claims = Claims((rule,), true)
+            if any(claims.false(0, place) for place in range(len(rule.targets))):
+                notes.append(
+                    f"what '{rule.name}' claims is false in scenario '{name}' too, whose role is "
+                    f"{truth.role}: a run counts its successes there as false, and how frequent "
+                    f'they are is not held; role = "null" holds it'
+                )
+    return notes
+
+
 def falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
     """Places of the targets whose claim is, or may be, false."""
     claims = Claims((rule,), true)

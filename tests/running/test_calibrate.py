@@ -830,6 +830,24 @@ def test_a_region_in_which_every_claim_is_true_is_refused(engine: Any) -> None:
         calibrate(margin([0.0, 0.05]), trials=200, jobs=1, engine=engine)
 
 
+def test_what_is_claimed_falsely_in_a_scenario_that_is_no_null_one_is_told() -> None:
+    """Its successes count as false in a run, though the search does not hold them."""
+    raw = raw_design("durability_event_driven")
+    raw["enrolment"]["max_n"], raw["looks"] = 40, {"events": [12, 16, 20]}
+    raw["rules"][0]["at_least"] = "calibrate"
+    raw["calibration"] = {"type_one_error": 0.1}
+    truth = raw["scenarios"]["null"]
+    raw["scenarios"]["none_either"] = copy.deepcopy(truth) | {"role": "robustness"}
+    notes = calibrate(Design(**raw), trials=100, jobs=1).notes
+    told = [one for one in notes if "'none_either'" in one]
+    assert len(told) == 1
+    assert "what 'efficacy' claims is false in scenario 'none_either' too" in told[0]
+    assert not any("'expected'" in one for one in notes)
+    raw["scenarios"]["none_either"]["role"] = "null"
+    assert not any("none_either" in one for one in
+                   calibrate(Design(**raw), trials=100, jobs=1).notes)  # fmt: skip
+
+
 def test_rates_of_one_arm_at_which_its_claim_is_true_are_no_region() -> None:
     """Rates on the other side of the number count as it, so that one on this side is needed."""
     raw = tiny_design(
