@@ -71,6 +71,11 @@ class Borrowed(Part):
         """Whether any of the data are drawn anew with each trial."""
         return any(one.redrawn for one in self.seen)
 
+    @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about, where that is much."""
+        return 0.0
+
     def in_stratum(self, stratum: str) -> Self:
         """The same by what was seen in one stratum alone."""
         return self._of(tuple(one.in_stratum(stratum) for one in self.seen))

@@ -93,6 +93,10 @@ def cost_of(design: Design, scenarios: int, drawn: int = 1) -> Cost:
         for look in design.judged_at(rule):
             terms += drawn * predicted * _terms(by_look[look - 1], last)
     seconds = tables * PER_TABLE * (1 + scenarios) + terms * PER_TERM
+    analysis = design.analysis_of(design.primary) if drawn > 1 else None
+    if analysis is not None:  # a prior is made of each set that is drawn
+        priors = analysis.borrowed(design.arm_names).values()
+        seconds += drawn * sum(prior.seconds for prior in priors)
     return Cost(tables, terms, seconds)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,12 @@ def external_tables(design: Design, truth: Truth) -> tuple[ExternalTable, ...]:
         ExternalTable(tuple(int(x) for x, _ in both), math.prod(p for _, p in both))
         for both in itertools.product(*(list(zip(*one, strict=True)) for one in sources))
     )
+
+
+def expected_distinct(tables: Sequence[ExternalTable], trials: int) -> float:
+    """How many different ones are expected in so many trials."""
+    masses = np.array([one.mass for one in tables])
+    return float(-np.expm1(trials * np.log1p(-np.minimum(masses, 1.0 - 1e-12))).sum())
 
 
 def observed_table(design: Design) -> tuple[int, ...]:

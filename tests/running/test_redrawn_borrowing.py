@@ -21,6 +21,7 @@ from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.borrowing import borrowing_columns
+from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
 from design.test_bad_input import changed, found
@@ -178,6 +179,18 @@ def test_a_real_trial_and_the_boundaries_are_as_observed() -> None:
     assert "trial: 3 of 8 participants; drawn anew in every simulated trial" in words
     assert "dfr: trial drawn anew from 0.450 (seen there: 3 of 8 participants)" in words
     assert "external data trial, as drawn with this trial" in story.text
+
+
+def test_what_takes_long_is_told_before() -> None:
+    raw = borrowing("robust_map")
+    raw["external"]["trial"] |= {"responders": 140, "participants": 1_600}
+    raw["scenarios"]["expected"]["dfr"]["trial_source"] = 0.09
+    design = Design(**raw)
+    (words,) = cost_of_draws(Plan.of(design), 10_000, 1)
+    chances = stats.binom.pmf(np.arange(1_601), 1_600, 0.09)
+    number = (1.0 - (1.0 - chances) ** 10_000).sum()
+    assert f"about {number:.0f} different sets of numbers" in words
+    assert f"up to {number * 0.7 / 60.0:.0f} minutes of one core" in words
 
 
 # ── refused ───────────────────────────────────────────────────────────────────────────────────

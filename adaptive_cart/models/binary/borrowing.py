@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
 # on the logit; beyond it sources say nothing of each other
 BetweenSources = Annotated[float, Field(gt=0.0, le=3.0, allow_inf_nan=False)]
+FIT_SECONDS = 0.7  # a meta-analysis fitted by betas
 BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, likewise
 
 
@@ -133,6 +134,11 @@ class RobustMap(BorrowedCounts):
     )
 
     @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about."""
+        return FIT_SECONDS
+
+    @property
     def informative(self) -> BetaMixture:
         """What external data say of the arm."""
         from adaptive_cart.models.binary.borrowed_counts import predicted
@@ -168,6 +174,11 @@ class Sam(BorrowedCounts):
         default=None,
         description="as of robust_map, whose informative part it then has; else counts are added",
     )
+
+    @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about."""
+        return 0.0 if self.heterogeneity is None else FIT_SECONDS
 
     @property
     def informative(self) -> BetaMixture:
