@@ -183,11 +183,11 @@ def test_a_real_trial_and_the_boundaries_are_as_observed() -> None:
 
 def test_what_takes_long_is_told_before() -> None:
     raw = borrowing("robust_map")
-    raw["external"]["trial"] |= {"responders": 140, "participants": 1_600}
+    raw["external"]["trial"] |= {"responders": 560, "participants": 6_400}
     raw["scenarios"]["expected"]["dfr"]["trial_source"] = 0.09
     design = Design(**raw)
     (words,) = cost_of_draws(Plan.of(design), 10_000, 1)
-    chances = stats.binom.pmf(np.arange(1_601), 1_600, 0.09)
+    chances = stats.binom.pmf(np.arange(6_401), 6_400, 0.09)
     number = (1.0 - (1.0 - chances) ** 10_000).sum()
     assert f"about {number:.0f} different sets of numbers" in words
     assert f"up to {number * 0.7 / 60.0:.0f} minutes of one core" in words
