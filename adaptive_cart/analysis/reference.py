@@ -273,7 +273,7 @@ class ReferencePosteriors:
         to_come = look.to_come(target, part.prediction.enrolled)
         successes, totals, final = (part[row] for part in to_come)
         arms = [target.arm] if target.minus is None else [target.arm, target.minus]
-        model = self.plan.fitted[target.endpoint][1]
+        model = self.plan.fitted[target.endpoint][1].in_stratum(target.stratum)
         region = _region(model, part.prediction.condition(target), final)
         reference = self._reference(target.endpoint)
         masses = []

@@ -24,7 +24,8 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import lent_to
 from adaptive_cart.participants.population import latents_for
 
 POOL = 400  # trials of each scenario whose looks may be taken
@@ -47,6 +48,8 @@ class Asked:
         Of a predictive rule, by arm: responders and participants so far, participants in the end.
     ahead
         What is still to come, of a predictive rule that is answered by completing the trial.
+    lent
+        Responders in the external data that were drawn with the trial, where a sum depends on them.
     """
 
     part: int
@@ -57,6 +60,7 @@ class Asked:
     threshold: float
     to_come: tuple[tuple[int, ...], ...] | None = None
     ahead: WhatIsAhead | None = None
+    lent: tuple[int, ...] = ()
 
     @property
     def distance(self) -> float:
@@ -348,6 +352,7 @@ class _Watched(SimulatedConduct):
                     float(against[trial, place]),
                     ahead.counts(int(place), row),
                     ahead.completed(int(place), row),
+                    ahead.lent(int(place), row),
                 )
             )
 
@@ -358,11 +363,16 @@ class _AheadOf:
     def __init__(self, plan: Plan, part: Comparison, analysis: LookAnalysis) -> None:
         self._counts: dict[int, tuple[Integers, Integers, Integers]] = {}
         self._completed: dict[int, Callable[[int], WhatIsAhead]] = {}
+        self._lent: dict[int, Integers] = {}
         asks = part.prediction
         for place, target in enumerate(() if asks is None else part.targets):
             assert asks is not None
             if asks.summed(plan.fitted[target.endpoint][0], target):
                 self._counts[place] = analysis.to_come(target, asks.enrolled)
+                counts = analysis.summary(target.endpoint)
+                lent = lent_to(counts) if isinstance(counts, Counts) else None
+                if lent is not None:
+                    self._lent[place] = lent[analysis.trials]
             else:
                 self._completed[place] = what_is_ahead(asks, analysis, target)
 
@@ -371,6 +381,10 @@ class _AheadOf:
         if place not in self._counts:
             return None
         return tuple(tuple(int(n) for n in numbers[row]) for numbers in self._counts[place])
+
+    def lent(self, place: int, row: int) -> tuple[int, ...]:
+        """What was drawn with the trial, where a prior borrows from it."""
+        return tuple(map(int, self._lent[place][row])) if place in self._lent else ()
 
     def completed(self, place: int, row: int) -> WhatIsAhead | None:
         """The same where the trial is completed."""

@@ -340,7 +340,7 @@ class Comparison:
         from scipy.stats import binom
 
         assert asked.to_come is not None
-        successes, totals, final = asked.to_come
+        _, totals, final = asked.to_come
         question = condition.question
         arms = [question.arm] if question.minus is None else [question.arm, question.minus]
         masses = []
@@ -349,7 +349,7 @@ class Comparison:
             chance = reference.quantity(fit.draws, level, asked.open_strata)
             more = max(final[arm] - totals[arm], 0)
             masses.append(binom.pmf(np.arange(more + 1), more, chance[..., None]))
-        region = self._region(condition, arms, successes, totals, final)
+        region = self._region(condition, arms, asked.to_come, asked.lent)
         if len(arms) == 1:
             return masses[0] @ region
         return np.einsum("cdi,cdi->cd", masses[0] @ region, masses[1])
@@ -358,12 +358,12 @@ class Comparison:
         self,
         condition: Condition,
         arms: Sequence[int],
-        successes: Sequence[int],
-        totals: Sequence[int],
-        final: Sequence[int],
+        to_come: tuple[tuple[int, ...], ...],
+        lent: tuple[int, ...],
     ) -> Floats:
         """Whether the condition holds at the last look, by responders still to come in its arms."""
-        _, answer = self._last_tables(condition.question, arms, successes, totals, final)
+        _, totals, final = to_come
+        _, answer = self._last_tables(condition.question, arms, to_come, lent)
         shape = [max(final[arm] - totals[arm], 0) + 1 for arm in arms]
         return condition.holds(answer).astype(np.float64).reshape(shape)
 
@@ -371,12 +371,12 @@ class Comparison:
         self,
         question: Question,
         arms: Sequence[int],
-        successes: Sequence[int],
-        totals: Sequence[int],
-        final: Sequence[int],
+        to_come: tuple[tuple[int, ...], ...],
+        lent: tuple[int, ...] = (),
     ) -> tuple[Counts, Floats]:
         """All last tables by responders still to come in some arms, and the fast answers there."""
         analysis, fitted = self.plan.fitted[question.endpoint]
+        successes, totals, final = (np.array(part) for part in to_come)
         last = np.maximum(final, totals)
         shape = [int(last[arm] - totals[arm]) + 1 for arm in arms]
         tables = np.tile(np.array(successes), (math.prod(shape), 1))
@@ -384,12 +384,14 @@ class Comparison:
             tables[:, arm] += more.ravel()
         numbers = np.tile(last, (len(tables), 1))
         own = len(self.plan.design.arm_names)  # behind these stand external data
-        parts = (part[:, :own, None] for part in (tables, numbers, 0 * numbers, numbers))
+        here = np.arange(len(self.plan.design.shares)) == max(question.stratum, 0)
+        parts = (part[:, :own, None] * here for part in (tables, numbers, 0 * numbers, numbers))
         counts = Counts(*parts)
-        if self.plan.design.comparators:
-            counts = CountsBeside.of(counts, tables[:, own:], numbers[:, own:])
+        if self.plan.design.comparators or lent:
+            drawn = np.tile(np.array(lent, dtype=np.int64), (len(tables), 1))
+            counts = CountsBeside.of(counts, tables[:, own:], numbers[:, own:], drawn)
         posterior = analysis.posterior(fitted, counts, None)
-        return counts, posterior.probability(replace(question, stratum=ALL))
+        return counts, posterior.probability(_of_tables(question))
 
     def _last_table(self, asked: Asked) -> _LastLook:
         """The last table that is closest to the threshold of the rule to come."""
@@ -399,12 +401,20 @@ class Comparison:
         rule = next(rule for rule in self.plan.rules if rule.name == asks.rule)
         part, question = rule.parts[0], asks.condition(asked.question).question
         arms = [question.arm] if question.minus is None else [question.arm, question.minus]
-        counts, answer = self._last_tables(question, arms, *asked.to_come)
+        counts, answer = self._last_tables(question, arms, asked.to_come, asked.lent)
         away = np.array([abs(logit(float(p)) - logit(asks.threshold)) for p in answer])
         row = int(away.argmin())
         then = Asked(
-            self.plan.parts.index(part), asked.place, replace(question, stratum=ALL), None,
+            self.plan.parts.index(part), asked.place, _of_tables(question), None,
             float(answer[row]), asks.threshold,
         )  # fmt: skip
         seen: dict[str, Summary] = {question.endpoint: counts.rows(np.array([row]))}
         return _LastLook(float(away[row]), (then,), seen)
+
+
+def _of_tables(question: Question) -> Question:
+    """What is asked of tables in which all counts are of the strata asked about.
+
+    One stratum by name keeps it, for what is borrowed there may be another prior.
+    """
+    return question if question.stratum >= 0 else replace(question, stratum=ALL)

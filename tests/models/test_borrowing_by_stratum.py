@@ -21,6 +21,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.borrowing import added
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
+from adaptive_cart.verification.verified_rows import Comparison
 from design.test_bad_input import changed, found
 
 SEEN = {"active": (3, 30), "quiet": (12, 20)}
@@ -177,6 +178,15 @@ def test_the_reference_has_the_prior_of_the_stratum() -> None:
         assert data["b"][0, 0] == pytest.approx(1 + 0.3 * (participants - responders))
         assert data["totals"].tolist() == np.asarray(summary.totals)[0, :, k].tolist()
     assert "a" not in reference.data(summary, 0, None, Question("dfr", 1, 0))  # all: as always
+
+
+def test_what_is_verified_of_a_prediction_has_the_prior_of_the_stratum() -> None:
+    design = Design(**stratified("power"))
+    asked = Question("dfr", 1, 0, stratum=1, value=0.1)
+    counts, answer = Comparison(design, 1)._last_tables(asked, [1, 0], ((4, 6), (10, 10), (12, 11)))
+    seen = np.asarray(counts.successes)[:, :, 1]
+    for (x, y), found_ in zip(seen.tolist(), answer, strict=True):
+        assert found_ == pytest.approx(above("power", "quiet", (x, 12), (y, 11)), abs=1e-9)
 
 
 def test_it_is_told_and_measured_by_stratum() -> None:

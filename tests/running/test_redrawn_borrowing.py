@@ -24,6 +24,7 @@ from adaptive_cart.results.borrowing import borrowing_columns
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
+from adaptive_cart.verification.verified_rows import Comparison
 from design.test_bad_input import changed, found
 
 SEEN, NUMBER, SOURCE = 3, 8, 0.45
@@ -179,6 +180,19 @@ def test_a_real_trial_and_the_boundaries_are_as_observed() -> None:
     assert "trial: 3 of 8 participants; drawn anew in every simulated trial" in words
     assert "dfr: trial drawn anew from 0.450 (seen there: 3 of 8 participants)" in words
     assert "external data trial, as drawn with this trial" in story.text
+
+
+def test_what_is_verified_of_a_prediction_has_the_last_tables_of_what_was_drawn() -> None:
+    raw, tables = borrowing("sam"), ((1, 2), (4, 4), (8, 8))
+    part = next(part for part in Plan.of(Design(**raw)).parts if part.prediction is not None)
+    asked = part.prediction.condition(part.question).question
+    own = Comparison(Design(**raw), 1)
+    for drawn in (0, 5, NUMBER):
+        _, answer = own._last_tables(asked, [1, 0], tables, (drawn,))
+        fixed = Comparison(Design(**as_drawn(raw, drawn)), 1)
+        _, expected = fixed._last_tables(asked, [1, 0], tables, ())
+        assert answer == pytest.approx(expected, abs=1e-12)
+    assert np.abs(answer - own._last_tables(asked, [1, 0], tables, (0,))[1]).max() > 0.01
 
 
 def test_what_takes_long_is_told_before() -> None:
