@@ -91,10 +91,11 @@ def _how(arm: BorrowingArm) -> str:
     anew = [n for n, d in zip(arm.prior.external, arm.prior.seen, strict=True) if d.redrawn]
     if not anew:
         return "The external data stay as they were observed."
-    others = "" if len(anew) == len(arm.prior.seen) else "; the others stay as they were observed"
+    whole = len(anew) == len(arm.prior.seen)
+    which = "The external data" if whole else f"The data of {' and '.join(anew)}"
+    rest = "" if whole else "; the others stay as they were observed"
     return (
-        f"In every simulated trial {' and '.join(anew)} are drawn anew, so that characteristics "
-        f"are unconditional{others}."
+        f"{which} are drawn anew in every trial, so that characteristics are unconditional{rest}."
     )
 
 
