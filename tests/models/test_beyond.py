@@ -18,7 +18,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.nouns.questions import Cut, Question
 from adaptive_cart.nouns.summaries import Scores
-from adaptive_cart.results.estimand import true_values
+from adaptive_cart.results.estimand import SobolLatents, true_values
 from endpoints.test_continuous import by_state, design
 
 DRAWS = 200_000
@@ -177,6 +177,25 @@ def test_the_true_proportion_is_that_of_many_participants(missing: str) -> None:
                 change[who] = centre + away + noise - values[who, 0]
         shares.append((change < -2.5).mean())
     assert found.value == pytest.approx(0.4 * shares[0] + 0.6 * shares[1], abs=0.003)
+
+
+def test_of_participants_of_two_parts_it_is_that_of_both_by_their_shares() -> None:
+    """Parts leave at different rates, and who left is not beyond: each alone is in closed form."""
+    asked = beyond(-2.5)
+
+    def proportion(per_year: float, **tables: Any) -> float:
+        raw = design(missing="worst_case", worst=30.0).plain()
+        raw["truth"]["dropout"] = {"per_year": per_year}
+        raw["scenarios"]["works"] = tables
+        one, points = Design(**raw), SobolLatents(points=2**12)
+        found = true_values(one, one.truths["works"], points, also=[asked]).quantity(asked)
+        assert found is not None
+        return found.value
+
+    both = proportion(0.2, mixture={"new": {"share": 0.3, "dropout": {"per_year": 3.0}}})
+    alone, new = proportion(0.2), proportion(3.0)
+    assert alone - new > 0.2
+    assert both == pytest.approx(0.7 * alone + 0.3 * new, abs=0.003)
 
 
 @pytest.mark.slow
