@@ -327,6 +327,7 @@ def test_an_ending_has_its_place_and_its_words(ending: Ending) -> None:
 NAMES_THAT_ARE_NOT_ENDINGS = {
     "report/recount.py": "counts again from the words in the files, by itself",
     "report/grid.py": "a measure",
+    "running/exact.py": "a measure",
     "report/chapters/sensitivity.py": "the key of a chapter",
     "figures/words_measures.py": "what was compared between designs: a measure",
     "figures/draw_comparisons.py": "what was compared between designs: a measure",
