@@ -19,9 +19,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import adaptive_cart as ac
-from adaptive_cart.results.estimand import SobolLatents
+from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.results.result import Result
 from adaptive_cart.running import run
+from adaptive_cart.telling import walkthrough
 from checks import raw_design
 
 FEWER = 2**10  # points a scramble
@@ -51,9 +52,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def fewer_points() -> Iterator[None]:
-    """True values of a run have the error of fewer points."""
+    """True values of a run, and of an example, have the error of fewer points."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(run, "SobolLatents", lambda: SobolLatents(points=FEWER))
+        patched.setattr(
+            walkthrough,
+            "true_values",
+            lambda design, truth: true_values(design, truth, SobolLatents(points=FEWER)),
+        )
         yield
 
 
