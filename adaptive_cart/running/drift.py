@@ -14,7 +14,7 @@ region, in the way of ``calibrate``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -81,12 +81,13 @@ def drift(
     """
     analysis = design.analysis_of(design.primary)
     if analysis is None or analysis.of_tables:
-        for key, value in (("--trials", trials), ("--seed", seed), ("--jobs", jobs)):
-            if value is not None:
-                told = f"found {value}; of counts everything is enumerated: leave it out"
-                raise InputError(f"{key}: {told}")
+        needless = [
+            Problem(key, f"found {value}; of counts everything is enumerated: leave it out")
+            for key, value in (("--trials", trials), ("--seed", seed), ("--jobs", jobs))
+            if value is not None
+        ]
         number = POINTS if points is None else points
-        return enumerated_drift(design, effect, region, error, number, progress)
+        return enumerated_drift(design, effect, region, error, number, progress, needless)
     return simulated_drift(
         design,
         effect,
@@ -107,6 +108,7 @@ def enumerated_drift(
     error: float | None = None,
     points: int = POINTS,
     progress: Tell = lambda what, done, total: None,
+    problems: Iterable[Problem] = (),
 ) -> Drift:
     """Work out what borrowing counts buys and what it risks.
 
@@ -120,13 +122,15 @@ def enumerated_drift(
         To be held; what the design promises, or 0.025.
     points
         Control rates of the line, from 0 to 1; that of the external data is added.
+    problems
+        What is wrong with the question already; told with all else that is.
 
     Raises
     ------
     InputError
         If the design does not borrow for the control's primary, or cannot be enumerated.
     """
-    written = _sound(design, effect, region, error, points)
+    written = _sound(design, effect, region, error, points, problems)
     arm = _borrowing(written)
     question = _question(written)
     promised = design.calibration
@@ -381,6 +385,7 @@ def _sound(
     region: tuple[float, float] | None,
     error: float | None,
     points: int,
+    already: Iterable[Problem],
 ) -> Design:
     """Refuse what cannot be compared, all problems at once."""
     problems = []
@@ -433,6 +438,7 @@ def _sound(
         problems.append(Problem("--error", f"found {error:g}; between 0 and 1 is expected"))
     if points < 11:
         problems.append(Problem("--points", f"found {points}; at least 11 are expected"))
+    problems += already
     if problems:
         raise DesignError(problems)
     direct = {n: t for n, t in design.truths.items() if design.primary in t.direct}

@@ -206,6 +206,8 @@ class Region:
         Whose rates run.
     ranges
         What else it runs over.
+    without_rates
+        Why it does not run over rates; blank where it does.
     """
 
     endpoint: str
@@ -216,6 +218,7 @@ class Region:
     words: str
     whose: str
     ranges: NullRanges
+    without_rates: str = ""
 
     @property
     def spans(self) -> bool:
@@ -235,17 +238,15 @@ def region_of(design: Design) -> Region:
         for rule in rules
         for asked in rule.claimed
     )
-    rates = same and design.endpoints[endpoint].binary
     # with several targets one claim can be false where another is true
     several = len({target for rule in rules for target in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
-    if endpoint in design.prediction:  # a rate does not say the states that it asks for
-        direct = []
+    without = _why_without_rates(design, endpoint, same, bool(direct))
     whose = whose_rates(design, [asked for rule in rules for asked in rule.claimed])
     given = None if design.calibration is None else design.calibration.null_region
     scenarios = design.scenarios
     ranges = null_ranges(given, design.compared_names, design.stratum_names, scenarios)
-    if rates and direct:
+    if not without:
         limits = ranges.rates.get(whose, (0.0, 1.0))
         patterns = tuple(
             name
@@ -279,7 +280,28 @@ def region_of(design: Design) -> Region:
     if several and len(partly) > len(nulls):
         words = _scenario_words(partly)
     words += ranges.words
-    return Region(endpoint, None, (0.0, 1.0), False, partly, words, whose, ranges)
+    return Region(endpoint, None, (0.0, 1.0), False, partly, words, whose, ranges, without)
+
+
+def _why_without_rates(design: Design, endpoint: str, same: bool, direct: bool) -> str:
+    """Say why the region does not run over rates; blank where it does.
+
+    Parameters
+    ----------
+    same
+        Whether all that is claimed is about the level of this endpoint, or a difference of it.
+    direct
+        Whether a scenario gives its truth directly.
+    """
+    if not same:
+        return "what is claimed is not about the rates of one endpoint alone"
+    if not design.endpoints[endpoint].binary:
+        return f"'{endpoint}' has no rate of responders"
+    if not direct:
+        return f"every scenario leaves '{endpoint}' to a course"
+    if endpoint in design.prediction:
+        return f"a rate does not say the states from which '{endpoint}' is predicted"
+    return ""
 
 
 def _alone(design: Design, run: str, claims: str) -> str:

@@ -337,8 +337,8 @@ def _at_effect(
     """How often trials end in a way, at control rates with an effect, simulated."""
     if region.base is None:
         raise InputError(
-            f"--measure {asked.measure}: over control rates, and every scenario leaves "
-            f"'{region.endpoint}' to a course; `simulate` tells it of each scenario"
+            f"--measure {asked.measure}: over control rates, and {region.without_rates}; "
+            f"`simulate` tells it of each scenario"
         )
     assert asked.effect is not None
     rates, words = _line(design, region, asked.effect, number or FEW)

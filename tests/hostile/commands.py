@@ -59,12 +59,12 @@ def every_command(design: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     yield ("prior", name, table, "--arm", arm)
     yield ("sweep", name, "--vary", "simulation.seed=1,2", *few, *out("sweep"))
     yield ("size", name, "--power", "0.5", *few, "--fresh", "30", *out("size"))
-    yield ("worst-case", name, "--points", "5", *few, *out("worst_case"))
-    yield ("worst-case", name, "--measure", "power", "--effect", "0.2", "--points", "5", *few,
+    yield ("worst-case", name, "--points", "3", *few, *out("worst_case"))
+    yield ("worst-case", name, "--measure", "power", "--effect", "0.2", "--points", "3", *few,
            *out("smallest_power"))  # fmt: skip
-    yield ("borrowing", name, "--points", "5", *few, *out("borrowing"))
+    yield ("borrowing", name, "--points", "3", *few, *out("borrowing"))
     yield ("optimise", name, "--looks", "1:2", "--minimise", "participants", "--error", "0.025",
-           "--weight", f"{truth}=1", "--power", f"{truth}=0.1", "--candidates", "4",
+           "--weight", f"{truth}=1", "--power", f"{truth}=0.1", "--candidates", "5",
            *few, "--fresh", "30", *out("optima"))  # fmt: skip
     yield ("calibrate", name, *few)
 

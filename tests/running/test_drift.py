@@ -278,6 +278,11 @@ def test_every_curve_is_written(tmp_path: Path) -> None:
         ({}, {"error": 0.0}, "--error: found 0"),
         ({}, {"points": 3}, "--points: found 3"),
         (
+            {},
+            {"points": 3, "trials": 30, "jobs": 1},
+            "at least 11 are expected\n--trials: found 30",
+        ),
+        (
             {"rules__0__posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.3}},
             {},
             "one rule that declares success is expected",

@@ -120,3 +120,9 @@ def test_what_cannot_be_looked_for_is_told() -> None:
     course = copy.deepcopy(raw_design("sle_autologous"))
     with pytest.raises(InputError, match="leaves 'dfr' to a course"):
         ac.worst_case(Design(**course), measure="power", effect=0.2)
+    for name, why in (
+        ("myasthenia_scores", "what is claimed is not about the rates of one endpoint alone"),
+        ("durability_event_driven", "what is claimed is not about the rates of one endpoint alone"),
+    ):
+        with pytest.raises(InputError, match=f"over control rates, and {why}; `simulate` tells"):
+            ac.worst_case(Design(**raw_design(name)), measure="power", effect=0.2)
