@@ -159,6 +159,20 @@ def growth() -> Iterable[str]:
     return table(head, found[found["grows"] != ONCE].itertuples(index=False))
 
 
+def searches() -> Iterable[str]:
+    """What the search of ``optimise`` and a random one find, a line a case."""
+    found = pd.read_csv(STUDIES / "results" / "optimise_against_chance.csv", dtype=str).fillna("–")
+    rows = []
+    for own in found.to_dict("records"):
+        better, seeds, worse = own["better"], own["seeds"], own["worse"]
+        needs = (own["search_needs"], own["chance_needs"], own["no_design_below"])
+        rows.append((own["case"], own["aim"], own["free"], f"{better} of {seeds}", worse,
+                     own["chance_holds"], *needs))  # fmt: skip
+    head = ("what is free", "aim", "numbers", "better", "worse", "chance found one", "search needs",
+            "chance needs", "no design below")  # fmt: skip
+    return table(head, rows)
+
+
 def million() -> Iterable[str]:
     """What a million scenarios of a thousand trials would cost, by these times."""
     found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", keep_default_na=False)
@@ -179,6 +193,7 @@ def million() -> Iterable[str]:
 
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
+    "searches": searches,
     "published": published,
     "disagreeing": disagreeing,
     "priors": priors,
