@@ -14,6 +14,7 @@ from typing import Any
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.external import only_named
 from adaptive_cart.design.rule_tables import Comparing, Rule, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
@@ -67,7 +68,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     if design.randomisation.method == "response_adaptive":
         # without an interim look the shares would stay equal; blocks do it more evenly
         tables.pop("randomisation")
-    return Design(**tables)
+    return Design(**only_named(tables))
 
 
 def _once(design: Design, rule: Rule, part: Comparing, calibrated: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from adaptive_cart.decisions.closing import DROP_ARM
 from adaptive_cart.decisions.success import DECLARE_SUCCESS
 from adaptive_cart.decisions.without_success import DECLARE_FUTILITY
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.external import only_named
 from adaptive_cart.design.rule_tables import AlphaSpending, Rule
 from adaptive_cart.design.spending import fixed_numbers, planned_bounds
 from adaptive_cart.errors import DesignError, Problem
@@ -96,7 +97,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
             }
         )
     tables["rules"] = rules
-    return Design(**tables)
+    return Design(**only_named(tables))
 
 
 def _problems(design: Design) -> list[Problem]:

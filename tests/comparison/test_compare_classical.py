@@ -13,6 +13,7 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.comparison import compare
+from adaptive_cart.comparison.alternatives import fixed_size
 from adaptive_cart.comparison.classical import group_sequential, words_of_group_sequential
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.rule_tables import AlphaSpending
@@ -474,3 +475,22 @@ def test_only_proportions_and_times_from_randomisation() -> None:
         pytest.fail(str(error))
     with pytest.raises(DesignError, match="found event_rate; the group-sequential design tests"):
         group_sequential(design)
+
+
+@pytest.mark.parametrize("made", [group_sequential, fixed_size])
+def test_external_data_that_nothing_asks_about_any_more_go_with_their_truths(made: Any) -> None:
+    raw = raw_design("lupus_hybrid_control")
+    assert made is fixed_size or not made(ac.Design(**raw)).external
+    raw["analysis"]["doris"].pop("prior")
+    raw["external"].pop("allegory")
+    raw["calibration"].pop("null_region")
+    futility = next(rule for rule in raw["rules"] if rule["name"] == "futility")
+    futility.pop("predictive")
+    futility["posterior"] = {"endpoint": "doris", "arm": "cart", "minus": "bliss", "above": 0.0}
+    for scenario in raw["scenarios"].values():
+        scenario["doris"]["bliss"] = 0.1
+    design = made(ac.Design(**raw))
+    assert not design.external
+    assert {name: truth.direct for name, truth in design.truths.items()} == {
+        name: truth.direct for name, truth in ac.Design(**raw).truths.items()
+    }

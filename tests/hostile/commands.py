@@ -62,7 +62,7 @@ def every_command(design: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     yield ("worst-case", name, "--points", "3", *few, *out("worst_case"))
     yield ("worst-case", name, "--measure", "power", "--effect", "0.2", "--points", "3", *few,
            *out("smallest_power"))  # fmt: skip
-    yield ("borrowing", name, "--points", "3", *few, *out("borrowing"))
+    yield ("borrowing", name, "--points", "11", *out("borrowing"))
     yield ("optimise", name, "--looks", "1:2", "--minimise", "participants", "--error", "0.025",
            "--weight", f"{truth}=1", "--power", f"{truth}=0.1", "--candidates", "5",
            *few, "--fresh", "30", *out("optima"))  # fmt: skip
