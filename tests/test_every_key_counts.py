@@ -24,7 +24,8 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.file import schema, template
+from adaptive_cart.design.file import template
+from adaptive_cart.design.json_schema import schema
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import KINDS

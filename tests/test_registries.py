@@ -38,7 +38,8 @@ from adaptive_cart.decisions import (
     Ending,
     Holding,
 )
-from adaptive_cart.design.file import schema, template
+from adaptive_cart.design.file import template
+from adaptive_cart.design.json_schema import schema
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import PosteriorQuestion, Rule
 from adaptive_cart.endpoints import KINDS, EndpointBase

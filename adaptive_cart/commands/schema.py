@@ -11,7 +11,7 @@ def command(programme: bool) -> None:
     """Print the JSON Schema of a design file, for editors."""
     import json
 
-    from adaptive_cart.design.file import schema, schema_of_part
+    from adaptive_cart.design.json_schema import schema, schema_of_part
 
     if programme:
         from adaptive_cart.programmes.tables import ProgrammeTables

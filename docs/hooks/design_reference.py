@@ -9,7 +9,7 @@ import tomlkit
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from adaptive_cart.design.file import schema
+from adaptive_cart.design.json_schema import schema
 
 INTRODUCTION = """\
 # Every table and key

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.file import schema
+from adaptive_cart.design.json_schema import schema
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.errors import DesignError
 

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
-from adaptive_cart.design.file import load_design, schema_of_part
+from adaptive_cart.design.file import load_design
+from adaptive_cart.design.json_schema import schema_of_part
 from adaptive_cart.errors import DesignError
 from adaptive_cart.programmes import load_programme
 from adaptive_cart.programmes.described import described
