@@ -46,7 +46,8 @@ UNEXERCISED: dict[str, str] = {}  # what no design has, and why
 
 
 def ways_to_borrow(of: type[Borrowed] = Borrowed) -> set[str]:
-    """By module and name: every way there is, whichever registries know it."""
+    """By module and name: every way of every model, whichever registries know it."""
+    assert [*ANALYSES.values()]  # loaded, so that their ways are there
     own = of.__subclasses__()
     return {name for each in own for name in ways_to_borrow(each)} if own else {borrows(of)}
 
