@@ -35,7 +35,8 @@ STRETCH = 5_000  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
 CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
-PATIENCE = 2.0  # seconds of work that are not worth starting processes for
+PATIENCE = 4.0  # seconds of work that are not worth starting processes for
+TELLING = 0.3  # seconds of work that tell how long the rest takes
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
 
@@ -199,23 +200,25 @@ def run_stretches(
 
 
 def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], None]) -> int:
-    """Run a block or two here, take them off what is left, and say how many jobs the rest is worth.
+    """Run some trials here, take them off what is left, and say how many jobs the rest is worth.
 
-    The first block is slower than all others (imports, tables that are remembered), so that only
-    the second one tells, unless the first took very long.
+    The first ones are slower than all others (imports, tables that are remembered), so that only
+    those after them tell, unless the first took very long. They are few, since other cores wait,
+    and twice as many until they took long enough to tell.
     """
-    for warm in (False, True):
-        if not left:
-            return 1
+    trials, warm = SHORTEST_STRETCH, False
+    while left:
         start, stop, positions = left[0]
-        middle = min(start + job.block, stop)
+        middle = min(start + min(trials, job.block), stop)
         left[0:1] = [(middle, stop, positions)] if middle < stop else []
         began = time.perf_counter()
-        trials = run_stretch(job, (start, middle, positions))
+        run = run_stretch(job, (start, middle, positions))
         seconds = time.perf_counter() - began
-        done(trials)
-        if (warm or seconds > PATIENCE) and seconds / trials * trials_in(left) > PATIENCE:
-            return min(jobs, len(left))
+        done(run)
+        if seconds > PATIENCE or (warm and (seconds > TELLING or trials >= job.block)):
+            rest = seconds / run * trials_in(left)
+            return min(jobs, len(left)) if rest > PATIENCE else 1
+        trials, warm = (2 * trials, True) if warm else (trials, True)
     return 1
 
 

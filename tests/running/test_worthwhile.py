@@ -1,0 +1,42 @@
+"""How many trials are run before others help, and whether they are asked to."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+
+from adaptive_cart.running import stretches
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cold", "trials", "jobs", "here"),
+    [
+        (0.0001, 0.0, 10_000, 1, 5_000),  # a second in all
+        (0.0008, 0.0, 10_000, 2, 1_000),  # eight seconds, known after less than one
+        (0.0008, 1.0, 10_000, 2, 1_000),  # what the first ones took beside does not tell
+        (0.0008, 0.0, 5_000, 1, 1_000),  # four seconds less what has been run: not worth a process
+        (0.02, 0.0, 10_000, 2, 250),  # the first ones took five seconds
+        (0.02, 0.0, 400, 1, 250),
+    ],
+)
+def test_few_trials_are_run_before_others_help(monkeypatch, seconds, cold, trials, jobs, here):
+    clock, ran = [0.0], []
+
+    def run(_, piece):
+        start, stop, positions = piece
+        clock[0] += (stop - start) * len(positions) * seconds + (0.0 if ran else cold)
+        ran.append(piece)
+        return (stop - start) * len(positions)
+
+    monkeypatch.setattr(stretches, "run_stretch", run)
+    monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    left = stretches.pieces_of({0: [(0, trials)]}, 2_500)
+    told: list[int] = []
+    found = stretches._worthwhile(SimpleNamespace(block=2_500), left, 2, told.append)
+    assert found == jobs
+    assert sum(told) == here
+    pieces = sorted([*ran, *left])
+    assert (pieces[0][0], pieces[-1][1]) == (0, trials)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(pieces))
