@@ -162,29 +162,28 @@ class PiecewiseExponential:
             # C order, so that a row is always summed in the same way
             if known:  # a product has no branches; it may be a nought with a sign
                 remaining = np.multiply(follow_up[rows], counted[rows], order="C")
-                remaining += 0.0
             else:
                 remaining = np.ascontiguousarray(np.where(counted[rows], follow_up[rows], 0.0))
-            if not np.all((remaining >= 0.0) & (remaining < np.inf)):
+            if not (remaining.min(initial=0.0) >= 0.0 and remaining.max(initial=0.0) < np.inf):
                 raise ValueError(
                     "durations: a negative or unknown one found among the included participants, "
                     "months from 0 allowed"
                 )
             event = counted[rows] & ended[rows]
-            whole, spent, early = remaining.copy(), np.empty_like(remaining), np.empty_like(event)
+            spent, early = np.empty_like(remaining), np.empty_like(event)
             seen = np.zeros(len(remaining), dtype=np.int64)
             for interval, (start, end) in enumerate(
                 zip((0.0, *self.cuts), self.cuts, strict=False)
             ):
                 np.minimum(remaining, end - start, out=spent)
-                time[rows, interval] = spent.sum(axis=-1)
+                time[rows, interval] = spent.sum(axis=-1) + 0.0
                 remaining -= spent
-                np.less_equal(whole, end, out=early)
+                np.less_equal(follow_up[rows], end, out=early)
                 early &= event
                 so_far = _number(early)
                 count[rows, interval] = so_far - seen
                 seen = so_far
-            time[rows, -1] = remaining.sum(axis=-1)
+            time[rows, -1] = remaining.sum(axis=-1) + 0.0
             count[rows, -1] = _number(event) - seen
         return count, time
 
@@ -406,14 +405,19 @@ class _Density:
 
     def take(self, tables: npt.NDArray[np.intp] | slice) -> _Density:
         """Keep these tables only."""
+
+        def own(part: Array) -> Array:  # where tables are in a row, nothing is copied
+            kept = part[..., tables]
+            return kept if isinstance(tables, slice) else np.ascontiguousarray(kept)
+
         return _Density(
             self.slope[tables],
-            np.ascontiguousarray(self.exponent[:, tables]),
-            np.ascontiguousarray(self.control[:, tables]),
-            np.ascontiguousarray(self.experimental[:, tables]),
+            own(self.exponent),
+            own(self.control),
+            own(self.experimental),
             self.mean,
             self.sd,
-            None if self.between is None else np.ascontiguousarray(self.between[..., tables]),
+            None if self.between is None else own(self.between),
         )
 
     def log(self, beta: Array) -> Array:
