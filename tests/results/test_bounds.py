@@ -41,7 +41,7 @@ def test_a_bound_with_confidence_is_rounded_up() -> None:
 
 def test_what_fresh_trials_show_is_no_more_than_they_do() -> None:
     size = Afresh(30, {"expected": proportion(81, 100)}, {"expected": 0.79996}, holds=False)
-    assert "power at least 0.7999 in expected" in size.words(100)
+    assert "power at least 0.7999 in expected" in size.words()
     (line,) = _proven(Proof(0.0249991, "", None))
     assert "exceeds 0.025000 nowhere" in line
     (_, line) = _proven(Proof(None, "why", 0.0249991))
