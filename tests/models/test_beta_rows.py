@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from adaptive_cart.models.binary import beta_comparison, beta_rows
 from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
@@ -99,3 +99,35 @@ def test_rows_are_forgotten_where_memory_is_bounded(monkeypatch):
     beta_rows.KEPT.clear()
     assert (difference_above(FLAT, FLAT, counts, 0.0) == before).all()
     assert (difference_above(FLAT, FLAT, counts, 0.0) == before).all()
+
+
+APART = BetaMixture((0.3, 0.7), (20.0, 380.0), (380.0, 20.0))
+
+
+@pytest.mark.parametrize("worth", [NEVER, 0])
+def test_probabilities_far_beyond_the_nodes_of_the_other_arm_count(monkeypatch, worth):
+    """Of a ratio the survival is asked below its value alone: here nearly all of it lies above."""
+    as_python(monkeypatch)
+    monkeypatch.setattr(beta_comparison.LOOPS, "worth", worth)
+    beta_rows.KEPT.clear()
+    tables = [(280, 300, 60, 300), (0, 0, 60, 300), (0, 0, 0, 0), (3, 300, 290, 300)]
+    counts = tuple(np.array(column) for column in zip(*tables, strict=True))
+    nodes, weights = np.polynomial.legendre.leggauss(700)
+    c, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+
+    def law(prior, x, n, of, at):
+        w, a, b = (np.array(each) for each in (prior.weights, prior.a, prior.b))
+        marginal = w * np.exp(special.betaln(a + x, b + n - x) - special.betaln(a, b))
+        parts = (getattr(stats.beta(p + x, q + n - x), of)(at) for p, q in zip(a, b, strict=True))
+        return sum(m / marginal.sum() * part for m, part in zip(marginal, parts, strict=True))
+
+    for upper, lower in ((FLAT, FLAT), (APART, FLAT), (FLAT, APART), (APART, APART)):
+        for value in (0.2, 0.5):
+            ratio = ratio_above(upper, lower, counts, value, of_odds=False)
+            above = difference_above(upper, lower, counts, value)
+            for table, (x1, n1, x0, n0) in enumerate(tables):
+                density = law(lower, x0, n0, "pdf", c) * weights
+                expected = (density * law(upper, x1, n1, "sf", value * c)).sum()
+                assert ratio[table] == pytest.approx(expected, abs=1e-9)
+                expected = (density * law(upper, x1, n1, "sf", value + c)).sum()
+                assert above[table] == pytest.approx(expected, abs=1e-5)

@@ -279,7 +279,11 @@ def _survival(
         # on the log odds the density is log-concave: what lies beyond a point is at most the
         # density there over the slope of its logarithm
         density = own_a * log_p + own_b * log_q - special.betaln(own_a, own_b)
-        kept |= (density > FAINTEST) | (np.abs(own_a * q - own_b * p) < 0.5)
+        beyond = own_a * q - own_b * p  # above 0 where its own mean is larger
+        kept |= (density > FAINTEST) | (np.abs(beyond) < 0.5)
+        # all of it may lie outside the nodes, before which survival is one, and nought after them
+        kept[:, 0] |= beyond[:, 0] < 0.0
+        kept[:, -1] |= beyond[:, -1] > 0.0
     first, width = window(kept)
     table, node, inside, values = places_in(first, width, len(p))
     at = node[inside]
