@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.models.base import Reference
 from adaptive_cart.nouns.records import Floats
 
@@ -286,16 +286,27 @@ class Compiled:
             if self._compiled is not None:
                 import nutpie
 
-                result = nutpie.sample(
-                    self._compiled.with_data(**data),
-                    seed=seed,
-                    progress_bar=False,
-                    save_warmup=False,
-                    **settings,
-                )
+                try:
+                    result = nutpie.sample(
+                        self._compiled.with_data(**data),
+                        seed=seed,
+                        progress_bar=False,
+                        save_warmup=False,
+                        **settings,
+                    )
+                except RuntimeError as error:
+                    raise self._undrawn(error) from None
             else:
                 result = _drawn_by_pymc(self._model, data, seed, settings)
             return self._fit(result, data)
+
+    def _undrawn(self, error: RuntimeError) -> RunError:
+        """What is said where no chain begins, or all of them break off."""
+        why = next(iter(str(error).splitlines()), "no reason given")
+        return RunError(
+            f"PyMC did not draw from the posterior of {', '.join(self._parameters)}: nutpie says "
+            f"'{why}'; the fast posterior alone tells of these data"
+        )
 
     def _fit(self, result: Any, data: Data) -> Fit:
         posterior, sampled = result["posterior"], result["sample_stats"]

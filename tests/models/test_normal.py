@@ -243,3 +243,21 @@ def test_the_same_model_in_pymc_agrees_with_it(case: str) -> None:
     for question in (Question("y", 1, value=-2.0), Question("y", 2, 0, value=-1.0)):
         chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
         assert chance == pytest.approx(fast.probability(question)[0], abs=4.0 * error + 0.002)
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+def test_the_same_model_in_pymc_is_drawn_where_nobody_of_an_arm_is_known() -> None:
+    from adaptive_cart.models.base import holds
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    seen = scores(people(np.random.default_rng(4), (6, 0, 8)))
+    face = ANALYSES["normal"].model_validate({"model": "normal"}).reference(ARMS, (), (1.0,))
+    data = face.data(seen)
+    fit, trouble = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
+    assert trouble is None
+    question = Question("y", 2, 0, value=-1.0)
+    chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
+    fast = posterior(seen).probability(question)[0]
+    assert 0.05 < fast < 0.95
+    assert chance == pytest.approx(fast, abs=4.0 * error + 0.002)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.models import ANALYSES, sampling
 from adaptive_cart.models.sampling import Diagnostics, Fit, fitted_carefully
 from checks import assert_close_in_mcse
@@ -62,6 +62,21 @@ def test_the_same_seed_gives_the_same_draws(compiled: Any) -> None:
     assert np.array_equal(first.draws["rate"], again.draws["rate"])
     assert not np.array_equal(first.draws["rate"], other.draws["rate"])
     assert first.draws["rate"].shape == (4, 50, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+def test_where_no_chain_begins_it_is_told_in_a_line(
+    compiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*given: Any, **settings: Any) -> Any:
+        raise RuntimeError("All initialization points failed\n\nCaused by: …")
+
+    monkeypatch.setattr("nutpie.sample", nowhere)
+    with pytest.raises(RunError) as told:
+        compiled.fit(TABLES["usual"], seed=7)
+    assert "did not draw from the posterior of rate" in str(told.value)
+    assert "nutpie says 'All initialization points failed';" in str(told.value)
 
 
 @pytest.mark.slow

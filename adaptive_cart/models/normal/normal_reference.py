@@ -137,11 +137,20 @@ class NormalReference(Reference):
                 away = worth * (mean - np.array(prior.mean)) ** 2
                 known = (worth > 0.0).astype(np.float64)
                 pm.Potential("of_means", (-known * log_sd - 0.5 * away / variance).sum())
+            # of whom nothing is known and nobody is seen: flat, it has no posterior to draw from
+            nobody = pm.math.eq(given["number"], 0.0) * (1.0 - self._known)
+            pm.Potential("of_nobody", -0.5 * (nobody * mean**2).sum())
             # of the logarithm of the standard deviation, whose prior is otherwise flat
             if prior.sd_worth > 0.0:
                 spread = -prior.sd_worth * (log_sd + 0.5 * prior.sd**2 / variance)
                 pm.Potential("of_spread", spread)
         return model
+
+    @property
+    def _known(self) -> Floats:
+        """By arm, 1 where the prior says something of its mean, in any of its components."""
+        whole = [self.prior, *getattr(self.prior, "parts", ())]
+        return np.any([np.array(one.worth) > 0.0 for one in whole], axis=0).astype(np.float64)
 
     @staticmethod
     def _of_part(prior: Normal, mean: Any, log_sd: Any, variance: Any) -> Any:
