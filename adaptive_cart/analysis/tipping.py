@@ -218,6 +218,7 @@ class _One:
         """Each number of the priors of its arms, and where it turns the rule over."""
         plan = self.analysis.plan
         analysis, model = plan.fitted[self.target.endpoint]
+        model = analysis.in_stratum(model, self.target.stratum)
         names = plan.design.arm_names
         asked = {names[arm] for arm in arms_in_trial(plan.design, self.target)}
         for tip in analysis.prior_tips(model, names):

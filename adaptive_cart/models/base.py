@@ -568,6 +568,16 @@ class AnalysisBase(Part):
         drawn = self.posterior(fitted, empty, None).drawn(Question("", len(arms) - 1))[0]
         yield of_draws(self.level, self.level, in_order(self.plain()["prior"]), drawn)
 
+    def in_stratum(self, fitted: Any, stratum: int) -> Any:
+        """The fitted model by which a question about one stratum is answered; here the same.
+
+        Parameters
+        ----------
+        stratum
+            Position; all of them together where it is below 0.
+        """
+        return fitted
+
     def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
         """Numbers of its priors that may be moved until a decision turns; none by default."""
         return iter(())

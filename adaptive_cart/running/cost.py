@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.running.external_law import expected_distinct, external_tables
+from adaptive_cart.running.external_law import expected_distinct
 
 MINUTE = 60.0  # seconds; what takes less is not worth a word
 
@@ -43,18 +43,23 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
 
 def _cost_of_priors(plan: Plan, trials: int) -> Iterator[str]:
     """The same of priors that are made anew of the external data drawn with each trial."""
-    lent = [arm for arm in plan.borrowing if arm.stratum < 0 and arm.prior.redrawn]
-    each = sum(arm.prior.seconds for arm in lent)
-    if each == 0.0:
-        return
-    scenarios = plan.design.truths.values()
-    sets = sum(expected_distinct(external_tables(plan.design, one), trials) for one in scenarios)
-    if sets * each >= MINUTE:
-        of = " and ".join(repr(name) for arm in lent for name in arm.prior.external)
-        yield (
-            f"{of} drawn anew: about {sets:,.0f} different sets of numbers, and a prior is fitted "
-            f"to each, about {each:g} s; up to {_long(sets * each)} of one core"
+    design = plan.design
+    for arm in plan.borrowing:
+        both = zip(arm.prior.external, arm.prior.seen, strict=True)
+        drawn = [repr(name) for name, data in both if data.redrawn]
+        each = arm.prior.seconds
+        if arm.stratum >= 0 or not drawn or each == 0.0:
+            continue
+        sets = sum(
+            expected_distinct(design, truth, arm.endpoint, trials)
+            for truth in design.truths.values()
         )
+        if sets * each >= MINUTE:
+            yield (
+                f"{' and '.join(drawn)} drawn anew: about {sets:,.0f} different sets of numbers, "
+                f"and a prior is fitted to each, about {each:g} s; up to {_long(sets * each)} of "
+                f"one core"
+            )
 
 
 def _cost_of_completions(plan: Plan, tables: int) -> Iterator[str]:

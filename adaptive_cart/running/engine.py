@@ -69,10 +69,9 @@ def _drawn(design: Design, truths: Mapping[str, Truth]) -> int:
     """How many sets of external data may be drawn with a trial, all scenarios together."""
     if not design.redrawn:
         return 1
-    from adaptive_cart.running.external_law import external_tables
+    from adaptive_cart.running.external_law import number_of_tables
 
-    every = (external_tables(design, truth) for truth in truths.values())
-    return len({one.responders for tables in every for one in tables})
+    return number_of_tables(design, truths.values())
 
 
 def cost_of(design: Design, scenarios: int, drawn: int = 1) -> Cost:

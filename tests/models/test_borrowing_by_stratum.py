@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import adaptive_cart as ac
+from adaptive_cart.analysis import analyze
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
@@ -201,6 +203,34 @@ def test_it_is_told_and_measured_by_stratum() -> None:
     )
     assert whole == pytest.approx(15.0, abs=1e-9)
     assert each == pytest.approx([9.0, 6.0], abs=1e-9)
+
+
+def test_priors_are_moved_from_what_is_borrowed_in_the_stratum() -> None:
+    raw = stratified("pooled")
+    raw["rules"] = raw["rules"][:1]
+    raw["rules"][0]["at_least"] = 0.6
+    design = Design(**raw)
+    rows = ac.example(design, scenario="expected", trial=2).participants
+    found_ = analyze(design, rows, look=1, fast=True, tipping=True)
+    assert found_.findings.tipping is not None
+    seen = np.asarray(found_.recorded.summary("dfr").successes)[0]
+    analysed = np.asarray(found_.recorded.summary("dfr").totals)[0]
+    told = [tip for tip in found_.findings.tipping.priors if tip.arm == "soc"]
+    turned = 0
+    for stratum, name in enumerate(STRATA):
+        responders, participants = SEEN[name]
+        size, mean = (tip for tip in told if name in tip.question and tip.what in ("size", "mean"))
+        assert size.now == participants + 2
+        assert mean.now == pytest.approx((responders + 1) / (participants + 2))
+        (x, y), (n, m) = seen[:, stratum], analysed[:, stratum]
+        for value in (mean.below, mean.above):
+            if value is not None:
+                a = value * size.now
+                control = stats.beta(a + x, size.now - a + n - x).pdf(RATES)
+                other = stats.beta(1 + y, 1 + m - y).sf(RATES + 0.1)
+                assert float((WIDTHS * control * other).sum()) == pytest.approx(0.6, abs=1e-4)
+                turned += 1
+    assert turned
 
 
 WRONG = [

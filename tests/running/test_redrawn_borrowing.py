@@ -19,9 +19,13 @@ import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.borrowing import borrowing_columns
 from adaptive_cart.running.cost import cost_of_draws
+from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
 from adaptive_cart.verification.verified_rows import Comparison
@@ -205,6 +209,54 @@ def test_what_takes_long_is_told_before() -> None:
     number = (1.0 - (1.0 - chances) ** 10_000).sum()
     assert f"about {number:.0f} different sets of numbers" in words
     assert f"up to {number * 0.7 / 60.0:.0f} minutes of one core" in words
+
+
+def test_of_other_endpoints_it_is_not_told_and_of_many_sources_at_once() -> None:
+    raw = borrowing("robust_map")
+    raw["external"]["trial"] |= {"responders": 20, "participants": 60}
+    raw["external"] |= {f"trial_{k}": dict(raw["external"]["trial"]) for k in range(5)}
+    raw["analysis"]["dfr"]["prior"]["soc"]["external"] = [*raw["external"]]
+    raw["external"]["hazard"] = {
+        "source": "s", "endpoint": "flare", "events": 14, "months": 888, "redrawn": True
+    }  # fmt: skip
+    raw["endpoints"]["flare"] = {"type": "time_to_event", "horizon": 24}
+    raw["analysis"]["flare"] = {
+        "model": "piecewise_exponential",
+        "prior": {
+            "baseline": {"a": 0.001, "b": 0.001},
+            "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+        },
+    }
+    same = {"dist": "exponential", "rate": 0.0158}
+    raw["scenarios"]["expected"]["flare"] = {"soc": same, "cart": same, "hazard": 0.0158}
+    compared = copy.deepcopy(raw)
+    compared["rules"].append(
+        {
+            "name": "flares", "then": "stop_for_safety", "at_least": 0.99,
+            "posterior": {
+                "endpoint": "flare", "arm": "cart", "hazard_ratio_to": "hazard", "above": 1.0,
+            },
+        }
+    )  # fmt: skip
+    (words,) = cost_of_draws(Plan.of(Design(**compared)), 1_000, 1)
+    assert "'trial_4' drawn anew: about 1,000 different sets of numbers" in words
+    assert "hazard" not in words
+    del raw["external"]["hazard"], raw["endpoints"]["flare"], raw["analysis"]["flare"]
+    del raw["scenarios"]["expected"]["flare"]
+    design = Design(**raw)
+    chosen = choose_engine(design, design.truths, "auto")
+    assert chosen.engine == "simulate"
+    assert "exact would enumerate" in chosen.why
+
+
+def test_where_nobody_asks_nothing_is_answered() -> None:
+    design = Design(**borrowing("sam"))
+    analysis, fitted = Plan.of(design).fitted["dfr"]
+    nobody = np.zeros((0, 2, 1), dtype=np.int64)
+    outside = np.zeros((0, 1), dtype=np.int64)
+    counts = CountsBeside.of(Counts(*(nobody,) * 4), outside[:, :0], outside[:, :0], outside)
+    asked = Question("dfr", 1, 0, value=0.1)
+    assert analysis.posterior(fitted, counts, None).probability(asked).shape == (0,)
 
 
 # ── refused ───────────────────────────────────────────────────────────────────────────────────

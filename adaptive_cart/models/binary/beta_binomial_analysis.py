@@ -311,6 +311,9 @@ class BetaBinomialAnalysis(AnalysisBase):
 
         yield from of_arms(arms, fitted.priors[: len(arms)])
 
+    def in_stratum(self, fitted: BetaBinomial, stratum: int) -> BetaBinomial:
+        return fitted.in_stratum(stratum)
+
     def prior_tips(self, fitted: BetaBinomial, arms: tuple[str, ...]) -> Iterator[PriorTip]:
         from adaptive_cart.models.binary.prior_tips import tips_of
 
@@ -377,7 +380,7 @@ class BetaBinomialAnalysis(AnalysisBase):
             with_outside(np.asarray(summary.totals), participants),
             open_strata,
         )
-        if not fitted.redrawn or lent_to(summary) is None:
+        if not fitted.redrawn or lent_to(summary) is None or not len(summary.totals):
             return whole
         from adaptive_cart.models.binary.borrowing_analysis import PosteriorsAsDrawn
 
