@@ -156,15 +156,18 @@ def reached_by(
     """
     if any(part.name not in record.probabilities for part in rule.parts):
         return None
-    found = []
+    found, closed = [], np.zeros(1, dtype=np.bool_)
     for part, places, open_yet in zip(rule.parts, rule.condition.places, sought, strict=True):
         asked = record.probabilities[part.name][:, list(places)]
+        if len(set(places)) > 1:  # what targets share is answered while any of them is open
+            closed = closed | np.isnan(asked)
         if open_yet:
             found.append(np.nan_to_num(shape.as_last(asked, record.look), nan=NEVER))
         else:
             holds = part.compared(asked, part.threshold_at(record.look, record.between))
             found.append(np.where(holds, ALWAYS, NEVER))
-    return folded(rule.condition.shape, found.__getitem__, np.minimum.reduce, np.maximum.reduce)
+    every = folded(rule.condition.shape, found.__getitem__, np.minimum.reduce, np.maximum.reduce)
+    return np.where(closed, NEVER, every)
 
 
 def false_successes(design: Design, point: Point, trials: int, seed: int) -> int:

@@ -75,6 +75,32 @@ def test_what_is_read_off_at_a_threshold_is_what_the_design_does_with_it(name: s
             assert acts == np.sum(reached >= threshold)
 
 
+def test_a_stratum_that_is_closed_wins_nothing_by_what_all_strata_share() -> None:
+    each = BENEFIT["posterior"] | {"stratum": "each"}
+    whole = {"posterior": BENEFIT["posterior"] | {"above": 0.05}, "at_least": 0.7}
+    asked = design(
+        {"any": [BENEFIT | {"posterior": each}, whole], "looks": ["final"]},
+        strata={"worse": 0.5, "better": 0.5},
+        scenarios={
+            "mixed": {
+                "role": "null",
+                "dfr": {"soc": 0.3, "cart": {"worse": 0.1, "better": 0.6}},
+                "crs3": {"soc": 0.1, "cart": 0.1},
+            }
+        },
+    )
+    closes = {
+        "name": "close", "then": "close_stratum", "below": 0.6, "looks": [1], "posterior": each,
+    }  # fmt: skip
+    asked = Design(**{**asked.plain(), "rules": [*asked.plain()["rules"], closes]})
+    numbers = with_threshold(asked, 0.5)
+    (point,) = (one for one in null_points(numbers, asked)[0] if one.false["win"] == (0,))
+    reached = largest_asked(numbers, asked, point, 300, 5)
+    for threshold in (0.3, 0.9):
+        acts = false_successes(with_threshold(asked, threshold), point, 300, 5)
+        assert acts == np.sum(reached >= threshold)
+
+
 def test_all_is_at_its_error_and_written_where_it_was_asked_for() -> None:
     asked = design(CONDITIONS["all"])
     found = calibrate(asked, trials=400, seed=2, jobs=1)
