@@ -5,7 +5,7 @@ scenario through them, so that scenarios are compared on the same participants; 
 depends on the trial's number alone, never on the stretch, the block or the job.
 
 Who runs them is :mod:`adaptive_cart.running.workers`. To start processes takes about a second, so a
-run that is shorter is done here.
+run of less than four is done here.
 """
 
 from __future__ import annotations

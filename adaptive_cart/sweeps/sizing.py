@@ -370,7 +370,7 @@ class _Runs:
     def roughly(self, number: int) -> float:
         """Power of a size by a tenth of the trials."""
         made = design_of_size(self.design, number, self.recalibrate)
-        few = max(self.trials // ROUGH, FEWEST)
+        few = min(max(self.trials // ROUGH, FEWEST), self.trials)
         return self._run(number, made, few).power(self.scenarios)
 
     def in_every_scenario(self, number: int) -> None:

@@ -190,6 +190,18 @@ def test_a_size_that_lacks_the_power_is_taken_in_one_search_of_twenty_at_most() 
         assert one.holds or given_up or one.trials == 4_000
 
 
+def test_a_line_is_drawn_by_no_more_trials_than_there_are(monkeypatch: Any) -> None:
+    asked: list[int] = []
+
+    def run(_: Any, __: Any, scenarios: Any, trials: int) -> dict[str, Any]:
+        asked.append(trials)
+        return {name: proportion(trials // 2, trials) for name in scenarios}
+
+    monkeypatch.setattr("adaptive_cart.sweeps.sizing._Runs._success", run)
+    ac.size(single_arm(), 0.7, least=34, most=46, fresh=0, trials=20, engine="simulate", jobs=1)
+    assert set(asked) == {20}
+
+
 @pytest.mark.slow
 def test_scenarios_in_which_no_power_is_wanted_are_run_about_the_answer_alone() -> None:
     """What a size is told with is what a run of it finds, in whichever scenarios it was run."""
