@@ -40,6 +40,7 @@ def unknown_truths(design: Design, plan: Plan) -> list[str]:
 
 def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
     endless = plan.schedule.scale == "events" and plan.schedule.followed_for is None
+    by_stratum = {arm.endpoint for arm in plan.borrowing if arm.stratum >= 0}
     for name in _asked(plan):
         endpoint = design.endpoints[name]
         fitted = plan.fitted.get(name)
@@ -54,6 +55,11 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
             yield (
                 f"[prediction.{name}] reads states at earlier months, and no prior says what "
                 "they are"
+            )
+        elif name in by_stratum:
+            yield (
+                f"'{name}' has another prior in each stratum, of what is borrowed there, than in "
+                "all of them together, and truths are drawn of one"
             )
         elif fitted[0].beside_control and any(
             design.external[one].endpoint == name for one in design.comparators

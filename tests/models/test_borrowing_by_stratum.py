@@ -18,8 +18,10 @@ from adaptive_cart.analysis import analyze
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
+from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.priors.claims import prior_predictive
 from adaptive_cart.results.borrowing import added
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
@@ -231,6 +233,15 @@ def test_priors_are_moved_from_what_is_borrowed_in_the_stratum() -> None:
                 assert float((WIDTHS * control * other).sum()) == pytest.approx(0.6, abs=1e-4)
                 turned += 1
     assert turned
+
+
+def test_no_trials_are_drawn_of_priors_that_differ_by_stratum() -> None:
+    raw = stratified("pooled")
+    raw["rules"] = raw["rules"][:1]
+    with pytest.raises(EngineError, match="'dfr' has another prior in each stratum"):
+        prior_predictive(Design(**raw), trials=10)
+    del raw["rules"][0]["posterior"]["stratum"]  # of all together there is one
+    assert prior_predictive(Design(**raw), trials=10).trials == 10
 
 
 WRONG = [
