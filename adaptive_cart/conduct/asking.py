@@ -319,7 +319,11 @@ class Prediction(Asking):
             from adaptive_cart.conduct.completion import ERROR
 
             return Error(ERROR)
-        decided = not self.months and always_decided(model, question, participants)
+        decided = (
+            not self.months
+            and not model.redrawn
+            and always_decided(model.in_stratum(question.stratum), question, participants)
+        )
         return EXACT if decided else Error(analysis.answered_by.error(question))
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:

@@ -7,6 +7,7 @@ Beta(1, 1), for a share of each, or mixed with it by what the arm's own data say
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.claims import prior_predictive
 from adaptive_cart.results.borrowing import added
@@ -233,6 +234,20 @@ def test_priors_are_moved_from_what_is_borrowed_in_the_stratum() -> None:
                 assert float((WIDTHS * control * other).sum()) == pytest.approx(0.6, abs=1e-4)
                 turned += 1
     assert turned
+
+
+def test_a_prediction_is_decided_exactly_where_it_is_by_the_prior_of_the_stratum() -> None:
+    """Half of 14 of 50 is a whole number, and half of 3 of 30 is none."""
+    raw = stratified("power")
+    raw["external"]["registry"]["responders"] = {"active": 3, "quiet": 11}
+    raw["analysis"]["dfr"]["prior"]["soc"]["weight"] = 0.5
+    plan = Plan.of(Design(**raw))
+    posterior, predicted = plan.parts
+    for part in (posterior, predicted):
+        in_a_stratum = part.targets[0]
+        whole = replace(in_a_stratum, stratum=ALL)
+        assert part.asks.error_in(plan.fitted, whole, (10, 10)).most == 0.0
+        assert part.asks.error_in(plan.fitted, in_a_stratum, (10, 10)).most > 0.0
 
 
 def test_no_trials_are_drawn_of_priors_that_differ_by_stratum() -> None:
