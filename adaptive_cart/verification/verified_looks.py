@@ -24,7 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.counts_beside import lent_to
 from adaptive_cart.participants.population import latents_for
 
@@ -369,8 +369,7 @@ class _AheadOf:
             assert asks is not None
             if asks.summed(plan.fitted[target.endpoint][0], target):
                 self._counts[place] = analysis.to_come(target, asks.enrolled)
-                counts = analysis.summary(target.endpoint)
-                lent = lent_to(counts) if isinstance(counts, Counts) else None
+                lent = lent_to(analysis.summary(target.endpoint))
                 if lent is not None:
                     self._lent[place] = lent[analysis.trials]
             else:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries.base import repeated
+from adaptive_cart.nouns.summaries.base import Summary, repeated
 from adaptive_cart.nouns.summaries.counts import Counts
 
 
@@ -44,8 +44,8 @@ class CountsBeside(Counts):
         return CountsBeside.of(found, *(repeated(part, some.number) for part in beside))
 
 
-def lent_to(counts: Counts) -> Integers | None:
+def lent_to(summary: Summary) -> Integers | None:
     """Responders drawn with each trial, from which priors borrow; nothing where none are."""
-    if isinstance(counts, CountsBeside) and counts.lent.shape[1]:
-        return counts.lent
+    if isinstance(summary, CountsBeside) and summary.lent.shape[1]:
+        return summary.lent
     return None
