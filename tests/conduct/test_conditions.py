@@ -225,8 +225,8 @@ REFUSED = [
     (
         {"all": [{"posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.1},
                   "at_least": "calibrate"}]},
-        "rules[0].all[0].at_least",
-        "one number is searched",
+        "calibration",
+        'asks for "calibrate": write [calibration]',
     ),
     (
         {"all": [{"posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.1},

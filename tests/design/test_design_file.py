@@ -23,10 +23,10 @@ from adaptive_cart.design.file import (
     digest_of,
     load_design,
     read_tables,
-    schema,
     template,
     templates,
 )
+from adaptive_cart.design.json_schema import schema
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule

@@ -514,7 +514,7 @@ def test_durations_of_those_not_included_are_left_out() -> None:
 
 def test_an_arm_with_fewer_components_repeats_its_own() -> None:
     *_, face, _, _, _ = faces("beta_binomial")
-    weights, a, b = face._components()
+    weights, a, b = face._components(face.priors)
     np.testing.assert_allclose(weights, [[0.8, 0.2], [0.5, 0.5], [0.5, 0.5]])
     np.testing.assert_allclose(a, [[4.0, 1.0], [0.5, 0.5], [1.0, 1.0]])
     np.testing.assert_allclose(b, [[36.0, 1.0], [0.5, 0.5], [1.0, 1.0]])
