@@ -2,9 +2,9 @@
 
 The last look is in proportion to the size. The others are at tenths of it, to the nearest
 allocation block, a half upwards; tenths that fall together, or on the last look, are one look. A
-choice is any of these, in the numbers that are allowed. Each is enumerated, after its thresholds
-have been calibrated where that is asked, so that nothing but the grid comes between what is found
-and the best looks there are.
+choice is any of these, in the numbers that are allowed. Each is run, after its thresholds have been
+calibrated where that is asked. Where it is enumerated nothing but the grid comes between what is
+found and the best looks there are; where it is simulated, chance does too.
 """
 
 from __future__ import annotations
