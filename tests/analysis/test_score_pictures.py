@@ -85,7 +85,9 @@ def test_who_left_is_drawn_once_as_in_a_simulated_trial(missing: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("scores", [("mgadl",), ("mgadl", "qmg")])
+@pytest.mark.parametrize(
+    "scores", [pytest.param(("mgadl",), marks=pytest.mark.slow), ("mgadl", "qmg")]
+)
 def test_a_prediction_is_made_and_of_one_question_it_is_told_what_would_change_it(
     scores: tuple[str, ...],
 ) -> None:

@@ -120,6 +120,7 @@ def test_the_fewest_missing_outcomes_are_those_of_every_outcome(missing: str) ->
     assert found.missing.tolist() == [2, 2, 3, 0, 3]
 
 
+@pytest.mark.slow
 def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path) -> None:
     raw = raw_design("hello")
     raw["endpoints"]["dfr"]["missing"] = "exclude"

@@ -99,7 +99,9 @@ def text(audience: str, suffix: str) -> str:
     return "\n".join(page.extract_text() for page in reader(found).pages)
 
 
-@pytest.mark.parametrize("suffix", ["html", "docx", pytest.param("pdf", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "suffix", ["html", *(pytest.param(name, marks=pytest.mark.slow) for name in ("docx", "pdf"))]
+)
 def test_no_restricted_number_leaks_into_a_file(suffix: str) -> None:
     assert leaks(text("open", suffix)) == []
     told = text("restricted", suffix)
@@ -303,6 +305,7 @@ def told(report: Report) -> str:
     return "".join(unicodedata.normalize("NFKC", words).split())
 
 
+@pytest.mark.slow
 def test_pages_bookmarks_fonts_and_links() -> None:
     made = reader(content("restricted", "pdf"))
     sizes = {(round(float(p.mediabox.width)), round(float(p.mediabox.height)))

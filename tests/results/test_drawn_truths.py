@@ -88,6 +88,7 @@ def test_early_data_are_a_beta_and_a_named_scenario_alone_is_drawn(tmp_path: Pat
     assert found[3]["type_one_error_average"].estimate < exact(by_data, cart=0.1)["success"]
 
 
+@pytest.mark.slow
 def test_two_draws_are_integrated_together(tmp_path: Path) -> None:
     flat = {"dist": "uniform", "low": 0.0, "high": 1.0}
     design = small([6, 12], draw={"dfr.soc": flat, "dfr.cart": flat})

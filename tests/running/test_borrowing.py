@@ -230,7 +230,10 @@ def borrowed_rows(
     return rows
 
 
-@pytest.mark.parametrize("method", PRIORS)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(m, marks=pytest.mark.slow) if m == "robust_map" else m for m in PRIORS],
+)
 def test_every_characteristic_follows_from_the_definitions(method: str) -> None:
     design = of(method)
     rows, _ = enumerate_design(design, design.truths)

@@ -174,6 +174,7 @@ def test_looks_that_cannot_be_free_are_refused(
         ac.size(design, 0.8, **asked)
 
 
+@pytest.mark.slow
 def test_looks_are_free_where_a_design_is_simulated_too() -> None:
     """Every choice meets the same participants, and has the power that a run of it has."""
     told: dict[str, Any] = {"trials": 40, "seed": 5, "jobs": 1, "engine": "simulate"}
