@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def rows_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
         differing = [row for row in trusted if row.differs]
         yield (
             design,
-            f'"{rule}"' if "," in rule else rule,
+            rule,
             len({row.key for row in rows}),
             len(rows),
             f"{away.max():.4f}",
@@ -76,10 +77,10 @@ def main() -> int:
         print(f"{path.stem}\n{found.text()}\n")
         failed |= found.failed
         kept += rows_of(path.stem, found)
-        lines = [
-            ",".join(map(str, row)) for row in (COLUMNS, *sorted(kept, key=lambda row: row[0]))
-        ]
-        write_text(RESULT, "\n".join(lines) + "\n")
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerows((COLUMNS, *sorted(kept, key=lambda row: row[0])))
+        write_text(RESULT, table.getvalue())
     return int(failed)
 
 

@@ -261,3 +261,11 @@ def test_the_same_model_in_pymc_is_drawn_where_nobody_of_an_arm_is_known() -> No
     fast = posterior(seen).probability(question)[0]
     assert 0.05 < fast < 0.95
     assert chance == pytest.approx(fast, abs=4.0 * error + 0.002)
+
+
+def test_an_arm_of_which_nobody_is_known_takes_no_degree_of_freedom() -> None:
+    seen = people(np.random.default_rng(4), (6, 5))
+    beside = posterior(scores(seen))
+    alone = posterior(scores(seen, arms=2), arms=ARMS[:2])
+    for question in (Question("y", 1, value=-2.0), Question("y", 1, 0, value=-1.0)):
+        assert beside.probability(question)[0] == alone.probability(question)[0]

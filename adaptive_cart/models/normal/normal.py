@@ -19,8 +19,8 @@ This is conjugate (Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2
 participants of arm k, N_k = n_k + w_k, sums of the baseline about the centre and of the change, the
 mean, the slope and the residual sum of squares have the closed forms below, and every mean, and
 every difference of two, is a t distribution whose degrees of freedom are n + v, less one for each
-arm without a prior, less one for the slope. By default the posterior probability of a difference is
-one less the one-sided p-value of the analysis of covariance.
+arm without a prior of which somebody is seen, less one for the slope. By default the posterior
+probability of a difference is one less the one-sided p-value of the analysis of covariance.
 
 Without a prior of its own an arm is known from its first participant on, and anything at all from
 the first degree of freedom on; before that there is no posterior (nan). Where the baselines of no
@@ -115,7 +115,8 @@ class Normal:
         squares = (dd + worth * mean**2).sum(axis=1)
         left = squares - (total**2 / own).sum(axis=1) - slope * cross
         left = np.maximum(left, ROUNDING * squares) + known_squares
-        flat = sum(w == 0.0 for w in self.worth)
+        # nobody's mean is not estimated: external data of other endpoints have a place here too
+        flat = ((worth == 0.0) & (number > 0.0)).sum(axis=1)
         freedom = everybody[:, 0] + self.sd_worth - flat - known
         return Fit(
             location=(total - slope[:, None] * about) / each,
