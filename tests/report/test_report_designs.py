@@ -105,6 +105,15 @@ def test_no_column_is_empty(name: str) -> None:
             assert not shown <= {"", "–"}, (table.key, plain(head))
 
 
+def test_nobody_is_still_to_be_followed_up_where_all_are_analysed() -> None:
+    told = text_of(report_of("durability_event_driven"))  # a time is analysed as far as it is seen
+    assert "all of them in the primary analysis with what has been seen of them" in told
+    assert "the others are still to be followed up" not in told
+    others = text_of(report_of("products_multiarm"))
+    assert "the others are still to be followed up" in others
+    assert "all of them in the primary analysis" not in others
+
+
 def test_a_time_to_an_event_is_told_as_one() -> None:
     told = text_of(report_of("durability_event_driven"))
     assert "when 30, 60 and 90 events of the primary endpoint have been seen" in told

@@ -57,8 +57,8 @@ def _why(evidence: Evidence) -> list[Block]:
         Heading(text=f"Why adaptive{', and why Bayesian' * bayesian}", key="why", level=2),
         paragraph(
             "Adaptive, since participants are enrolled while the outcome of earlier ones is "
-            "still open: a look at those whose outcome is known can end the trial before all "
-            "{n} have been exposed.{bayesian}",
+            "still open: a look at what is known by then can end the trial before all {n} have "
+            "been enrolled and followed up.{bayesian}",
             bayesian=" Bayesian, since the rules are read as statements about the effect "
             "itself, information from outside the trial enters by a stated prior, and the "
             "probability that the trial will succeed can be predicted at a look."

@@ -48,7 +48,8 @@ def estimation(evidence: Evidence) -> list[Block]:
         paragraph(
             "The estimate is the {estimate} at the look that ended the trial. A trial that "
             "stops early for success stops because its data look good, so that its estimate "
-            "is too favourable on average; {table} shows this by look and reason. Cells that "
+            "is too favourable on average, unless the prior takes back as much; {table} shows what "
+            "remains, by look and reason. Cells that "
             "rest on few trials are unsure, as their standard errors say.",
             estimate=told.estimate,
             table=Reference("t-estimation"),

@@ -175,15 +175,24 @@ def _sizes(evidence: Evidence, target: str) -> list[Line]:
                 most=most,
             )
         ]
+    enrolled, analysed = (
+        evidence.cell(target, f"n_{name}_mean") for name in ("randomised", "analysed")
+    )
+    all_of_them = enrolled.figure.estimate == analysed.figure.estimate
     return [
         prose(
             "{label} In {scenario} the trial stops after {months} months on average. By then {n} "
-            "of at most {most} participants are enrolled on average, of whom {analysed} are in "
-            "the primary analysis; the others are still to be followed up.",
+            "of at most {most} participants are enrolled on average, "
+            + (
+                "all of them in the primary analysis with what has been seen of them."
+                if all_of_them
+                else "of whom {analysed} are in the primary analysis; the others are still to be "
+                "followed up."
+            ),
             label=strong("Size and time."),
             scenario=code(target),
-            n=evidence.cell(target, "n_randomised_mean").number(),
-            analysed=evidence.cell(target, "n_analysed_mean").number(),
+            n=enrolled.number(),
+            **({} if all_of_them else {"analysed": analysed.number()}),
             most=most,
             months=evidence.cell(target, "months_mean").number(),
         )
