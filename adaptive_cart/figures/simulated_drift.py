@@ -1,8 +1,10 @@
-"""What borrowing buys and what it risks where it is simulated, as a figure."""
+"""What borrowing buys and what it risks as four panels, and where it is simulated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,16 +19,16 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
+from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Drift, Truth
 from adaptive_cart.results.simulated_drift import SURE, SimulatedDrift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT = 6.6  # inches
+HEIGHT: Final = 6.6  # inches
 DASHED, DOTTED = (0, (5, 1.5)), (0, (1, 1.2))
-LINES = {
+LINES: Final = {
     WRITTEN: (BLUE, "-", "Borrowing, as written"),
     WITHOUT: (GREY, "-", "Without borrowing"),
     EQUAL: (VERMILION, DASHED, "Borrowing, equal worst-case error"),
@@ -34,36 +36,52 @@ LINES = {
 }
 
 
-@styled
-def draw_simulated_drift(found: SimulatedDrift) -> Figure:
-    """Draw errors, power, bias and what is borrowed over the control's true level."""
+def four_panels(
+    found: Drift | SimulatedDrift,
+    curves: Callable[[Axes, Truth, str, tuple[str, ...]], None],
+    power_at: str,
+    bias_of: str,
+    across: str,
+) -> tuple[Figure, tuple[Axes, ...]]:
+    """Draw errors, power, bias and what is borrowed over the control's true level.
+
+    ``curves`` draws one number of some designs; the rest is said at the axes.
+    """
     figure = sheet(HEIGHT)
     (errors, power), (bias, borrowed) = figure.subplots(2, 2, sharex=True)
-    _curves(errors, found, "null", "success", tuple(LINES))
+    curves(errors, "null", "success", tuple(LINES))
     errors.axhline(found.error, color=GREY, linewidth=0.8, label="_")
     errors.set_ylabel("Type I error")
-    _curves(power, found, "effect", "success", tuple(LINES))
-    power.set_ylabel(f"Power at {found.effect:g}")
-    _curves(bias, found, "effect", "bias", (WRITTEN, WITHOUT))
+    curves(power, "effect", "success", tuple(LINES))
+    power.set_ylabel(f"Power at {power_at}")
+    curves(bias, "effect", "bias", (WRITTEN, WITHOUT))
     bias.axhline(0.0, color=GREY, linewidth=0.8, label="_")
-    bias.set_ylabel(f"Bias of the {'ratio' if found.ratio else 'difference'}")
-    _curves(borrowed, found, "null", "borrowed", (WRITTEN, EQUAL))
+    bias.set_ylabel(f"Bias of the {bias_of}")
+    curves(borrowed, "null", "borrowed", (WRITTEN, EQUAL))
     borrowed.axhline(0.0, color=GREY, linewidth=0.8, label="_")
     borrowed.set_ylabel("Participants borrowed, mean")
     for axes in (errors, power):
         percent_axis(axes, decimals=None)
         axes.set_ylim(bottom=0.0)
-    for axes in (errors, power, bias, borrowed):
+    panels = errors, power, bias, borrowed
+    for axes in panels:
         axes.axvline(found.observed, color=GREY, linestyle=DOTTED, linewidth=0.9)
         light_grid(axes)
     for axes in (bias, borrowed):
-        axes.set_xlabel(f"True {found.unit} in {found.arms[0]}")
+        axes.set_xlabel(f"True {across} in {found.arms[0]}")
     legend_above(figure, *power.get_legend_handles_labels())
-    return figure
+    return figure, panels
+
+
+@styled
+def draw_simulated_drift(found: SimulatedDrift) -> Figure:
+    """Draw errors, power, bias and what is borrowed over the control's true level."""
+    of = "ratio" if found.ratio else "difference"
+    return four_panels(found, partial(_curves, found), f"{found.effect:g}", of, found.unit)[0]
 
 
 def _curves(
-    axes: Axes, found: SimulatedDrift, truth: Truth, what: str, designs: tuple[str, ...]
+    found: SimulatedDrift, axes: Axes, truth: Truth, what: str, designs: tuple[str, ...]
 ) -> None:
     """A line a design, with Monte Carlo intervals of 95%."""
     for design in designs:

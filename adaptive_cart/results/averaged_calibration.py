@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 from adaptive_cart.results.calibration import SHAPES, Calibrated, Searched
 from adaptive_cart.results.operating import Figure
 
-KIND = "adaptive_cart calibration of averages"
-FORMAT = 1
 LABELS = {
     "false_discovery": "P(claim false | success)",
     "correct_decision": "P(correct decision)",
@@ -46,6 +44,8 @@ class AveragedCalibration(Searched):
         How the threshold that the type I error needs was found, where that is wanted too.
     """
 
+    KIND = "adaptive_cart calibration of averages"
+
     threshold: float
     must_not_count: float | None
     may_count: float
@@ -68,21 +68,6 @@ class AveragedCalibration(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
-
-    @property
-    def of_success(self) -> None:
-        """How a threshold was found for a type I error alone: it was not."""
-        return
-
-    @property
-    def of_claims(self) -> None:
-        """How those of claims that share the error were found: there are none."""
-        return
-
-    @property
-    def of_stops(self) -> None:
-        """How those of stops were found: there are none."""
-        return
 
     @property
     def of_averages(self) -> AveragedCalibration:
@@ -138,31 +123,13 @@ class AveragedCalibration(Searched):
         return f"{' and '.join(told)} wanted, " if told else ""
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
-    def plain(self) -> dict[str, Any]:
-        """As plain tables, for JSON."""
-        own = asdict(self)
-        own["success"] = None if self.success is None else self.success.plain()
-        return {"kind": KIND, "format": FORMAT, **own}
-
-    @staticmethod
-    def of(plain: Any) -> AveragedCalibration | None:
-        """Read plain tables; nothing where they are not those of such a calibration."""
-        if (
-            not isinstance(plain, dict)
-            or plain.get("kind") != KIND
-            or plain.get("format") != FORMAT
-        ):
-            return None
-        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
-        try:
-            told["success"] = Calibrated.of(told["success"])
-            for name in ("averages", "fresh"):
-                told[name] = {key: Figure(**figure) for key, figure in told[name].items()}
-            for name in ("by_look", "notes", "scenarios"):
-                told[name] = tuple(told[name])
-            return AveragedCalibration(**told)
-        except (KeyError, TypeError, AttributeError):
-            return None
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables."""
+        for name in ("averages", "fresh"):
+            told[name] = {key: Figure(**figure) for key, figure in told[name].items()}
+        told["by_look"] = tuple(told["by_look"])
+        return cls(**told)
 
 
 def _shown(figure: Figure) -> str:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.results.operating import Figure
 
 if TYPE_CHECKING:
+    from adaptive_cart.results.averaged_calibration import AveragedCalibration
     from adaptive_cart.results.several_calibration import SeveralCalibration
+    from adaptive_cart.results.shared_calibration import SharedCalibration
+    from adaptive_cart.results.stop_calibration import StopCalibration
 
-KIND = "adaptive_cart calibration"
 FORMAT = 1
 SHAPES = {
     "pocock": "Pocock-like",
@@ -51,19 +53,46 @@ class Searched:
 
     Attributes
     ----------
+    KIND
+        What kind of search it was, in the file where it is kept.
+    notes
+        What a reader must know.
     scenarios
         Names of the scenarios that the search read.
     asked, found
         Fingerprints of the design as it was written, and with the thresholds in their place.
     """
 
+    KIND: ClassVar[str]
+    notes: tuple[str, ...]
     scenarios: tuple[str, ...]
     asked: str
     found: str
 
+    # ── what was found: each kind of search answers for its own ───────────────────────────
+    @property
+    def of_success(self) -> Calibrated | None:
+        """How the one threshold for success was found, where it was."""
+        return None
+
     @property
     def of_several(self) -> SeveralCalibration | None:
-        """How the thresholds of several rules for success were found: they were not."""
+        """How those of several rules for success were found."""
+        return None
+
+    @property
+    def of_claims(self) -> SharedCalibration | None:
+        """How those of claims that share the error were found."""
+        return None
+
+    @property
+    def of_stops(self) -> StopCalibration | None:
+        """How those of stops were found."""
+        return None
+
+    @property
+    def of_averages(self) -> AveragedCalibration | None:
+        """How a threshold was found for averages."""
         return None
 
     def matches(self, design: Design) -> bool:
@@ -73,6 +102,41 @@ class Searched:
     def answers(self, design: Design) -> bool:
         """Whether this is the search that a design with ``"calibrate"`` asks for."""
         return fingerprint(design, self.scenarios) == self.asked
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def plain(self) -> dict[str, Any]:
+        """As plain tables, for JSON."""
+        own = asdict(cast(Any, self))
+        within = {name: _plain(getattr(self, name)) for name in ("success", "rules") if name in own}
+        return {"kind": self.KIND, "format": FORMAT, **own, **within}
+
+    @classmethod
+    def of(cls, plain: Any) -> Self | None:
+        """Read plain tables; nothing where they are not those of such a calibration."""
+        if not isinstance(plain, dict):
+            return None
+        if (plain.get("kind"), plain.get("format")) != (cls.KIND, FORMAT):
+            return None
+        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
+        try:
+            if "success" in told:
+                told["success"] = Calibrated.of(told["success"])
+            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
+            return cls.made_of(told)
+        except (AttributeError, KeyError, StopIteration, TypeError):
+            return None
+
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables; raises where one is missing or something else."""
+        raise NotImplementedError
+
+
+def _plain(found: Any) -> Any:
+    """Plain tables of a calibration inside another, or of several by name."""
+    if isinstance(found, Mapping):
+        return {name: _plain(one) for name, one in found.items()}
+    return None if found is None else found.plain()
 
 
 @dataclass(frozen=True)
@@ -125,6 +189,8 @@ class Calibrated(Searched):
         one number.
     """
 
+    KIND = "adaptive_cart calibration"
+
     threshold: float
     must_not_count: float | None
     may_count: float | None
@@ -152,11 +218,6 @@ class Calibrated(Searched):
         return self
 
     @property
-    def of_claims(self) -> None:
-        """How those of claims that share the error were found: there are none."""
-        return
-
-    @property
     def errors(self) -> dict[str, float]:
         """Type I error by null point, at the threshold."""
         return {point.name: point.error for point in self.points}
@@ -170,16 +231,6 @@ class Calibrated(Searched):
         """What stands in the place of ``"calibrate"`` in a rule: one number, or one a look."""
         values = self.by_look.get(name, ())
         return [*values] if len(set(values)) > 1 else self.threshold
-
-    @property
-    def of_stops(self) -> None:
-        """How those of stops were found: there are none."""
-        return
-
-    @property
-    def of_averages(self) -> None:
-        """How a threshold was found for averages: it was not."""
-        return
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
@@ -246,30 +297,15 @@ class Calibrated(Searched):
         )
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
-    def plain(self) -> dict[str, Any]:
-        """As plain tables, for JSON."""
-        return {"kind": KIND, "format": FORMAT, **asdict(self)}
-
-    @staticmethod
-    def of(plain: Any) -> Calibrated | None:
-        """Read plain tables; nothing where they are not those of a calibration."""
-        if (
-            not isinstance(plain, dict)
-            or plain.get("kind") != KIND
-            or plain.get("format") != FORMAT
-        ):
-            return None
-        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
-        try:
-            told["points"] = tuple(NullPoint(**point) for point in told["points"])
-            told["fresh"] = None if told["fresh"] is None else Figure(**told["fresh"])
-            by_look = told.get("by_look", {})
-            told["by_look"] = {name: tuple(values) for name, values in by_look.items()}
-            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
-            found = Calibrated(**told)
-            return found if found.worst_point else None
-        except (KeyError, TypeError, StopIteration):
-            return None
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables; nothing where no point is the worst."""
+        told["points"] = tuple(NullPoint(**point) for point in told["points"])
+        told["fresh"] = None if told["fresh"] is None else Figure(**told["fresh"])
+        by_look = told.get("by_look", {})
+        told["by_look"] = {name: tuple(values) for name, values in by_look.items()}
+        found = cls(**told)
+        return found if found.worst_point else None
 
 
 def four_decimals(probability: float) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
-
-KIND = "adaptive_cart calibration of several rules"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,8 @@ class SeveralCalibration(Searched):
         What a reader must know.
     """
 
+    KIND = "adaptive_cart calibration of several rules"
+
     rules: Mapping[str, Calibrated]
     target: float
     family: Figure
@@ -38,26 +37,6 @@ class SeveralCalibration(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
-
-    @property
-    def of_success(self) -> None:
-        """How one threshold for success was found: there are several."""
-        return
-
-    @property
-    def of_claims(self) -> None:
-        """How those of claims that share the error were found: there are none."""
-        return
-
-    @property
-    def of_stops(self) -> None:
-        """How those of stops were found: there are none."""
-        return
-
-    @property
-    def of_averages(self) -> None:
-        """How a threshold was found for averages: it was not."""
-        return
 
     @property
     def of_several(self) -> SeveralCalibration:
@@ -97,32 +76,15 @@ class SeveralCalibration(Searched):
         return "\n".join([*told, together, *(f"note: {note}" for note in self.notes)])
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
-    def plain(self) -> dict[str, Any]:
-        """As plain tables, for JSON."""
-        own = asdict(self)
-        own["rules"] = {name: one.plain() for name, one in self.rules.items()}
-        return {"kind": KIND, "format": FORMAT, **own}
-
-    @staticmethod
-    def of(plain: Any) -> SeveralCalibration | None:
-        """Read plain tables; nothing where they are not those of such a calibration."""
-        if (
-            not isinstance(plain, dict)
-            or plain.get("kind") != KIND
-            or plain.get("format") != FORMAT
-        ):
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables; nothing where a rule has none."""
+        rules = {name: Calibrated.of(one) for name, one in told["rules"].items()}
+        if not rules or None in rules.values():
             return None
-        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
-        try:
-            rules = {name: Calibrated.of(one) for name, one in told["rules"].items()}
-            if not rules or None in rules.values():
-                return None
-            told["rules"] = rules
-            told["family"] = Figure(**told["family"])
-            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
-            return SeveralCalibration(**told)
-        except (KeyError, TypeError, AttributeError):
-            return None
+        told["rules"] = rules
+        told["family"] = Figure(**told["family"])
+        return cls(**told)
 
 
 def _lines_of(one: Calibrated) -> list[str]:

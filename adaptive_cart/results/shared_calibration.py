@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any, Self, get_args
 
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
-
-KIND = "adaptive_cart calibration of claims"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,9 @@ class SharedCalibration(Searched):
         Truths at which any false claim was counted, on fresh trials.
     trials, seed
         Of the search, at each truth.
-    notes
-        What a reader must know.
-    scenarios
-        Names of the scenarios that the search read.
-    asked, found
-        Fingerprints of the design as it was written, and with the thresholds in their place.
     """
+
+    KIND = "adaptive_cart calibration of claims"
 
     success: Calibrated | None
     claims: tuple[ClaimThreshold, ...]
@@ -143,16 +136,6 @@ class SharedCalibration(Searched):
             return own[0].threshold
         return {"alpha": [one.alpha for one in own], "threshold": [one.threshold for one in own]}
 
-    @property
-    def of_stops(self) -> None:
-        """How those of stops were found: there are none."""
-        return
-
-    @property
-    def of_averages(self) -> None:
-        """How a threshold was found for averages: it was not."""
-        return
-
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The truths at which false claims were counted, a line each."""
@@ -183,40 +166,22 @@ class SharedCalibration(Searched):
         )
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
-    def plain(self) -> dict[str, Any]:
-        """As plain tables, for JSON."""
-        own = asdict(self)
-        own["success"] = None if self.success is None else self.success.plain()
-        return {"kind": KIND, "format": FORMAT, **own}
-
-    @staticmethod
-    def of(plain: Any) -> SharedCalibration | None:
-        """Read plain tables; nothing where they are not those of such a calibration."""
-        if (
-            not isinstance(plain, dict)
-            or plain.get("kind") != KIND
-            or plain.get("format") != FORMAT
-        ):
-            return None
-        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
-        try:
-            told["success"] = Calibrated.of(told["success"])
-            told["claims"] = tuple(
-                ClaimThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["claims"]
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables; nothing where no truth was counted."""
+        told["claims"] = tuple(
+            ClaimThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["claims"]
+        )
+        told["family"] = tuple(
+            FamilyPoint(
+                one["name"],
+                Figure(**one["any_false"]),
+                {name: Figure(**figure) for name, figure in one["by_rule"].items()},
             )
-            told["family"] = tuple(
-                FamilyPoint(
-                    one["name"],
-                    Figure(**one["any_false"]),
-                    {name: Figure(**figure) for name, figure in one["by_rule"].items()},
-                )
-                for one in told["family"]
-            )
-            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
-            found = SharedCalibration(**told)
-            return found if found.family and found.worst else None
-        except (KeyError, TypeError, AttributeError):
-            return None
+            for one in told["family"]
+        )
+        found = cls(**told)
+        return found if found.family and found.worst else None
 
 
 AnyCalibration = (

@@ -6,14 +6,11 @@ Beside it stands that of the threshold for success, found with these stops in fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from adaptive_cart.results.calibration import Calibrated, Searched, apart, four_decimals
 from adaptive_cart.results.operating import Figure
-
-KIND = "adaptive_cart calibration of stops"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -96,13 +93,9 @@ class StopCalibration(Searched):
         By rule.
     trials, seed
         Of the search for stops, in each scenario; 0 where all are enumerated.
-    notes
-        What a reader must know.
-    scenarios
-        Names of the scenarios that the search read.
-    asked, found
-        Fingerprints of the design as it was written, and with the thresholds in their place.
     """
+
+    KIND = "adaptive_cart calibration of stops"
 
     success: Calibrated | None
     stops: tuple[StopThreshold, ...]
@@ -119,19 +112,9 @@ class StopCalibration(Searched):
         return self.success
 
     @property
-    def of_claims(self) -> None:
-        """How those of claims that share the error were found: there are none."""
-        return
-
-    @property
     def of_stops(self) -> StopCalibration:
         """How those of stops were found."""
         return self
-
-    @property
-    def of_averages(self) -> None:
-        """How a threshold was found for averages: it was not."""
-        return
 
     def of_rule(self, name: str) -> Any:
         """What stands in the place of ``"calibrate"`` in a rule."""
@@ -164,28 +147,10 @@ class StopCalibration(Searched):
         return "\n".join([*success, *stops, *(f"note: {note}" for note in self.notes)])
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
-    def plain(self) -> dict[str, Any]:
-        """As plain tables, for JSON."""
-        own = asdict(self)
-        own["success"] = None if self.success is None else self.success.plain()
-        return {"kind": KIND, "format": FORMAT, **own}
-
-    @staticmethod
-    def of(plain: Any) -> StopCalibration | None:
-        """Read plain tables; nothing where they are not those of such a calibration."""
-        if (
-            not isinstance(plain, dict)
-            or plain.get("kind") != KIND
-            or plain.get("format") != FORMAT
-        ):
-            return None
-        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
-        try:
-            told["success"] = Calibrated.of(told["success"])
-            told["stops"] = tuple(
-                StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
-            )
-            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
-            return StopCalibration(**told)
-        except (KeyError, TypeError):
-            return None
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables."""
+        told["stops"] = tuple(
+            StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
+        )
+        return cls(**told)
