@@ -103,8 +103,8 @@ def _from_controls(
     endpoint: str | None,
     arm: str | None,
 ) -> str:
-    from adaptive_cart.models.binary.beta_mixture_fit import ACCURACY
     from adaptive_cart.models.binary.robust_map import Heterogeneity
+    from adaptive_cart.models.mixture_fit import ACCURACY
     from adaptive_cart.priors.controls import WEIGHT, robust_map_prior
 
     planned = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
-from adaptive_cart.models.binary.beta_mixture_fit import ACCURACY, Fit, fitted_mixture, rounded
+from adaptive_cart.models.binary.beta_mixture_fit import Fit, fitted_mixture, rounded
 from adaptive_cart.models.binary.effective_sample_size import (
     EffectiveSampleSizes,
     effective_sample_sizes,
@@ -19,6 +19,7 @@ from adaptive_cart.models.binary.robust_map import (
     map_predictive,
     robustified,
 )
+from adaptive_cart.models.mixture_fit import ACCURACY
 from adaptive_cart.nouns.historical import Historical
 from adaptive_cart.priors.historical import read_historical
 from adaptive_cart.priors.texts import beta_lines, comment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
-from adaptive_cart.models.binary.beta_mixture_fit import DIGITS
+from adaptive_cart.models.mixture_fit import DIGITS
 from adaptive_cart.priors.durability_prior import DurabilityPriors
 
 

@@ -107,7 +107,8 @@ class Searched:
     def plain(self) -> dict[str, Any]:
         """As plain tables, for JSON."""
         own = asdict(cast(Any, self))
-        within = {name: _plain(getattr(self, name)) for name in ("success", "rules") if name in own}
+        inside = [name for name in ("success", "rules") if name in own]
+        within: dict[str, Any] = {name: _plain(getattr(self, name)) for name in inside}
         return {"kind": self.KIND, "format": FORMAT, **own, **within}
 
     @classmethod

@@ -17,6 +17,7 @@ from scipy import integrate, stats
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import holds
+from adaptive_cart.models.mixture_fit import ACCURACY
 from adaptive_cart.models.rates.between_rates import (
     WIDEST,
     Between,
@@ -25,7 +26,7 @@ from adaptive_cart.models.rates.between_rates import (
     SpikeAndSlab,
 )
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture, conflict
-from adaptive_cart.models.rates.gamma_mixture_fit import ACCURACY, fitted_mixture
+from adaptive_cart.models.rates.gamma_mixture_fit import fitted_mixture
 from adaptive_cart.models.rates.log_rates import Seen, commensurate, meta_analytic
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.running.run import simulate

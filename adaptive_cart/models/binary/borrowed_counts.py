@@ -32,8 +32,9 @@ def with_counts(data: Historical, weight: float) -> BetaMixture:
 @lru_cache(maxsize=64)
 def predicted(data: Historical, between_sd: float) -> BetaMixture:
     """What a random-effects meta-analysis of the sources predicts for the arm, in betas."""
-    from adaptive_cart.models.binary.beta_mixture_fit import ACCURACY, fitted_mixture, rounded
+    from adaptive_cart.models.binary.beta_mixture_fit import fitted_mixture, rounded
     from adaptive_cart.models.binary.robust_map import Heterogeneity, map_predictive
+    from adaptive_cart.models.mixture_fit import ACCURACY
 
     found = map_predictive(data, Heterogeneity(between_sd=between_sd))
     fit = fitted_mixture(found.rates, found.weights, ACCURACY, cells=found.cells)

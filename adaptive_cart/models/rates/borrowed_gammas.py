@@ -332,7 +332,8 @@ def no_events(sources: tuple[Seen, ...]) -> str | None:
 
 
 def _fitted(law: Any) -> GammaMixture:
-    from adaptive_cart.models.rates.gamma_mixture_fit import ACCURACY, fitted_mixture, rounded
+    from adaptive_cart.models.mixture_fit import ACCURACY
+    from adaptive_cart.models.rates.gamma_mixture_fit import fitted_mixture, rounded
 
     fit = fitted_mixture(law)
     if fit.distance > ACCURACY:
