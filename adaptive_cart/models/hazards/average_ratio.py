@@ -32,7 +32,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.hazards.piecewise_exponential import Posterior
+from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
