@@ -19,6 +19,7 @@ from adaptive_cart.decisions import NO_SUCCESS, REASONS, SAFETY, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import padded
+from adaptive_cart.results.columns import Columns
 from adaptive_cart.results.operating import Figure as Estimate
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import TRIALS, Store
@@ -108,7 +109,7 @@ def measures_of(result: Result, scenario: str) -> Measures:
     exact = result.manifest["engine"] == "exact"
     columns: Mapping[str, Any] = {}
     if not exact:
-        columns = Store(result.folder).columns(TRIALS, scenario, {"reason": REASONS})
+        columns = Columns(Store(result.folder), TRIALS, scenario, {"reason": REASONS})
     found: Measures = {}
     for key, values, squared in _columns_of(result.design, columns):
         figure = _figure(result, scenario, key)

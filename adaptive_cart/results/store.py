@@ -21,7 +21,6 @@ first of them is replaced until all agree; meanwhile a table may hold more trial
 counts, and the surplus is not read. Once it says ``complete``, it holds their checksums too, and
 those of the tables of numbers beside them.
 
-Parquet by pyarrow: columns, compression, page checksums and streaming in one well-kept library.
 Tables are written and read a row group at a time, and row groups are cut at fixed trials, so that
 neither memory nor the bytes of a file depend on how many runs it took to fill it.
 """
@@ -47,8 +46,20 @@ import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.nouns.whole_files import renamed, telling
+from adaptive_cart.nouns.whole_files import telling
 from adaptive_cart.results.arrow_columns import array_of, positions_of
+from adaptive_cart.results.parquet_tables import (
+    FOOTER,
+    GO_ON,
+    column_names,
+    cut,
+    footer_of,
+    opened,
+    reading,
+    regrouped,
+    unlike,
+)
+from adaptive_cart.results.parts import Parts, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,10 +76,7 @@ LOOKS = "looks.parquet"
 PARTS = "parts"
 WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, AVERAGES, TRIALS, LOOKS)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
-FOOTER = b"adaptive_cart"
-STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
 SHARE_FOLDER = re.compile(r"part-\d{1,5}-of-\d{1,5}")  # a share of the run, made elsewhere
-GO_ON = "What was finished before is kept; the same command goes on from there"
 
 
 @cache
@@ -78,92 +86,6 @@ def version() -> str:
         return metadata.version("adaptive_cart")
     except metadata.PackageNotFoundError:
         return "0+unknown"
-
-
-# ── tables ────────────────────────────────────────────────────────────────────────────────────
-def write_table(path: Path, table: pa.Table, run: str) -> None:
-    """Write a finished stretch of a run whole or not at all."""
-    import pyarrow.parquet as pq
-
-    named = table.replace_schema_metadata({FOOTER: json.dumps({"run": run})})
-    with telling("be written", path, GO_ON), renamed(path) as temporary:
-        pq.write_table(named, temporary, compression="zstd", write_page_checksum=True)
-
-
-def _opened(path: Path) -> Any:
-    """Open a Parquet file for reading; the reader checks every page."""
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(path, page_checksum_verification=True)
-
-
-def column_names(path: Path) -> list[str]:
-    """Columns that a Parquet file has."""
-    with _reading(path), _opened(path) as file:
-        return list(file.schema_arrow.names)
-
-
-def _other(path: Path, found: Sequence[str], written: Sequence[str]) -> str:
-    """In what the columns of a file differ from those that are written now."""
-    lacks = [name for name in written if name not in found]
-    more = [name for name in found if name not in written]
-    told = [f"lacks {', '.join(lacks)}"] if lacks else []
-    told += [f"has {', '.join(more)}"] if more else []
-    return (
-        f"{path.name} {' and '.join(told) or 'has its columns in another order'}, unlike a run now"
-    )
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged table makes of its reader into one sentence."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except FileNotFoundError:
-        raise ResultsError(f"{path}: is missing; --restart runs its trials again") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise ResultsError(
-            f"{path}: is damaged ({reason}); --restart runs its trials again"
-        ) from None
-
-
-# ── what a run and its pieces are called ──────────────────────────────────────────────────────
-@dataclass(frozen=True, order=True)
-class Stretch:
-    """Trials ``start`` to ``stop`` (excluded) of one scenario, by its position in the design."""
-
-    scenario: int
-    start: int
-    stop: int
-
-    @property
-    def stem(self) -> str:
-        """Name of its files, without what follows the first dot."""
-        return f"{self.scenario:03d}-{self.start:010d}-{self.stop:010d}"
-
-    @staticmethod
-    def parse(stem: str) -> Stretch | None:
-        """Read the name of a part; nothing where it is no such name."""
-        found = re.fullmatch(r"(\d{3,})-(\d{10})-(\d{10})", stem)
-        return Stretch(*(int(number) for number in found.groups())) if found else None
-
-
-@dataclass(frozen=True)
-class Span:
-    """Trials ``start`` to ``stop`` (excluded) of a scenario, and where they are to be had.
-
-    Attributes
-    ----------
-    part
-        The finished stretch that holds them; nothing where the table does.
-    """
-
-    start: int
-    stop: int
-    part: Stretch | None
 
 
 @dataclass(frozen=True)
@@ -194,95 +116,6 @@ class Identity:
             for key, value in vars(self).items()
             if manifest.get(key) != value
         ]
-
-
-class Parts:
-    """Finished stretches that are not in the tables yet, of one run.
-
-    Parameters
-    ----------
-    folder
-        Made by this run, which nobody could foresee: ``<key of the run>-<random>``.
-    """
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.run = self.folder.name.split("-")[0]
-
-    def path(self, stretch: Stretch, suffix: str) -> Path:
-        """File of a stretch: of its ``trials`` or of its ``looks``."""
-        return self.folder / f"{stretch.stem}.{suffix}.parquet"
-
-    def write(self, stretch: Stretch, trials: pa.Table, looks: pa.Table) -> None:
-        """Keep a finished stretch."""
-        write_table(self.path(stretch, "trials"), trials, self.run)
-        write_table(self.path(stretch, "looks"), looks, self.run)
-
-    def finished(self) -> list[Stretch]:
-        """The stretches that are whole, in order."""
-        # the looks are written after the trials: where they are, the stretch is whole
-        stems = (path.name.split(".")[0] for path in self.folder.glob("*.looks.parquet"))
-        return sorted(stretch for stretch in map(Stretch.parse, stems) if stretch is not None)
-
-    def drop_damaged(self) -> int:
-        """Remove stretches that cannot be read and return their number; they are run again."""
-        dropped = 0
-        for stretch in self.finished():
-            try:
-                self._check(stretch)
-            except ResultsError:
-                self.drop(stretch)
-                dropped += 1
-        return dropped
-
-    def _check(self, stretch: Stretch) -> None:
-        for suffix in ("trials", "looks"):
-            path = self.path(stretch, suffix)
-            with _reading(path), _opened(path) as file:
-                rows = file.metadata.num_rows
-                if _footer(file)["run"] != self.run:
-                    raise ValueError("it is of another run")
-                if suffix == "trials" and rows != stretch.stop - stretch.start:
-                    raise ValueError(f"{rows} trials instead of {stretch.stop - stretch.start}")
-
-    def drop(self, stretch: Stretch) -> None:
-        """Forget a stretch."""
-        for suffix in ("looks", "trials"):
-            path = self.path(stretch, suffix)
-            with telling("be removed", path):
-                path.unlink(missing_ok=True)
-
-    def clear(self) -> None:
-        """Remove all stretches, and the folder if nothing else is in it."""
-        there = self.folder.is_dir() and not self.folder.is_symlink()
-        with telling("be removed", self.folder):
-            for path in self.folder.iterdir() if there else ():
-                if STRETCH_FILE.fullmatch(path.name) and not path.is_symlink():
-                    path.unlink(missing_ok=True)
-        for folder in (self.folder, self.folder.parent):
-            with suppress(OSError):
-                folder.rmdir()
-
-    def sweep(self) -> None:
-        """Remove half-written stretches."""
-        for path in self.folder.iterdir():
-            found = STRETCH_FILE.fullmatch(path.name)
-            if found and found[3] and not path.is_symlink():
-                with telling("be removed", path):
-                    path.unlink(missing_ok=True)
-
-    def read(self, span: Span, suffix: str) -> pa.Table:
-        """Read rows of the trials of a span out of its part."""
-        assert span.part is not None
-        path = self.path(span.part, suffix)
-        try:
-            with _reading(path), _opened(path) as file:
-                return _cut(file.read(use_threads=False), span.start, span.stop)
-        except ResultsError as error:
-            self.drop(span.part)
-            raise RunError(
-                f"{error.args[0].split(';')[0]}, and has been removed. {GO_ON}"
-            ) from error
 
 
 class _NotOurs(ResultsError):
@@ -408,7 +241,7 @@ class Store:
                     continue  # what is damaged is told, or run again, elsewhere
                 if found != list(columns):
                     raise ResultsError(
-                        f"{self.folder}: cannot be extended, since {_other(path, found, columns)}. "
+                        f"{self.folder}: cannot be extended, since {unlike(path, found, columns)}. "
                         f"Choose another --out, or --restart to replace what is there"
                     )
 
@@ -424,14 +257,14 @@ class Store:
     def footer(self, name: str) -> tuple[str, dict[str, int]]:
         """Which run a table is of, and how many trials of each scenario it holds."""
         path = self.path(name)
-        with _reading(path), _opened(path) as file:
-            footer = _footer(file)
+        with reading(path), opened(path) as file:
+            footer = footer_of(file)
             return footer["run"], footer["trials"]
 
     def checksum(self, name: str) -> str:
         """Fingerprint of a file's bytes."""
         path = self.path(name)
-        with _reading(path), path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _strangers(self) -> list[str]:
@@ -622,7 +455,7 @@ class Store:
                 yield self.parts.read(span, suffix)
                 continue
             for group in self.groups(name, scenario):
-                kept = _cut(group, span.start, span.stop)
+                kept = cut(group, span.start, span.stop)
                 if kept.num_rows:
                     yield kept
 
@@ -640,7 +473,7 @@ class Store:
     ) -> Iterator[pa.Table]:
         """Rows of one scenario in order of trial, a row group at a time."""
         path = self.path(name)
-        with _reading(path), _opened(path) as file:
+        with reading(path), opened(path) as file:
             place = file.schema_arrow.get_field_index("scenario")
             for group in range(file.num_row_groups):
                 if file.metadata.row_group(group).column(place).statistics.min == scenario:
@@ -672,80 +505,11 @@ class Store:
         """Columns that a table has."""
         return column_names(self.path(name))
 
-    def columns(self, name: str, scenario: str, words: Mapping[str, Sequence[str]]) -> Columns:
-        """Columns of one scenario; ``words`` as in :meth:`column`, by name of the column."""
-        return Columns(self, name, scenario, words)
-
     def table(self, name: str) -> pa.Table:
         """Read a whole table into memory."""
         path = self.path(name)
-        with _reading(path), _opened(path) as file:
+        with reading(path), opened(path) as file:
             return file.read()
-
-
-class Columns(Mapping[str, npt.NDArray[Any]]):
-    """Columns of one scenario of a table, each read when asked for and not kept."""
-
-    def __init__(
-        self, store: Store, name: str, scenario: str, words: Mapping[str, Sequence[str]]
-    ) -> None:
-        self.store = store
-        self.name = name
-        self.scenario = scenario
-        self.words = words
-        self._names = store.column_names(name)
-
-    def __getitem__(self, column: str) -> npt.NDArray[Any]:
-        if column not in self._names:
-            raise KeyError(column)
-        return self.store.column(self.name, self.scenario, column, self.words.get(column, ()))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, column: object) -> bool:
-        return column in self._names
-
-
-class LastLooks:
-    """The look that ended each trial of one scenario, out of the table of looks.
-
-    Attributes
-    ----------
-    arms, strata
-        Rows that the table has for a trial and look: one an arm and stratum, in this order.
-    """
-
-    def __init__(self, store: Store, scenario: str, arms: int, strata: int) -> None:
-        self.store = store
-        self.scenario = scenario
-        self.arms = arms
-        self.strata = strata
-        self._names = store.column_names(LOOKS)
-
-    def __contains__(self, column: object) -> bool:
-        return column in self._names
-
-    def by_arm(self, column: str) -> npt.NDArray[np.float64]:
-        """Totals over strata, ``(arm, trial)``; a trial that ended between looks has none."""
-        cells = self.arms * self.strata
-        sums = []
-        waiting = np.empty(0)
-        for group in self.store.groups(LOOKS, self.scenario, ["last", column]):
-            last = array_of(group.column("last"))
-            values = np.concatenate([waiting, array_of(group.column(column))[last]])
-            whole = len(values) - len(values) % cells  # a row group may end within a trial
-            waiting = values[whole:]
-            sums.append(values[:whole].reshape(-1, self.arms, self.strata).sum(axis=2))
-        if len(waiting) or not sums:
-            raise ResultsError(
-                f"{self.store.path(LOOKS)}: does not hold whole looks of '{self.scenario}'; "
-                f"--restart runs its trials again"
-            )
-        return np.ascontiguousarray(np.concatenate(sums).T)
 
 
 def _fault(manifest: Mapping[str, Any]) -> str:
@@ -758,36 +522,3 @@ def _fault(manifest: Mapping[str, Any]) -> str:
         if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
             return f"trials of '{name}' are {trials!r}"
     return ""
-
-
-def _footer(file: Any) -> dict[str, Any]:
-    """What a table's footer says of the run that wrote it."""
-    told = (file.schema_arrow.metadata or {}).get(FOOTER)
-    if told is None:
-        raise ValueError("its footer does not say of what run it is")
-    found: dict[str, Any] = json.loads(told)
-    return found
-
-
-def _cut(table: pa.Table, start: int, stop: int) -> pa.Table:
-    """Rows of trials ``start`` to ``stop`` (excluded) of a table in order of trial."""
-    trial = array_of(table.column("trial"))
-    first, last = np.searchsorted(trial, [start, stop])
-    return table.slice(first, last - first)
-
-
-def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Cut a sequence of tables into tables of ``rows`` rows, whatever the pieces were."""
-    import pyarrow as pa
-
-    waiting: list[pa.Table] = []
-    number = 0
-    for table in tables:
-        waiting.append(table)
-        number += table.num_rows
-        while number >= rows:
-            whole = pa.concat_tables(waiting).combine_chunks()
-            yield whole.slice(0, rows).combine_chunks()
-            waiting, number = [whole.slice(rows)], number - rows
-    if number:
-        yield pa.concat_tables(waiting).combine_chunks()

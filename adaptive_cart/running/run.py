@@ -31,8 +31,11 @@ from adaptive_cart.errors import (
     one_of,
 )
 from adaptive_cart.results.averages import averages_csv
+from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.results.operating import COLUMNS, measures
+from adaptive_cart.results.parquet_tables import GO_ON
+from adaptive_cart.results.parts import Parts, Span
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import (
@@ -40,16 +43,12 @@ from adaptive_cart.results.store import (
     BOUNDARIES,
     DESIGN,
     FORMAT,
-    GO_ON,
     LOOKS,
     MEASURES,
     PARTS,
     STOPPING,
     TRIALS,
     Identity,
-    LastLooks,
-    Parts,
-    Span,
     Store,
     version,
 )
@@ -544,7 +543,7 @@ class _Run:
     def _columns(self, scenario: str) -> Mapping[str, Any]:
         """Columns of the trials of a scenario, each read when it is asked for."""
         words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
-        return self.store.columns(TRIALS, scenario, words)
+        return Columns(self.store, TRIALS, scenario, words)
 
     def _finish(self, rows: list[tuple[Any, ...]], averages: Averages) -> None:
         """Write what was read off, say that all is there, and tidy up."""

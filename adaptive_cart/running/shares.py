@@ -23,9 +23,10 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import told_as_replaced
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.nouns.whole_files import renamed, telling
+from adaptive_cart.results.parts import Parts
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.shared_calibration import calibration_of
-from adaptive_cart.results.store import DESIGN, PARTS, SHARE_FOLDER, Identity, Parts, Store
+from adaptive_cart.results.store import DESIGN, PARTS, SHARE_FOLDER, Identity, Store
 
 MOST = 10_000  # shares of a run
 SHARE = "share"  # key of a manifest, and its status

@@ -26,8 +26,10 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.parquet_tables import GO_ON
+from adaptive_cart.results.parts import Parts, Span, Stretch
 from adaptive_cart.results.rows import false_columns, looks_table, trials_table
-from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stretch, version
+from adaptive_cart.results.store import LOOKS, TRIALS, version
 from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.workers import over_a_cluster, spread_as_finished
 

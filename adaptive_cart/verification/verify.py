@@ -38,18 +38,14 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError
 from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.results.store import GO_ON, version
+from adaptive_cart.results.parquet_tables import GO_ON
+from adaptive_cart.results.store import version
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.workers import spread_as_finished
 from adaptive_cart.verification.verified_estimates import not_beside
-from adaptive_cart.verification.verified_looks import (
-    POOL,
-    ChosenLook,
-    chosen_looks,
-    not_verified,
-)
+from adaptive_cart.verification.verified_looks import POOL, ChosenLook, chosen_looks, not_verified
 from adaptive_cart.verification.verified_row import Row
 from adaptive_cart.verification.verified_rows import Comparison
 from adaptive_cart.verification.verified_sum import labels_of, summarised, told

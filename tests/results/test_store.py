@@ -18,18 +18,10 @@ from hypothesis import strategies as st
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.whole_files import write_text
 from adaptive_cart.results import store as module
-from adaptive_cart.results.store import (
-    LOOKS,
-    TRIALS,
-    Identity,
-    LastLooks,
-    Parts,
-    Span,
-    Store,
-    Stretch,
-    regrouped,
-    write_table,
-)
+from adaptive_cart.results.columns import LastLooks
+from adaptive_cart.results.parquet_tables import regrouped, write_table
+from adaptive_cart.results.parts import Parts, Span, Stretch
+from adaptive_cart.results.store import LOOKS, TRIALS, Identity, Store
 from adaptive_cart.running.stretches import pieces_of, spans_of, stretch_length, trials_in
 
 IDENTITY = Identity("d1", 7, "0.1", "simulate")

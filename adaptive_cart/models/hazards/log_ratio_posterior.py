@@ -24,7 +24,8 @@ The integrand is analytic for |Im beta| < pi, a panel is at most 15 long, hence 
 convergence (Trefethen 2008, doi:10.1137/060659831, theorem 4.5). Measured against a fine grid of
 the formula in extended precision (100 000 nodes and more), over prior sd 0.1 to 10, 0 to 20 000
 events, no exposure, one participant, knees of the density anywhere: at most 2e-11 in a probability,
-4e-11 posterior sd in a mean. ``tests/models/test_piecewise_exponential.py`` holds it to 2e-10 and 1e-9.
+4e-11 posterior sd in a mean. ``tests/models/test_piecewise_exponential.py`` holds it to 2e-10 and
+1e-9.
 """
 
 from __future__ import annotations

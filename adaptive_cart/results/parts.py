@@ -1,0 +1,144 @@
+"""Finished stretches of a run that is not finished: what they are called, and how they are kept."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adaptive_cart.errors import ResultsError, RunError
+from adaptive_cart.nouns.whole_files import telling
+from adaptive_cart.results.parquet_tables import GO_ON, cut, footer_of, opened, reading, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
+
+
+# ── what a run and its pieces are called ──────────────────────────────────────────────────────
+@dataclass(frozen=True, order=True)
+class Stretch:
+    """Trials ``start`` to ``stop`` (excluded) of one scenario, by its position in the design."""
+
+    scenario: int
+    start: int
+    stop: int
+
+    @property
+    def stem(self) -> str:
+        """Name of its files, without what follows the first dot."""
+        return f"{self.scenario:03d}-{self.start:010d}-{self.stop:010d}"
+
+    @staticmethod
+    def parse(stem: str) -> Stretch | None:
+        """Read the name of a part; nothing where it is no such name."""
+        found = re.fullmatch(r"(\d{3,})-(\d{10})-(\d{10})", stem)
+        return Stretch(*(int(number) for number in found.groups())) if found else None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Trials ``start`` to ``stop`` (excluded) of a scenario, and where they are to be had.
+
+    Attributes
+    ----------
+    part
+        The finished stretch that holds them; nothing where the table does.
+    """
+
+    start: int
+    stop: int
+    part: Stretch | None
+
+
+class Parts:
+    """Finished stretches that are not in the tables yet, of one run.
+
+    Parameters
+    ----------
+    folder
+        Made by this run, which nobody could foresee: ``<key of the run>-<random>``.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.run = self.folder.name.split("-")[0]
+
+    def path(self, stretch: Stretch, suffix: str) -> Path:
+        """File of a stretch: of its ``trials`` or of its ``looks``."""
+        return self.folder / f"{stretch.stem}.{suffix}.parquet"
+
+    def write(self, stretch: Stretch, trials: pa.Table, looks: pa.Table) -> None:
+        """Keep a finished stretch."""
+        write_table(self.path(stretch, "trials"), trials, self.run)
+        write_table(self.path(stretch, "looks"), looks, self.run)
+
+    def finished(self) -> list[Stretch]:
+        """The stretches that are whole, in order."""
+        # the looks are written after the trials: where they are, the stretch is whole
+        stems = (path.name.split(".")[0] for path in self.folder.glob("*.looks.parquet"))
+        return sorted(stretch for stretch in map(Stretch.parse, stems) if stretch is not None)
+
+    def drop_damaged(self) -> int:
+        """Remove stretches that cannot be read and return their number; they are run again."""
+        dropped = 0
+        for stretch in self.finished():
+            try:
+                self._check(stretch)
+            except ResultsError:
+                self.drop(stretch)
+                dropped += 1
+        return dropped
+
+    def _check(self, stretch: Stretch) -> None:
+        for suffix in ("trials", "looks"):
+            path = self.path(stretch, suffix)
+            with reading(path), opened(path) as file:
+                rows = file.metadata.num_rows
+                if footer_of(file)["run"] != self.run:
+                    raise ValueError("it is of another run")
+                if suffix == "trials" and rows != stretch.stop - stretch.start:
+                    raise ValueError(f"{rows} trials instead of {stretch.stop - stretch.start}")
+
+    def drop(self, stretch: Stretch) -> None:
+        """Forget a stretch."""
+        for suffix in ("looks", "trials"):
+            path = self.path(stretch, suffix)
+            with telling("be removed", path):
+                path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all stretches, and the folder if nothing else is in it."""
+        there = self.folder.is_dir() and not self.folder.is_symlink()
+        with telling("be removed", self.folder):
+            for path in self.folder.iterdir() if there else ():
+                if STRETCH_FILE.fullmatch(path.name) and not path.is_symlink():
+                    path.unlink(missing_ok=True)
+        for folder in (self.folder, self.folder.parent):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def sweep(self) -> None:
+        """Remove half-written stretches."""
+        for path in self.folder.iterdir():
+            found = STRETCH_FILE.fullmatch(path.name)
+            if found and found[3] and not path.is_symlink():
+                with telling("be removed", path):
+                    path.unlink(missing_ok=True)
+
+    def read(self, span: Span, suffix: str) -> pa.Table:
+        """Read rows of the trials of a span out of its part."""
+        assert span.part is not None
+        path = self.path(span.part, suffix)
+        try:
+            with reading(path), opened(path) as file:
+                return cut(file.read(use_threads=False), span.start, span.stop)
+        except ResultsError as error:
+            self.drop(span.part)
+            raise RunError(
+                f"{error.args[0].split(';')[0]}, and has been removed. {GO_ON}"
+            ) from error
