@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.whole_files import write_text
 from adaptive_cart.results import store as module
-from adaptive_cart.results.columns import LastLooks
+from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.parquet_tables import regrouped, write_table
 from adaptive_cart.results.parts import Parts, Span, Stretch
 from adaptive_cart.results.store import LOOKS, TRIALS, Identity, Store
@@ -197,7 +197,7 @@ def test_columns_come_in_order_of_trial(tmp_path, monkeypatch, row_group):
     other_words = ("no_success", "success")
     reason = store.column(TRIALS, "null", "reason", other_words)
     assert reason.tolist() == [(1, -1, 0)[trial % 3] for trial in range(60)]
-    columns = store.columns(TRIALS, "null", {"reason": WORDS})
+    columns = Columns(store, TRIALS, "null", {"reason": WORDS})
     assert set(columns) == {"scenario", "trial", "reason", "months", "failed"}
     assert columns["reason"].tolist() == [trial % 3 for trial in range(60)]
     assert "none" not in columns
