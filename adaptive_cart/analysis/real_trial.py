@@ -20,7 +20,7 @@ from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing, why_not_asked
-from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided

@@ -25,7 +25,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.spent import Spent
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import Holding
-from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question

@@ -11,7 +11,8 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Design, Order, ResponseAdaptive
+from adaptive_cart.design.arms import Order, ResponseAdaptive
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.base import EndpointBase
@@ -22,13 +23,7 @@ from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
-from adaptive_cart.nouns.summaries import (
-    CalendarCounts,
-    Counts,
-    EarlyCounts,
-    PeriodCounts,
-    Summary,
-)
+from adaptive_cart.nouns.summaries import CalendarCounts, Counts, EarlyCounts, PeriodCounts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.borrowed import Borrowed

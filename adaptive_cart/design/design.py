@@ -12,31 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
-from adaptive_cart.courses.triggers import TRIGGERS, Trigger
-from adaptive_cart.decisions import (
-    FUTILITY,
-    NO_SUCCESS,
-    SUCCESS,
-    Ending,
-)
+from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SUCCESS, Ending
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.alpha_graph import AlphaGraph
+from adaptive_cart.design.arms import (
+    Arm,
+    Crossover,
+    MultiArm,
+    PermutedBlocks,
+    Randomisation,
+    Strict01,
+)
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design_prior import DesignPrior
+from adaptive_cart.design.error_tables import Calibration, SharedError
 from adaptive_cart.design.first_part import FirstPart, expected_months, planned_in_parts
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.planned import planned_by_period, planned_windows, stays_of
-from adaptive_cart.design.rule_tables import (
-    AlphaSpending,
-    ByAlpha,
-    Comparing,
-    Rule,
-)
+from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
@@ -45,114 +43,13 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.kinds import OneOf
 from adaptive_cart.nouns.pace import Pace
-from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
+from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths
 from adaptive_cart.nouns.questions import KINDS, ordered_by
 from adaptive_cart.nouns.windows import Stay, Stays, Windows, of_all
 
 if TYPE_CHECKING:
     from adaptive_cart.design.replacing import Change
     from adaptive_cart.design.truth import Truth
-
-Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
-
-
-class After(Part):
-    """A moment that follows another arm."""
-
-    after: str = Field(description="the arm that stops enrolling then, for whatever reason")
-
-
-def _moment(value: Any) -> str:
-    return "after" if isinstance(value, dict | After) else "month"
-
-
-Moment = Annotated[
-    Annotated[PositiveMonths, Tag("month")] | Annotated[After, Tag("after")],
-    Discriminator(_moment),
-]
-
-
-class Arm(Part):
-    """An arm of the trial."""
-
-    control: bool = False
-    product: str | None = None
-    allocation: Count = 1
-    label: str | None = None
-    enters: Moment | None = Field(
-        default=None,
-        description="months since the trial opened from which it enrols, or `{ after = ARM }`: "
-        "once that arm stops enrolling; from the opening if left out",
-    )
-    leaves: Moment | None = Field(
-        default=None,
-        description="months since the trial opened until which it enrols, or `{ after = ARM }`; "
-        "until the end if left out",
-    )
-
-    def moments(self) -> list[tuple[str, float | After]]:
-        """When it enters and leaves, as far as that is said, by key."""
-        both = {"enters": self.enters, "leaves": self.leaves}
-        return [(key, moment) for key, moment in both.items() if moment is not None]
-
-
-class PermutedBlocks(Part):
-    """Stratified permuted blocks."""
-
-    method: Literal["permuted_blocks"] = "permuted_blocks"
-    block: Count | None = Field(default=None, description="the smallest that fits, if left out")
-
-
-def _control_shape(value: Any) -> str:
-    return "matched" if isinstance(value, str) else "share"
-
-
-class Order(Part):
-    """What arms are put in order by."""
-
-    endpoint: str = Field(description="the endpoint whose best arm is sought")
-    remains_at: PositiveMonths | None = Field(
-        default=None, description="by the fraction without the event at this month"
-    )
-    restricted_mean: PositiveMonths | None = Field(
-        default=None, description="by the mean months without the event, of the first so many"
-    )
-    median: bool | None = Field(default=None, description="by the median months to the event")
-
-
-class ResponseAdaptive(Part):
-    """Response-adaptive randomisation of the experimental arms."""
-
-    method: Literal["response_adaptive"]
-    power: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.5
-    minimum: Probability = 0.0
-    control: Annotated[
-        Annotated[Literal["match_largest"], Tag("matched")] | Annotated[Strict01, Tag("share")],
-        Discriminator(_control_shape),
-    ] = "match_largest"
-    burn_in: Annotated[int, Field(ge=0)] = 0
-    by: Order | None = Field(
-        default=None, description="what the best arm is the best in; the primary if left out"
-    )
-
-    @property
-    def fixed(self) -> float | None:
-        """The control's share, where it is a number; else it is that of the largest arm."""
-        return None if self.control == "match_largest" else float(self.control)
-
-
-def _method(value: Any) -> Any:
-    default = "permuted_blocks"
-    return (
-        value.get("method", default) if isinstance(value, dict) else getattr(value, "method", None)
-    )
-
-
-Randomisation = Annotated[
-    Annotated[PermutedBlocks, Tag("permuted_blocks")]
-    | Annotated[ResponseAdaptive, Tag("response_adaptive")],
-    Discriminator(_method),
-]
 
 
 class _Participants(Part):
@@ -164,48 +61,6 @@ class Enrolment(Accrual, _Participants):
 
     arrivals: Literal["poisson", "regular"] = "poisson"
     after_closing: Literal["redistribute", "keep"] = "redistribute"
-
-
-class MultiArm(Part):
-    """When a trial of several experimental arms ends."""
-
-    ends: Literal["first_success", "all_arms_resolved"] = "all_arms_resolved"
-
-
-class Crossover(Part):
-    """Participants of one arm who take the other arm's treatment later."""
-
-    from_: str = Field(alias="from")
-    to: str
-    when: Literal["month", "relapse", "no_remission", "rescue"] = Field(
-        default="month", description="the month itself, or what makes a participant cross"
-    )
-    after_month: PositiveMonths | None = None
-    strategy: Literal["composite", "treatment_policy"] = "composite"
-
-    @model_validator(mode="after")
-    def _has_its_month(self) -> Crossover:
-        if self.after_month is None and self.trigger.waits:
-            raise ValueError(
-                f'when = "{self.when}" asks for a month; write after_month = 12, for example'
-            )
-        return self
-
-    @property
-    def trigger(self) -> Trigger:
-        """What makes a participant cross."""
-        return TRIGGERS[self.when]
-
-    @property
-    def opens(self) -> float:
-        """Months after randomisation before which nobody crosses."""
-        return self.after_month or 0.0
-
-    @property
-    def whom(self) -> str:
-        """Say which participants cross, after "participants"."""
-        words = self.trigger.words.format(month=self.opens)
-        return words if self.opens else words.replace(", from month 0 on,", "")
 
 
 class EarlyMonths(Part):
@@ -222,107 +77,6 @@ class EarlyMonths(Part):
 
 
 Weights = dict[str, Finite]  # by endpoint: what one unit of it is worth
-
-
-Inside01 = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
-
-
-class FalseStop(Part):
-    """How often a rule may stop a trial in scenarios in which it should not."""
-
-    at_most: Inside01 = Field(description="probability of a false stop that is wanted, at most")
-    scenarios: list[str] = Field(description="scenarios in which a stop is false")
-
-
-class Losses(Part):
-    """What a wrong decision costs, in one unit."""
-
-    false_success: Positive = Field(description="a success whose claim is false")
-    missed: Positive = Field(description="no success, although the claim is true")
-
-
-class Calibration(Part):
-    """What a threshold that is to be calibrated is set for."""
-
-    type_one_error: Inside01 | None = None
-    null_region: dict[str, list[Finite]] | None = None
-    design_prior: str | None = Field(
-        default=None, description="name of the design prior over which the next three are averaged"
-    )
-    false_discovery: Inside01 | None = Field(
-        default=None, description="probability that the claim is false, given success, at most"
-    )
-    correct_decision: Inside01 | None = Field(
-        default=None,
-        description="probability of a success that is true, or of none where it would be false, "
-        "at least",
-    )
-    expected_loss: Losses | None = Field(
-        default=None, description="what errors cost; the threshold with the smallest mean is taken"
-    )
-    futility: Literal["binding", "not_binding"] | None = Field(
-        default=None, description="whether trials that it ends are taken for ended; binding"
-    )
-
-    not_binding: list[str] | None = Field(
-        default=None, description="other rules that may be overruled: left out of the search"
-    )
-
-    confidence: Literal["upper", "estimate"] | None = Field(
-        default=None, description="what is at most the error where it is simulated; upper"
-    )
-
-    shape: Literal["pocock", "obrien_fleming"] | None = Field(
-        default=None, description="how the thresholds differ by look; pocock, one number"
-    )
-
-    held: Literal["family_wise", "by_claim"] | None = Field(
-        default=None,
-        description="whether any false success counts (default), or each claim's by itself",
-    )
-
-    spend: list[Inside01] | None = Field(
-        default=None,
-        description="type I error up to each look at which the rule for success is judged, at most",
-    )
-
-    shares: dict[str, Inside01] | None = Field(
-        default=None,
-        description="by rule for success: its share of type_one_error, for a threshold of its own",
-    )
-
-    false_stop: dict[str, FalseStop] | None = Field(
-        default=None,
-        description="by rule that stops a trial, arm or stratum: what its threshold is found for",
-    )
-
-    @property
-    def by_claim(self) -> bool:
-        """Whether the error of each claim is held by itself, arm by arm and rule by rule."""
-        return self.held == "by_claim"
-
-    @property
-    def averaged(self) -> bool:
-        """Whether anything is wanted on average over a design prior."""
-        asked = (self.false_discovery, self.correct_decision, self.expected_loss)
-        return any(one is not None for one in asked)
-
-    @property
-    def by_upper_bound(self) -> bool:
-        """Whether a simulated error's upper 95% bound has to be at most the one wanted."""
-        return self.confidence != "estimate"
-
-    @property
-    def obeys_futility(self) -> bool:
-        """Whether trials that a futility rule ends are taken for ended in the search."""
-        return self.futility != "not_binding"
-
-
-class SharedError(Part):
-    """How success and further claims share the family-wise error, and pass their share on."""
-
-    alpha: dict[str, Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]]
-    passes_to: dict[str, dict[str, Probability]] = Field(default_factory=dict)
 
 
 class Simulation(Part):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
+from adaptive_cart.design.arms import Arm, Crossover, MultiArm, Randomisation, Strict01
 from adaptive_cart.design.checks import Pieces, problems_between
 from adaptive_cart.design.checks.design_priors import at_the_ends
 from adaptive_cart.design.checks.null_region import ends_of_null_region
@@ -16,20 +17,14 @@ from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design import (
     AnyAnalysis,
     AnyEndpoint,
-    Arm,
-    Calibration,
-    Crossover,
     Design,
     EarlyMonths,
     Enrolment,
-    MultiArm,
-    Randomisation,
-    SharedError,
     Simulation,
-    Strict01,
     Weights,
 )
 from adaptive_cart.design.design_prior import DesignPrior
+from adaptive_cart.design.error_tables import Calibration, SharedError
 from adaptive_cart.design.first_part import FirstPart
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
+from adaptive_cart.design.arms import PermutedBlocks, ResponseAdaptive
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import resumed
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.nouns.calendar import until

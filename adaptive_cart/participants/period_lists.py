@@ -12,17 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.arms import PermutedBlocks
+from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.windows import Windows, numbered
-from adaptive_cart.participants.randomisation import (
-    next_slots,
-    randomisation_list,
-    smallest_block,
-)
+from adaptive_cart.participants.randomisation import next_slots, randomisation_list, smallest_block
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adaptive_cart.conduct.rules import resolve_rules
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.arms import PermutedBlocks
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import EngineError
 from adaptive_cart.participants.randomisation import smallest_block

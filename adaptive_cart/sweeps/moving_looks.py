@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.arms import PermutedBlocks
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import InputError, Problem

@@ -12,7 +12,8 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import AlphaGraph
-from adaptive_cart.design.design import Crossover, Design
+from adaptive_cart.design.arms import Crossover
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.arms import PermutedBlocks
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import planned_windows, said_moment
 from adaptive_cart.errors import one_of
 from adaptive_cart.participants.randomisation import reduced, smallest_block

@@ -13,7 +13,8 @@ from typing import Any
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
+from adaptive_cart.design.arms import PermutedBlocks, ResponseAdaptive
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.truth import Truth

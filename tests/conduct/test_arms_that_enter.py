@@ -10,7 +10,8 @@ import pytest
 
 from adaptive_cart.analysis.replay import replayed
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.design.design import Design, ResponseAdaptive
+from adaptive_cart.design.arms import ResponseAdaptive
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import planned_ahead, planned_windows
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question

@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
-from adaptive_cart.design.design import Arm, Design
+from adaptive_cart.design.arms import Arm
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.scenarios import truths_of

@@ -18,14 +18,9 @@ from click.testing import CliRunner
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.courses.group import GroupCourse
-from adaptive_cart.design.design import Arm, Design, Enrolment
-from adaptive_cart.design.file import (
-    digest_of,
-    load_design,
-    read_tables,
-    template,
-    templates,
-)
+from adaptive_cart.design.arms import Arm
+from adaptive_cart.design.design import Design, Enrolment
+from adaptive_cart.design.file import digest_of, load_design, read_tables, template, templates
 from adaptive_cart.design.json_schema import schema
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.products import PRODUCTS

@@ -10,7 +10,7 @@ from adaptive_cart.design.design_prior import READY_MADE
 from adaptive_cart.errors import one_of
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Calibration
+    from adaptive_cart.design.error_tables import Calibration
 
 TARGETS = ("false_discovery", "correct_decision", "expected_loss")
 PRIOR = "calibration.design_prior"

@@ -14,16 +14,11 @@ from adaptive_cart.models import AnalysisBase
 
 if TYPE_CHECKING:
     from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
+    from adaptive_cart.design.arms import Arm, Crossover
     from adaptive_cart.design.costs import Costs
-    from adaptive_cart.design.design import (
-        Arm,
-        Calibration,
-        Crossover,
-        EarlyMonths,
-        Enrolment,
-        SharedError,
-    )
+    from adaptive_cart.design.design import EarlyMonths, Enrolment
     from adaptive_cart.design.design_prior import DesignPrior
+    from adaptive_cart.design.error_tables import Calibration, SharedError
     from adaptive_cart.design.first_part import FirstPart
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.long_term import LongTermFollowUp

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.design import Design, ResponseAdaptive
+from adaptive_cart.design.arms import ResponseAdaptive
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS

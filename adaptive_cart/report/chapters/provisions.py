@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.report.document import Line, code, line, prose, strong
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaptive_cart.design.design import Design, FalseStop
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.error_tables import FalseStop
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import true_values

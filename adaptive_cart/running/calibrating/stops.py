@@ -25,7 +25,8 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Design, FalseStop
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.error_tables import FalseStop
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
