@@ -126,6 +126,7 @@ class AveragedCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables."""
+        told["success"] = Calibrated.of(told["success"])
         for name in ("averages", "fresh"):
             told[name] = {key: Figure(**figure) for key, figure in told[name].items()}
         told["by_look"] = tuple(told["by_look"])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.results.stop_calibration import StopCalibration
 
 FORMAT = 1
+WITHIN = ("success", "rules")  # what holds calibrations itself
 SHAPES = {
     "pocock": "Pocock-like",
     "obrien_fleming": "O'Brien-Fleming-like",
@@ -107,8 +108,9 @@ class Searched:
     def plain(self) -> dict[str, Any]:
         """As plain tables, for JSON."""
         own = asdict(cast(Any, self))
-        inside = [name for name in ("success", "rules") if name in own]
-        within: dict[str, Any] = {name: _plain(getattr(self, name)) for name in inside}
+        within: dict[str, Any] = {
+            name: _plain(getattr(self, name)) for name in own if name in WITHIN
+        }
         return {"kind": self.KIND, "format": FORMAT, **own, **within}
 
     @classmethod
@@ -120,8 +122,6 @@ class Searched:
             return None
         told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
         try:
-            if "success" in told:
-                told["success"] = Calibrated.of(told["success"])
             told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
             return cls.made_of(told)
         except (AttributeError, KeyError, StopIteration, TypeError):

@@ -169,6 +169,7 @@ class SharedCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables; nothing where no truth was counted."""
+        told["success"] = Calibrated.of(told["success"])
         told["claims"] = tuple(
             ClaimThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["claims"]
         )

@@ -150,6 +150,7 @@ class StopCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables."""
+        told["success"] = Calibrated.of(told["success"])
         told["stops"] = tuple(
             StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
         )
