@@ -253,7 +253,9 @@ class Prediction(Asking):
             2 * len(endpoints) * DRAWS if weighs else 0,
         )  # fmt: skip
         for name in endpoints:
-            unknown = seen.posterior_ahead(name).unpredictable(completion.apart)
+            posterior = seen.posterior_ahead(name)
+            arms = self._arms(question, name, posterior.arms)
+            unknown = posterior.unpredictable(completion.apart, arms)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
 
@@ -275,6 +277,17 @@ class Prediction(Asking):
         if self.whole is None:
             return (question,)
         return self._questions()[self.stand_ins.index(question)]
+
+    def _arms(self, question: Question, endpoint: str, arms: int) -> list[int]:
+        """Arms of an endpoint that are asked about, for one of the targets."""
+        named = self.all_asked(question)
+        asked = [*named]
+        for part in () if self.whole is None else self.whole.parts:
+            if part.several:
+                mine = [one for one in part.targets if one in named]
+                asked += [each for one in mine for each in part.asks.every(one)]
+        own = [one for each in asked for one in each.of_endpoints if one.endpoint == endpoint]
+        return sorted({quantity.arm for one in own for quantity in one.quantities(arms)})
 
     def _about(self, question: Question) -> tuple[str, ...]:
         """Endpoints that a question is about: of several at once there may be more."""

@@ -54,7 +54,9 @@ class Completion:
         self.apart = apart
         plan = seen.plan
         self._names = list(plan.design.endpoints)
-        self.ahead = ahead_of(plan.design, plan.schedule, seen.snapshot, enrolled, apart)
+        self.ahead = ahead_of(
+            plan.design, plan.schedule, seen.snapshot, enrolled, apart, seen.closed_by_now()
+        )
         self._coming: dict[str, Coming] = {}
 
     def completed(self, rows: Integers, some: Completions) -> LookAnalysis:

@@ -204,8 +204,6 @@ class LookAnalysis:
         """
         counts = self.summary(target.endpoint)
         assert isinstance(counts, Counts)
-        design = self.plan.design
-        shares = np.array(design.shares)
 
         def pooled(values: Integers) -> Integers:
             mine = values[self.trials]
@@ -219,8 +217,7 @@ class LookAnalysis:
         if enrolled:
             planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
         else:
-            share = shares[target.stratum] if target.stratum >= 0 else 1.0
-            planned = np.rint(self._planned() * share).astype(np.int64)
+            planned = self._planned(target.stratum)
         final = totals + np.maximum(planned - due, 0)
         # external data stand behind the arms, and nobody is still to come there
         there = self.plan.fitted[target.endpoint][0].outside(counts)
@@ -231,22 +228,42 @@ class LookAnalysis:
             np.concatenate([final, participants], axis=1),
         )
 
-    def _planned(self) -> Integers:
+    def _planned(self, stratum: int) -> Integers:
         """Planned numbers, ``(chosen trial, arm)``, or ``(1, arm)`` where they are those of all.
 
         Where arms enter or leave they are worked out anew from what has happened by the date.
+
+        Parameters
+        ----------
+        stratum
+            The one asked about; below 0 for all of them.
         """
-        design, date = self.plan.design, self.snapshot.date[self.trials]
+        design = self.plan.design
+        share = design.shares[stratum] if stratum >= 0 else 1.0
+        closed = self.closed_by_now()
+        if closed is None:
+            return np.rint(np.array([design.planned]) * share).astype(np.int64)
+        by_cell = self.snapshot.population.tally(self.snapshot.enrolled)[self.trials]
+        randomised, date = over_strata(by_cell), self.snapshot.date[self.trials]
+        planned = planned_ahead(design, date, randomised, closed[self.trials])
+        inside = by_cell[:, :, stratum] if stratum >= 0 else randomised
+        return inside + np.rint((planned - randomised) * share).astype(np.int64)
+
+    def closed_by_now(self) -> Floats | None:
+        """When decisions have closed arms, those judged at this very look too, ``(trial, arm)``.
+
+        Of all trials of the block; nothing where no arm enters or leaves.
+        """
+        design = self.plan.design
         if design.stays is None:
-            return np.array([design.planned], dtype=np.int64)
+            return None
         assert self.closed_at is not None
-        population = self.snapshot.population
-        randomised = over_strata(population.tally(self.snapshot.enrolled))[self.trials]
-        closed = self.closed_at[self.trials]
-        entered = design.windows(closed).opens < short_of(date)[:, None]
-        now = entered & ~self.open_arms  # closed by a rule that was judged at this very look
-        closed = np.where(now, np.minimum(closed, date[:, None]), closed)
-        return planned_ahead(design, date, randomised, closed)
+        date, closed = self.snapshot.date[self.trials][:, None], self.closed_at[self.trials]
+        entered = design.windows(closed).opens < short_of(date)
+        now = entered & ~self.open_arms
+        found = self.closed_at.copy()
+        found[self.trials] = np.where(now, np.minimum(closed, date), closed)
+        return found
 
 
 def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:

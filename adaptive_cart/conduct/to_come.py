@@ -2,6 +2,7 @@
 
 Only the design and what is known at the date are used: arrivals are those that enrolment plans from
 now on, arms and strata are filled up to their planned numbers in turn, and nobody leaves any more.
+Where arms enter or leave, each is filled as its share of those who come grows while it is open.
 """
 
 from __future__ import annotations
@@ -10,12 +11,18 @@ import numpy as np
 
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.planned import ArmsAhead
 from adaptive_cart.nouns.ahead import Ahead, by_share
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
 
 
 def ahead_of(
-    design: Design, schedule: Schedule, snapshot: Snapshot, enrolled: bool, apart: bool
+    design: Design,
+    schedule: Schedule,
+    snapshot: Snapshot,
+    enrolled: bool,
+    apart: bool,
+    closed: Floats | None = None,
 ) -> Ahead:
     """What is ahead of the trials of a snapshot.
 
@@ -25,21 +32,30 @@ def ahead_of(
         With those who are enrolled, or else with the planned number.
     apart
         Whether each stratum has a planned number of its own.
+    closed
+        ``(trial, arm)`` months at which decisions have closed arms; where arms enter or leave.
     """
     population = snapshot.population
     inside = snapshot.enrolled.mask(population.participants)
     now = population.tally(snapshot.enrolled)
     shares = np.array(design.shares)
     together = None if apart or enrolled or len(shares) == 1 else shares
+    open_ahead: ArmsAhead | None = None
     if enrolled:
         planned, wanted = now, np.zeros_like(now)
     else:
-        planned = _planned(design, len(now), apart)
+        if design.stays is None:
+            planned = _planned(design, len(now), apart)
+        else:
+            assert closed is not None
+            date = np.where(np.isfinite(snapshot.date), snapshot.date, 0.0)
+            open_ahead = ArmsAhead.of(design, date, now.sum(axis=2), closed)
+            planned = now + by_stratum(open_ahead.planned - now.sum(axis=2), shares, apart)
         missing = planned.sum(axis=2) - now.sum(axis=2)
         wanted = np.maximum(planned - now, 0)
         if together is not None:
             wanted = by_share(np.maximum(missing, 0), shares)
-    rank, arm, stratum = _in_turn(wanted)
+    rank, arm, stratum = _in_turn(wanted, open_ahead)
     pace = design.enrolment.pace
     dates = pace.date(pace.expected(snapshot.date)[:, None] + rank)
     new = np.isfinite(dates)
@@ -70,10 +86,24 @@ def _planned(design: Design, trials: int, apart: bool) -> Integers:
     return np.broadcast_to(cells, (trials, *cells.shape))
 
 
-def _in_turn(wanted: Integers) -> tuple[Floats, Integers, Integers]:
+def by_stratum(numbers: Integers, shares: Floats, apart: bool) -> Integers:
+    """Those to come in each arm, ``(trial, arm)``, by stratum, ``(trial, arm, stratum)``.
+
+    Parameters
+    ----------
+    apart
+        Whether each stratum has its share, rounded; else they add up, by largest remainder.
+    """
+    if apart:
+        return np.rint(numbers[:, :, None] * shares).astype(np.int64)
+    return by_share(numbers, shares)
+
+
+def _in_turn(wanted: Integers, open_ahead: ArmsAhead | None) -> tuple[Floats, Integers, Integers]:
     """Those to be enrolled: their place in the order, arm and stratum, ``(trial, column)`` each.
 
-    Every group fills evenly; who is not wanted has an infinite place.
+    Every group fills evenly: from now to the last of all, or as those expected in its arm come
+    while that is open. Who is not wanted has an infinite place.
     """
     _, arms, strata = wanted.shape
     cells = [(arm, stratum) for arm in range(arms) for stratum in range(strata)]
@@ -82,7 +112,10 @@ def _in_turn(wanted: Integers) -> tuple[Floats, Integers, Integers]:
         number = wanted[:, arm, stratum][:, None]
         place = np.arange(int(number.max(initial=0)))
         with np.errstate(divide="ignore"):
-            keys.append(np.where(place < number, (place + 0.5) / number, np.inf))
+            part = (place + 0.5) / number
+        if open_ahead is not None:
+            part = open_ahead.come_when(arm, np.where(place < number, part, 0.0))
+        keys.append(np.where(place < number, part, np.inf))
         arm_of += [arm] * len(place)
         stratum_of += [stratum] * len(place)
     key = np.concatenate(keys, axis=1)

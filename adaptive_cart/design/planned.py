@@ -8,6 +8,7 @@ stops enrolling at the middle one of the looks at which a rule may close it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,31 +140,80 @@ def planned_by_period(design: Design) -> tuple[int, ...]:
 def planned_ahead(design: Design, date: Floats, randomised: Integers, closed: Floats) -> Integers:
     """Numbers in each arm once everybody is in, as expected at a date, ``(trial, arm)``.
 
-    Those randomised, and of those to come the arm's share, by allocation, in each period ahead, at
-    the pace of the design; by largest remainder, ties to the earlier arm.
-
     Parameters
     ----------
     date, randomised, closed
         ``(trial,)``, ``(trial, arm)`` so far, and as in :func:`windows_ahead`.
     """
-    pace = design.enrolment.pace
-    windows = windows_ahead(design, date, closed)
-    rest = np.maximum(design.enrolment.max_n - randomised.sum(axis=1), 0)
-    already = pace.expected(np.maximum(date, 0.0))
-    quotas, before = np.zeros(randomised.shape), np.zeros(len(date))
-    for period in range(windows.periods):
-        ends = windows.bounds[:, period] if period < windows.periods - 1 else np.inf + date
-        finite = np.where(np.isfinite(ends), np.maximum(ends, date), 0.0)
-        by_then = np.where(np.isfinite(ends), pace.expected(finite) - already, np.inf)
-        by_then = np.clip(by_then, before, rest)
-        ratio = windows.open_in[:, :, period] * np.array(design.allocation)
-        parts = np.maximum(ratio.sum(axis=1, keepdims=True), 1)
-        quotas += (by_then - before)[:, None] * ratio / parts
-        before = by_then
-    whole = np.floor(quotas + 1e-9).astype(np.int64)
-    left = rest - whole.sum(axis=1)
-    order = np.argsort(np.round(whole - quotas, 9), axis=1, kind="stable")
-    rank = np.argsort(order, axis=1, kind="stable")
-    more: Integers = randomised + whole + (rank < left[:, None])
-    return more
+    return ArmsAhead.of(design, date, randomised, closed).planned
+
+
+@dataclass(frozen=True)
+class ArmsAhead:
+    """How those to come divide among the arms: by allocation among those open in each period ahead.
+
+    Attributes
+    ----------
+    planned
+        ``(trial, arm)`` once everybody is in: those randomised, and of those to come the arm's
+        share, at the pace of the design; by largest remainder, ties to the earlier arm.
+    come
+        ``(trial, period)`` how many of those to come are expected by the end of each period.
+    shares
+        ``(trial, arm, period)`` of those who come in a period.
+    """
+
+    planned: Integers
+    come: Floats
+    shares: Floats
+
+    @classmethod
+    def of(cls, design: Design, date: Floats, randomised: Integers, closed: Floats) -> ArmsAhead:
+        """What is ahead of trials at a date; the parameters are those of :func:`planned_ahead`."""
+        pace = design.enrolment.pace
+        windows = windows_ahead(design, date, closed)
+        rest = np.maximum(design.enrolment.max_n - randomised.sum(axis=1), 0)
+        already = pace.expected(np.maximum(date, 0.0))
+        quotas, before = np.zeros(randomised.shape), np.zeros(len(date))
+        come, shares = [], []
+        for period in range(windows.periods):
+            ends = windows.bounds[:, period] if period < windows.periods - 1 else np.inf + date
+            finite = np.where(np.isfinite(ends), np.maximum(ends, date), 0.0)
+            by_then = np.where(np.isfinite(ends), pace.expected(finite) - already, np.inf)
+            by_then = np.clip(by_then, before, rest)
+            ratio = windows.open_in[:, :, period] * np.array(design.allocation)
+            parts = np.maximum(ratio.sum(axis=1, keepdims=True), 1)
+            quotas += (by_then - before)[:, None] * ratio / parts
+            before = by_then
+            come.append(by_then)
+            shares.append(ratio / parts)
+        whole = np.floor(quotas + 1e-9).astype(np.int64)
+        left = rest - whole.sum(axis=1)
+        order = np.argsort(np.round(whole - quotas, 9), axis=1, kind="stable")
+        rank = np.argsort(order, axis=1, kind="stable")
+        more: Integers = randomised + whole + (rank < left[:, None])
+        return cls(more, np.stack(come, axis=1), np.stack(shares, axis=2))
+
+    def come_when(self, arm: int, part: Floats) -> Floats:
+        """How many of all to come are expected to have, when such a part of an arm's own have.
+
+        Parameters
+        ----------
+        part
+            ``(trial, column)`` of those expected in the arm, between 0 and 1.
+
+        Returns
+        -------
+        ``(trial, column)``; infinite where nobody is expected in it.
+        """
+        steps = np.diff(self.come, axis=1, prepend=0.0)
+        grown = np.cumsum(steps * self.shares[:, arm], axis=1)
+        wanted = part * grown[:, -1:]
+        found = np.where(grown[:, -1:] > 0.0, self.come[:, -1:], np.inf) + np.zeros_like(part)
+        for period in reversed(range(grown.shape[1])):
+            share = self.shares[:, arm, period][:, None]
+            short = grown[:, period][:, None] - wanted
+            within = (short >= 0.0) & (share > 0.0)
+            at = self.come[:, period][:, None] - short / np.where(share > 0.0, share, 1.0)
+            found = np.where(within, at, found)
+        return found

@@ -81,13 +81,15 @@ class Posterior:
         """Return the same posterior, asked about the strata that are open now."""
         raise NotImplementedError  # abstract: every model supplies it
 
-    def unpredictable(self, apart: bool) -> Booleans | None:
+    def unpredictable(self, apart: bool, arms: list[int]) -> Booleans | None:
         """Trials from whose posterior nothing can be drawn; nothing where that cannot happen.
 
         Parameters
         ----------
         apart
             Whether strata are predicted each by itself.
+        arms
+            Those that are asked about; of others less has to be known.
         """
         return self.failed
 

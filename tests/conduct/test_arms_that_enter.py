@@ -356,16 +356,10 @@ def test_an_arm_alone_among_those_that_have_entered_is_the_best_of_them() -> Non
     np.testing.assert_allclose(sums, 1.0, atol=1e-6)
 
 
-LOOKS_AHEAD = {"predictive": {"rule": "works"}, "below": 0.1}
 TOGETHER: list[tuple[Raw, Raw, str]] = [
     ({"randomisation": {"block": 10}}, {}, "while only usual and allo enrol, 1 : 2 needs a mult"),
     ({"looks": {"observed": [18], "minimum_in_each_arm": 2}}, {}, "an arm that has not entered"),
     ({"looks": {"months": [6.0, 8.0]}}, {}, "the last look is at month 8"),
-    (
-        {"prediction": {"free": {"from": [1.0]}}},
-        {"then": "declare_futility", **LOOKS_AHEAD},
-        'without [prediction], or write with = "enrolled"',
-    ),
 ]
 
 

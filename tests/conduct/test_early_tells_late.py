@@ -8,6 +8,7 @@ anywhere. Then those still to come respond by the beta-binomial law, given all t
 from __future__ import annotations
 
 import copy
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -120,7 +121,7 @@ class Arm:
         for k in range(int(conduct.seen.snapshot.randomised[trial])):
             if population.arm[trial, k] != arm:
                 continue
-            age = now - population.arrival[trial, k]
+            age = now - population.arrival[trial, k] + 1e-9  # of who brings the look about, 12
             fails = min(c[trial, k] for c in (course.rescue, course.death, course.dropout))
             states = {
                 month: "failed"
@@ -208,6 +209,50 @@ def test_the_two_stages_are_summed(months: list[float], sample: str) -> None:
                 expected += p * q * holds[control, cart]
         assert found[trial] == pytest.approx(expected, abs=1e-9)
     assert waited > 20  # floors: somebody waits
+
+
+def test_who_is_to_come_where_an_arm_enters_is_its_share_while_it_is_open() -> None:
+    """A third arm enters at month 22: the last numbers are worked out anew at the look."""
+    raw = design([3.0, 6.0])
+    raw["arms"]["other"] = {"product": "autologous", "enters": 22.0, "allocation": 2}
+    raw["truth"]["other"] = {"same_as": "cart"}
+    raw["randomisation"] = {"method": "permuted_blocks"}
+    raw["enrolment"] = {"max_n": 60, "per_month": 2.0}
+    conduct = first_look(raw, 4)
+    found = conduct.records[0].probabilities["ahead"][:, 0]
+    model = conduct.plan.fitted["dfr"][1]
+    assert conduct.seen is not None
+    allocation = [conduct.plan.design.arms[name].allocation for name in ("soc", "cart")]
+    assert conduct.seen.snapshot.date.min() < 22.0 < conduct.seen.snapshot.date.max() + 8.0
+    for trial in range(4):
+        now = float(conduct.seen.snapshot.date[trial])
+        enrolled = int(conduct.seen.snapshot.randomised[trial])
+        of = conduct.population.arm[trial, :enrolled]
+        alone = min(2.0 * max(22.0 - now, 0.0), 60 - enrolled)
+        parts = [
+            alone * part / sum(allocation) + (60 - enrolled - alone) * part / (sum(allocation) + 2)
+            for part in allocation
+        ]
+        parts.append(60 - enrolled - sum(parts))
+        whole = [int(part + 1e-9) for part in parts]
+        first = sorted(range(3), key=lambda arm: round(whole[arm] - parts[arm], 9))
+        for arm in first[: 60 - enrolled - sum(whole)]:
+            whole[arm] += 1
+        final = [int((of == arm).sum()) + whole[arm] for arm in (0, 1)]
+        expected = 0.0
+        for control, n, p in tables(Arm(conduct, trial, 0, [3.0, 6.0]), final[0], [3.0, 6.0]):
+            for cart, m, q in tables(Arm(conduct, trial, 1, [3.0, 6.0]), final[1], [3.0, 6.0]):
+                if p * q > 1e-10:
+                    answer = difference_above(model, control, n, cart, m)
+                    expected += p * q * (answer >= 0.9)
+        assert found[trial] == pytest.approx(expected, abs=1e-6)
+    assert 0.02 < found.mean() < 0.98
+
+
+@functools.cache
+def difference_above(model: Any, control: int, n: int, cart: int, m: int) -> float:
+    seen = np.array([[control, cart, 0]]), np.array([[n, m, 0]])
+    return float(model.difference_above(1, 0, *seen, 0.15)[0])
 
 
 def looks_at(conduct: Kept, above: float) -> Floats:

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
-from adaptive_cart.design.checks.predictions import summed
 from adaptive_cart.design.planned import may_close
-from adaptive_cart.design.rule_tables import AlphaSpending, PredictiveQuestion
+from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
-from adaptive_cart.models import ANALYSES
 
 MOST_PERIODS: Final = 40  # of the calendar, that an analysis tells apart: a posterior takes longer
 
@@ -194,29 +192,12 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
             continue
         path = f"rules[{position}]"
         for part in asked.comparisons:
-            if part.predictive is not None and not _predicted(pieces, part.predictive):
-                yield (
-                    f"{path}.predictive",
-                    f"{which}; when it will have how many is not predicted where the trial is "
-                    f"completed: predict one question about a level analysed by "
-                    f"{one_of([key for key, each in ANALYSES.items() if each.enumerates])}, "
-                    f'without [prediction], or write with = "enrolled"',
-                )
             if isinstance(part.threshold, AlphaSpending):
                 yield (
                     path,
                     f"{which}, and the numbers at which a type I error is spent are not planned "
                     f"for that; write the thresholds as numbers",
                 )
-
-
-def _predicted(pieces: Pieces, asked: PredictiveQuestion) -> bool:
-    """Whether a rule can be predicted where arms enter or leave."""
-    target = next((r for r in pieces.rules if r is not None and r.name == asked.rule), None)
-    if target is None or asked.with_ == "enrolled":
-        return True  # that it is not there is told elsewhere
-    early = target.posterior is not None and target.posterior.about in pieces.prediction
-    return summed(pieces, target) and not early
 
 
 def adjusted(pieces: Pieces) -> Found:

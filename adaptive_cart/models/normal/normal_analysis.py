@@ -162,10 +162,10 @@ class MeansPosterior(Posterior):
             drawn = share_beyond(quantity.cut, mean, variance)
         return np.where(fit.unknown[:, None], np.nan, drawn)
 
-    def unpredictable(self, apart: bool) -> Booleans:
+    def unpredictable(self, apart: bool, arms: list[int]) -> Booleans:
         strata = range(self.products.shape[2]) if apart else (ALL,)
         fits = [self.fit(stratum) for stratum in strata]
-        unknown = [fit.unknown | np.isnan(fit.location).any(axis=1) for fit in fits]
+        unknown = [fit.unknown | np.isnan(fit.location[:, arms]).any(axis=1) for fit in fits]
         return np.logical_or.reduce(unknown)
 
     def completed(self, summary: Summary, coming: Coming, some: Completions, apart: bool) -> Scores:
@@ -184,7 +184,10 @@ class MeansPosterior(Posterior):
         sd, slope, means = self.parameters(stratum)
         centre = fit.baselines.mean[:, None]
         own = [some.of(means(arm) - slope * centre)[:, None] for arm in range(self.arms)]
-        return Law(np.stack(own, axis=1), some.of(slope + 1.0)[:, None, None], some.of(sd)[:, None])
+        known = [np.where(np.isnan(each), 0.0, each) for each in own]  # as good as any other mean
+        return Law(
+            np.stack(known, axis=1), some.of(slope + 1.0)[:, None, None], some.of(sd)[:, None]
+        )
 
     def parameters(self, stratum: int) -> tuple[Floats, Floats, Callable[[int], Floats]]:
         """Draws of the standard deviation and of the slope, ``(trial, draw)``, and of each mean."""

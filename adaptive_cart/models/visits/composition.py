@@ -313,6 +313,8 @@ def laws(visits: Sequence[Regression], rank: Integers) -> tuple[Law, ...]:
         alone = np.where(visit.number > 0.0, visit.number, np.nan) ** -0.5
         mean = visit.means[:, :, -1, None] + size[:, None] * alone[:, :, None] * own
         intercept = mean - (visit.means[:, :, :-1, None] * weights[:, None]).sum(axis=2)
+        # of whom nobody is seen the mean is unknown: nothing about other arms depends on it
+        intercept = np.where(np.isnan(intercept), 0.0, intercept)
         found.append(Law(intercept[:, :, None], weights[:, :, None], size[:, None]))
     return tuple(found)
 

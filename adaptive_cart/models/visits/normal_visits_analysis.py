@@ -162,11 +162,11 @@ class VisitsPosterior(Posterior):
         mean = self._drawn[quantity.stratum][:, quantity.arm]
         return mean if quantity.cut is None else self._beyond(quantity.cut, mean, quantity.stratum)
 
-    def unpredictable(self, apart: bool) -> Booleans:
+    def unpredictable(self, apart: bool, arms: list[int]) -> Booleans:
         strata = range(self.products.shape[2]) if apart else (ALL,)
         fits = [visit for stratum in strata for visit in self.visits(stratum).regressions]
         return np.logical_or.reduce(
-            [~visit.known | (visit.number == 0.0).any(axis=1) for visit in fits]
+            [~visit.known | (visit.number[:, arms] == 0.0).any(axis=1) for visit in fits]
         )
 
     def completed(self, summary: Summary, coming: Coming, some: Completions, apart: bool) -> Scores:
