@@ -319,12 +319,58 @@ class PriorTipFound:
 
 
 @dataclass(frozen=True)
+class ShiftTip:
+    """How far what is missing of some arms would have to differ from what was seen in them.
+
+    Attributes
+    ----------
+    arms
+        Whose missing differ, all alike.
+    words, unit
+        What differs, and the unit of a mean.
+    added
+        Whether it differs by an amount; else by a factor.
+    missing
+        Participants, arm by arm.
+    amount, amount_unit
+        What was not seen of them, where that is an amount of time.
+    reach
+        Between which values it is moved.
+    below, above
+        The nearest values below and above none that turn the rule over, nothing where none does.
+    error
+        The largest Monte Carlo standard error of the probabilities.
+    curve
+        Values, in order, and the probability that the rule asks about at each.
+    """
+
+    rule: str
+    question: str
+    comparison: str
+    threshold: float
+    holds_now: bool
+    arms: tuple[str, ...]
+    words: str
+    unit: str
+    added: bool
+    missing: tuple[int, ...]
+    amount: tuple[float, ...]
+    amount_unit: str
+    reach: tuple[float, float]
+    below: float | None
+    above: float | None
+    error: float
+    curve: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class Tipping:
     """What would have to be otherwise for the rules of a look to say something else."""
 
     missing: tuple[MissingTip, ...]
     priors: tuple[PriorTipFound, ...]
     notes: tuple[str, ...]
+    shifts: tuple[ShiftTip, ...] = ()
 
 
 @dataclass(frozen=True)

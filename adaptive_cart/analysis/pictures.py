@@ -70,7 +70,7 @@ class Picture:
 def figures_of(analysis: Analysis) -> dict[str, Picture]:
     """Every picture that the analysis has the numbers for, by the name of its file."""
     from adaptive_cart.analysis.score_pictures import scores  # which makes such a picture too
-    from adaptive_cart.analysis.tipping_pictures import tipping
+    from adaptive_cart.analysis.tipping_pictures import shifts, tipping
 
     found: dict[str, Picture | None] = {
         "difference": difference(analysis),
@@ -78,6 +78,7 @@ def figures_of(analysis: Analysis) -> dict[str, Picture]:
         "durability": durability(analysis),
         "scores": scores(analysis),
         "tipping": tipping(analysis),
+        "tipping_shifts": shifts(analysis),
         "swimmer": swimmer(analysis),
     }
     return {name: picture for name, picture in found.items() if picture is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from math import isfinite, prod
 
 from adaptive_cart.analysis.findings import (
@@ -15,12 +16,14 @@ from adaptive_cart.analysis.findings import (
     PriorTipFound,
     Quantity,
     RuleFinding,
+    ShiftTip,
     WhatIf,
 )
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.nouns.questions import written
 
 Table = tuple[list[str], list[list[str]]]
+MOST_LINES = 60  # of outcomes of the missing
 
 
 def terminal_text(findings: Findings) -> str:
@@ -107,6 +110,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if findings.tipping is not None:
         for tip in findings.tipping.missing:
             yield missing_heading(tip), what_if_table(tip)
+        if findings.tipping.shifts:
+            yield "Tipping points of what is missing", shifts_table(findings.tipping.shifts)
         if findings.tipping.priors:
             yield "Tipping points of the priors", prior_tips_table(findings.tipping.priors)
     for found in findings.what_if:
@@ -196,6 +201,39 @@ def missing_heading(found: MissingTip) -> str:
     if not changes:
         return f"{told}, and turns over where they come out as the others of their arm"
     return f"{told}, and turns over with {' and '.join(changes)} among them"
+
+
+def shifts_table(found: Sequence[ShiftTip]) -> Table:
+    """How far what is missing would have to differ, and the nearest values that turn it over."""
+    head = ["rule", "holds", "what differs", "not seen", "turns over below", "above"]
+    rows = []
+    for tip in found:
+        ends = [
+            f"none down to {shift_value(tip, tip.reach[0])}"
+            if tip.below is None
+            else shift_value(tip, tip.below),
+            f"none up to {shift_value(tip, tip.reach[1])}"
+            if tip.above is None
+            else shift_value(tip, tip.above),
+        ]
+        words = f"{tip.words} in {' and '.join(tip.arms)}"
+        rows.append([tip.rule, "yes" if tip.holds_now else "no", words, not_seen(tip), *ends])
+    return head, rows
+
+
+def shift_value(tip: ShiftTip, value: float) -> str:
+    """An amount that is added, with its sign, or a factor."""
+    if not tip.added:
+        return f"times {value:.3g}"
+    return f"{value:+.3g}{f' {tip.unit}' if tip.unit else ''}"
+
+
+def not_seen(tip: ShiftTip) -> str:
+    """Of how many participants something is missing, and how much."""
+    numbers = " and ".join(str(number) for number in tip.missing)
+    if not tip.amount:
+        return numbers
+    return f"{' and '.join(f'{a:.1f}' for a in tip.amount)} {tip.amount_unit} of {numbers}"
 
 
 def prior_tips_table(found: Sequence[PriorTipFound]) -> Table:
@@ -290,10 +328,17 @@ def what_if_table(found: WhatIf | MissingTip) -> Table:
     head[-1] += ": holds with" if len(arms) > 1 else ""
     if len(arms) == 1:
         return head, [[_runs([k for (k,) in found.holds], arms[0][1])]]
-    by_first = {
-        number: [k for n, k in found.holds if n == number] for number in range(arms[0][1] + 1)
+    total = prod(number + 1 for number in found.more)
+    if total // (arms[-1][1] + 1) > MOST_LINES:
+        return ["outcomes"], [[f"it holds with {len(found.holds)} of {total}"]]
+    by_first: dict[tuple[int, ...], list[int]] = {
+        first: [] for first in product(*(range(number + 1) for _, number in arms[:-1]))
     }
-    return head, [[str(n), _runs(numbers, arms[1][1])] for n, numbers in by_first.items()]
+    for *first, last in found.holds:
+        by_first[tuple(first)].append(last)
+    return head, [
+        [*map(str, first), _runs(numbers, arms[-1][1])] for first, numbers in by_first.items()
+    ]
 
 
 def _runs(numbers: Sequence[int], most: int) -> str:

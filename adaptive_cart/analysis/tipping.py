@@ -1,9 +1,10 @@
 """Tipping points of a look: outcomes of the missing, and priors, with which a rule turns over.
 
 *Missing outcomes*: each number of responders among those whose outcome is due and missing, arm by
-arm, makes a table; every one is judged by the code that judged the real one (Yan, Lee & Li 2009,
-J Biopharm Stat 19:1085, for the table). *Priors*: one number at a time is moved away from its value
-in steps, and where the verdict differs the place is found by halving.
+arm (and stratum by stratum, where a model tells them apart), makes a table; every one is judged by
+the code that judged the real one (Yan, Lee & Li 2009, J Biopharm Stat 19:1085, for the table). What
+is missing of scores, times and rates is moved (``shifts.py``). *Priors*: one number at a time is
+moved away from its value in steps, and where the verdict differs the place is found by halving.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from math import isnan, prod
 
 import numpy as np
 
-from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, Tipping
+from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, ShiftTip, Tipping
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
+from adaptive_cart.analysis.shifts import Shifted, strata_asked
 from adaptive_cart.analysis.what_if import arms_in_trial
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.models.prior_tip import EVERY_ARM
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import Counts, Summary
 
 MOST = 2_000  # tables that are judged for one rule
@@ -32,6 +34,7 @@ BATCH = 64  # of them at once
 def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
     """What would turn each rule of the look over, target by target."""
     missing: list[MissingTip] = []
+    shifts: list[ShiftTip] = []
     priors: list[PriorTipFound] = []
     notes: list[str] = []
     for rule in analysis.plan.rules:
@@ -46,16 +49,34 @@ def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
                     continue
                 if (none := one.why_no_outcomes()) is not None:
                     notes.append(f"{rule.name}: {none}")
-                elif (found := one.of_missing()) is not None:
-                    missing.append(found)
-                if part.prediction is None:
+                elif one.of_counts:
+                    found = one.of_missing()
+                    missing += [] if found is None else [found]
+                elif (none := one.why_no_shift()) is not None:
+                    notes.append(f"{rule.name}: {none}")
+                else:
+                    shifts += one.of_shifts()
+                if (none := one.why_no_priors()) is not None:
+                    notes.append(f"{rule.name}: {none}")
+                else:
                     moved = [*one.of_priors()]
                     priors += moved
                     if not moved:
                         notes.append(f"{rule.name}: no prior of {one.target.endpoint} is moved")
-                else:
-                    notes.append(f"{rule.name}: priors are not moved in what it predicts")
-    return Tipping(tuple(missing), tuple(priors), tuple(dict.fromkeys(notes)))
+    return Tipping(tuple(missing), tuple(priors), tuple(dict.fromkeys(notes)), tuple(shifts))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """An arm, or some strata of it, whose missing count together."""
+
+    name: str
+    arm: int
+    strata: tuple[int, ...]
+
+    def of(self, values: Integers) -> int:
+        """Sum ``(trial, arm, stratum)`` of the first trial over it."""
+        return int(values[0, self.arm, list(self.strata)].sum())
 
 
 @dataclass(frozen=True)
@@ -80,26 +101,45 @@ class _One:
 
     def why_not(self) -> str | None:
         """Why nothing can be told of it; nothing where something can."""
-        design, target = self.analysis.plan.design, self.target
+        target = self.target
         if self.part.several or self.part.asks.hangs_on(target) > 1:
             return "several things are asked at once"
         if target.of.among_open:
             return "it compares the arms that are open"
         if self.part.spending is not None:
             return "its threshold follows from the numbers analysed"
-        apart = self.analysis.plan.fitted[target.endpoint][0].by_stratum
-        if apart and target.stratum < 0 and len(design.shares) > 1:
-            return "its model tells the strata apart"
         return None
 
+    @property
+    def of_counts(self) -> bool:
+        """Whether what is missing is of a count, each of which may be one or not."""
+        return self.analysis.summary(self.target.endpoint).plain
+
     def why_no_outcomes(self) -> str | None:
-        """Why the missing outcomes are not told; nothing where they can be."""
-        if not self.analysis.summary(self.target.endpoint).plain:
-            return (
-                f"what the missing could turn is not told, since {self.target.endpoint} is no "
-                f"plain count"
-            )
+        """Why outcomes of the missing are not told; nothing where they can be."""
+        if self.of_counts and self._strata_apart and self.part.prediction is not None:
+            return "outcomes of the missing are not told stratum by stratum of what it predicts"
         return None
+
+    def why_no_shift(self) -> str | None:
+        """Why what is missing is not moved; nothing where it can be."""
+        if self._shifted is None:
+            return f"what the missing of {self.target.endpoint} could turn is not told"
+        return self._shifted.why_not()
+
+    def why_no_priors(self) -> str | None:
+        """Why no prior is moved; nothing where one may be."""
+        if self.part.prediction is not None:
+            return "priors are not moved in what it predicts"
+        if self._strata_apart:
+            return "priors are not moved where the model tells the strata apart"
+        return None
+
+    @property
+    def _strata_apart(self) -> bool:
+        """Whether a question about several strata is answered stratum by stratum."""
+        apart = self.analysis.plan.fitted[self.target.endpoint][0].by_stratum
+        return apart and self.target.stratum < 0 and len(self.analysis.plan.design.shares) > 1
 
     @property
     def _noun(self) -> str:
@@ -118,10 +158,9 @@ class _One:
     # ── outcomes of the missing ───────────────────────────────────────────────────────────
     def of_missing(self) -> MissingTip | None:
         """Judge every outcome of the missing; nothing where nobody is missing in its arms."""
-        arms = arms_in_trial(self.analysis.plan.design, self.target)
         counts = self._counts()
-        strata = self._strata(counts)
-        missing = tuple(int(counts.missing[0, arm, strata].sum()) for arm in arms)
+        cells = self._cells(counts)
+        missing = tuple(cell.of(counts.missing) for cell in cells)
         if not sum(missing):
             return None
         ways = [n + 1 for n in missing]
@@ -129,15 +168,13 @@ class _One:
         if prod(ways) > MOST:
             why = f"they may come out in {prod(ways):,} ways; up to {MOST:,} are told"
         every = [] if why else list(product(*(range(n) for n in ways)))
-        probabilities = np.array(
-            [*self._judged([self._changed(counts, strata, arms, k) for k in every])]
-        )
+        probabilities = np.array([*self._judged([self._changed(counts, cells, k) for k in every])])
         verdicts = [bool(v) for v in self.part.compared(probabilities, self.threshold)]
-        read_as = self._read_as(counts, strata, arms, missing)
+        read_as = self._read_as(counts, cells, missing)
         turned = [k for k, v in zip(every, verdicts, strict=True) if v != self.holds_now]
         return MissingTip(
             noun=self._noun,
-            arms=tuple(self.analysis.plan.design.arm_names[arm] for arm in arms),
+            arms=tuple(cell.name for cell in cells),
             missing=missing,
             probabilities=tuple(
                 tuple(float(p) for p in row) for row in probabilities.reshape(-1, ways[-1])
@@ -153,6 +190,20 @@ class _One:
             **self._head,  # type: ignore[arg-type]
         )
 
+    def _cells(self, counts: Counts) -> list[_Cell]:
+        """Whose missing count together: an arm's, or those of a stratum in it."""
+        design, strata = self.analysis.plan.design, strata_asked(self.analysis, self.target)
+        names = design.arm_names
+        arms = arms_in_trial(design, self.target)
+        if not self._strata_apart:
+            return [_Cell(names[arm], arm, tuple(strata)) for arm in arms]
+        every = [
+            _Cell(f"{names[arm]}, {design.stratum_names[stratum]}", arm, (stratum,))
+            for arm in arms
+            for stratum in strata
+        ]
+        return [cell for cell in every if cell.of(counts.missing)]
+
     def _counts(self) -> Counts:
         """Counts in which nobody who is missing responds."""
         endpoint = self.target.endpoint
@@ -162,29 +213,18 @@ class _One:
         assert isinstance(counts, Counts)
         return counts
 
-    def _strata(self, counts: Counts) -> list[int]:
-        """Strata that the question is about."""
-        if self.target.stratum >= 0:
-            return [self.target.stratum]
-        open_strata = self.analysis.open_strata
-        if open_strata is None or not self.target.about_open:
-            return list(range(counts.totals.shape[2]))
-        return [int(s) for s in np.flatnonzero(open_strata[0])]
-
     @property
     def _left_out(self) -> bool:
         """Whether who is missing is not among those analysed."""
         kind = self.analysis.plan.design.endpoints[self.target.endpoint]
         return not (kind.dropout_counts() or kind.imputes())
 
-    def _changed(
-        self, counts: Counts, strata: Sequence[int], arms: Sequence[int], having: Sequence[int]
-    ) -> Counts:
+    def _changed(self, counts: Counts, cells: Sequence[_Cell], having: Sequence[int]) -> Counts:
         """The counts had so many of the missing responded, and the others not."""
         successes, totals = counts.successes.copy(), counts.totals.copy()
-        for arm, number in zip(arms, having, strict=True):
-            left = number
-            for stratum in strata:  # pooled: whose stratum it is makes no difference
+        for cell, number in zip(cells, having, strict=True):
+            left, arm = number, cell.arm
+            for stratum in cell.strata:  # pooled: whose stratum it is makes no difference
                 some = min(left, int(counts.missing[0, arm, stratum]))
                 successes[:, arm, stratum] += some
                 left -= some
@@ -193,16 +233,15 @@ class _One:
         return replace(counts, successes=successes, totals=totals)
 
     def _read_as(
-        self, counts: Counts, strata: Sequence[int], arms: Sequence[int], missing: Sequence[int]
+        self, counts: Counts, cells: Sequence[_Cell], missing: Sequence[int]
     ) -> tuple[int, ...]:
         kind = self.analysis.plan.design.endpoints[self.target.endpoint]
         if kind.dropout_counts():
-            return (0,) * len(arms)
+            return (0,) * len(cells)
         found = []
-        for arm, number in zip(arms, missing, strict=True):
-            responders = int(counts.successes[0, arm, strata].sum())
-            seen = int(counts.totals[0, arm, strata].sum()) - (0 if self._left_out else number)
-            found.append(round(number * responders / seen) if seen else 0)
+        for cell, number in zip(cells, missing, strict=True):
+            seen = cell.of(counts.totals) - (0 if self._left_out else number)
+            found.append(round(number * cell.of(counts.successes) / seen) if seen else 0)
         return tuple(found)
 
     def _judged(self, tables: Sequence[Summary]) -> Iterator[float]:
@@ -212,6 +251,22 @@ class _One:
             other = self.analysis.instead(self.target.endpoint, type(some[0]).stacked(some))
             answers = other.probability(self.part, self.analysis.as_asked(self.target))
             yield from answers.tolist()
+
+    # ── what is missing of scores, times and rates ────────────────────────────────────────
+    @property
+    def _shifted(self) -> Shifted | None:
+        shift = self.analysis.summary(self.target.endpoint).missing_shift
+        if shift is None:
+            return None
+        now = float(self.analysis.fast_probability(self.part, self.target)[0])
+        return Shifted(
+            self.analysis, self.part, self.target, self.threshold, self.holds_now, now, shift
+        )
+
+    def of_shifts(self) -> Iterator[ShiftTip]:
+        """How far what is missing has to be moved to turn it over, arm by arm."""
+        assert self._shifted is not None
+        return self._shifted.tips(self._head)
 
     # ── priors ────────────────────────────────────────────────────────────────────────────
     def of_priors(self) -> Iterator[PriorTipFound]:

@@ -1,4 +1,4 @@
-"""The picture of the missing outcomes: with which of them a rule turns over."""
+"""Pictures of what is missing: with which outcomes, or how far moved, a rule turns over."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.analysis.findings import MissingTip
+from adaptive_cart.analysis.findings import MissingTip, ShiftTip
 from adaptive_cart.analysis.pictures import Picture
 from adaptive_cart.figures.draw_measures import columns_for, panel_room
 from adaptive_cart.figures.style import (
     BLACK,
+    GREY,
     PALE,
     VERMILION,
     broken,
     legend_above,
+    light_grid,
+    mark,
     sheet,
     styled,
     whole_ticks,
@@ -40,8 +43,8 @@ def three_decimals(probability: float) -> str:
 def tipping(analysis: Analysis) -> Picture | None:
     """Every outcome of the missing, and whether each rule would hold; nothing where nobody is."""
     found = analysis.findings.tipping
-    shown = [] if found is None else [one for one in found.missing if one.why is None]
-    shown = shown[:MOST_PANELS]
+    told = [] if found is None else [one for one in found.missing if one.why is None]
+    shown = [one for one in told if len(one.arms) <= 2][:MOST_PANELS]
     if not shown:
         return None
     label = analysis.plan.design.arm_label
@@ -112,4 +115,70 @@ def _draw(shown: list[MissingTip], label: Any) -> Figure:
         Line2D([], [], marker="o", color=VERMILION, fillstyle="none", linestyle=""),
     ]
     legend_above(figure, handles, ["rule holds", "does not hold", "as read"])
+    return figure
+
+
+def shifts(analysis: Analysis) -> Picture | None:
+    """The probability of each rule as what is missing is moved; nothing where nothing is."""
+    found = analysis.findings.tipping
+    panels: dict[tuple[str, str], list[ShiftTip]] = {}
+    for one in () if found is None else found.shifts:
+        panels.setdefault((one.rule, one.question), []).append(one)
+    shown = list(panels.values())[:MOST_PANELS]
+    if not shown:
+        return None
+    rows = [
+        {"rule": one.rule, "arms": " and ".join(one.arms), "what": one.words, "moved": value,
+         "probability": probability}
+        for panel in shown
+        for one in panel
+        for value, probability in one.curve
+    ]  # fmt: skip
+    return Picture(
+        _draw_shifts(shown, analysis.plan.design.arm_label),
+        "What is missing: the probability that each rule asks about, by how far what is missing of "
+        "an arm (or of all) differs from what was seen. Grey: the threshold; dotted: none.",
+        "; ".join(
+            f"{one.rule}, {' and '.join(one.arms)}: {_told(one)}" for p in shown for one in p
+        ),
+        rows,
+    )
+
+
+def _told(one: ShiftTip) -> str:
+    ends = [f"{end:.3g}" for end in (one.below, one.above) if end is not None]
+    return f"turns over at {' and '.join(ends)}" if ends else "does not turn over"
+
+
+@styled
+def _draw_shifts(shown: list[list[ShiftTip]], label: Any) -> Figure:
+    across = columns_for(len(shown))
+    down = -(-len(shown) // across)
+    figure = sheet(0.5 + 2.6 * down)
+    lines: dict[str, Any] = {}
+    for place, panel in enumerate(shown):
+        axes = figure.add_subplot(down, across, place + 1)
+        first = panel[0]
+        for one in panel:
+            names = " and ".join(label(arm) for arm in one.arms)
+            own = mark(list(lines).index(names) if names in lines else len(lines))
+            values, probabilities = zip(*one.curve, strict=True)
+            (lines[names],) = axes.plot(values, probabilities, color=own.colour,
+                                        linestyle=own.line)  # fmt: skip
+        if not first.added:
+            axes.set_xscale("symlog", linthresh=1.0)
+            ticks = [0.0, 0.5, 1.0, 2.0, 5.0, 20.0]
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.set_xlim(0.0, first.reach[1])
+        axes.axhline(first.threshold, color=GREY, linewidth=0.9)
+        axes.axvline(0.0 if first.added else 1.0, color=GREY, linewidth=0.9, linestyle=":")
+        axes.set_title(
+            broken(f"{first.rule}: {first.comparison} {written(first.threshold)}",
+                   panel_room(across))
+        )  # fmt: skip
+        unit = f" higher by ({first.unit})" if first.added else ", times"
+        axes.set_xlabel(f"{first.words}{unit}")
+        axes.set_ylabel("probability")
+        light_grid(axes)
+    legend_above(figure, list(lines.values()), list(lines))
     return figure

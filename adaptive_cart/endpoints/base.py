@@ -22,6 +22,7 @@ from adaptive_cart.endpoints.intercurrent import (
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.early_states import EarlyStates
+from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category, Cut
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
@@ -303,6 +304,10 @@ class EndpointBase(Part):
         By default a number of participants: those planned, less those whose outcome is due.
         """
         return Numbers(ahead.still(getattr(summary, "due", summary.analysed)))
+
+    def lost(self, prepared: Any, snapshot: Snapshot, summary: Any) -> Lost | None:
+        """Follow-up by the look of those who left before; nothing where none is asked after."""
+        return None
 
     def unpredicted(self) -> str:
         """Why what is still to come cannot be drawn, and what to write; blank where it can."""

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import Ahead, AtRisk, Waiting
 from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept, or_never
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
@@ -235,3 +236,39 @@ class Clocked:
         open_ &= until_ > since
         arm, stratum = ahead.arm, ahead.stratum
         return AtRisk(open_, since, until_, began, arm, stratum, ahead.events, waiting)
+
+    def lost(self, snapshot: Snapshot, summary: Durations, horizon: float) -> Lost | None:
+        """Months from the end of follow-up to the look, or to the horizon, of those whose time ran.
+
+        Of whom it had not begun nothing is asked after.
+        """
+        gone = self.followed <= until(snapshot.follow_up())
+        earlier = summary.earlier()
+        earlier = np.zeros(self.began.shape) if earlier is None else earlier
+        began = np.where(summary.included, self.began - earlier, np.inf)
+        longest = np.minimum(snapshot.date[:, None] - began, horizon + earlier)
+        return lost_at_risk(snapshot, summary, gone, longest, began)
+
+
+def lost_at_risk(
+    snapshot: Snapshot, summary: Durations, gone: Booleans, longest: Floats, began: Floats
+) -> Lost:
+    """Months at risk that were not seen of those who left without the event.
+
+    Parameters
+    ----------
+    gone
+        ``(trial, participant)`` whose follow-up ended by the look.
+    longest
+        ``(trial, participant)`` months on the clock at which it would have ended.
+    began
+        ``(trial, participant)`` calendar month at which the clock began.
+    """
+    population = snapshot.population
+    open_ = summary.included & ~summary.event & gone & (longest > until(summary.months))
+    until_ = np.where(open_, longest, 0.0)
+    months = np.where(open_, until_ - summary.months, 0.0)
+    arm, stratum = population.arm, population.label
+    coming = AtRisk(open_, summary.months, until_, began, arm, stratum)
+    who = population.tally(ParticipantSet.where(open_))
+    return Lost(who, population.totals(months, snapshot.enrolled), coming)

@@ -15,6 +15,9 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Yearly
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.ahead import Ahead, Years
+from adaptive_cart.nouns.calendar import short_of
+from adaptive_cart.nouns.lost import Lost
+from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -96,6 +99,21 @@ class EventRate(EndpointBase):
         years = ahead.summed(np.maximum(months, 0.0)) / MONTHS_PER_YEAR
         arrives = ahead.new & (ahead.arrival <= ahead.last[:, None])
         return Years(years, ahead.summed(arrives.astype(np.float64)).astype(np.int64))
+
+    def lost(self, prepared: FollowUp, snapshot: Snapshot, summary: Exposure) -> Lost | None:
+        """Years from withdrawal to the look; none after death, until which events count."""
+        population = snapshot.population
+        course = population.course
+        left = population.dropout if course is None else course.dropout
+        if left is None:
+            return None
+        died = np.inf if course is None else course.death
+        followed = snapshot.follow_up()
+        gone = (left < short_of(followed)) & (left <= died)
+        months = np.where(gone, followed - np.where(gone, left, 0.0), 0.0)
+        years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
+        who = population.tally(snapshot.enrolled & ParticipantSet.where(gone))
+        return Lost(who, years, Years(years, np.zeros_like(who)))
 
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
         return np.array(values, dtype=np.float64)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.endpoints.clocked import Clocked
+from adaptive_cart.endpoints.clocked import Clocked, lost_at_risk
 from adaptive_cart.endpoints.direct import DirectTruth, Times
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled
 from adaptive_cart.errors import one_of
@@ -26,6 +26,7 @@ from adaptive_cart.nouns.ahead import Ahead, AtRisk
 from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
@@ -338,6 +339,17 @@ class TimeToEvent(EndpointBase):
         open_ &= until_ > since
         arm, stratum = ahead.arm, ahead.stratum
         return AtRisk(open_, since, until_, ahead.arrival, arm, stratum, ahead.events)
+
+    def lost(
+        self, prepared: Followed | Clocked, snapshot: Snapshot, summary: Durations
+    ) -> Lost | None:
+        """Months at risk from the end of follow-up to the look, or to the horizon."""
+        horizon = self.horizon or np.inf
+        if isinstance(prepared, Clocked):
+            return prepared.lost(snapshot, summary, horizon)
+        gone = prepared.leaves <= until(snapshot.date)[:, None]
+        longest = np.minimum(snapshot.follow_up(), horizon)
+        return lost_at_risk(snapshot, summary, gone, longest, snapshot.population.arrival)
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def true_values(self, name: str, population: Population) -> Floats | None:

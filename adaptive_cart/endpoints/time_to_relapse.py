@@ -19,6 +19,7 @@ from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.ahead import Ahead, AtRisk
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations, SummaryKind
@@ -81,6 +82,9 @@ class TimeToRelapse(EndpointBase):
     ) -> AtRisk:
         """Remitters followed on; who is not in remission reaches it as others of the arm did."""
         return prepared.to_come(snapshot, summary, ahead, self.horizon)
+
+    def lost(self, prepared: Clocked, snapshot: Snapshot, summary: Durations) -> Lost | None:
+        return prepared.lost(snapshot, summary, self.horizon)
 
     def true_values(self, name: str, population: Population) -> Floats | None:
         """Fraction of remitters still in drug-free remission at ``horizon``, by trial."""

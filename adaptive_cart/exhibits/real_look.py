@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adaptive_cart.analysis.findings import MissingTip, PriorTipFound
+from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, ShiftTip
 from adaptive_cart.analysis.folder import JSON
+from adaptive_cart.analysis.text import not_seen, shift_value
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.report.document import (
     Block,
@@ -58,6 +59,7 @@ class RealLookExhibit:
     missing: tuple[MissingTip, ...]
     priors: tuple[PriorTipFound, ...]
     notes: tuple[str, ...]
+    shifts: tuple[ShiftTip, ...] = ()
     chapter = "sensitivity"
 
     @staticmethod
@@ -84,6 +86,7 @@ class RealLookExhibit:
                     tuple(_missing(one) for one in tipping["missing"]),
                     tuple(_prior(one) for one in tipping["priors"]),
                     tuple(tipping["notes"]),
+                    tuple(_shift(one) for one in tipping.get("shifts", ())),
                 )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ResultsError(
@@ -112,7 +115,11 @@ class RealLookExhibit:
     def blocks(self, evidence: Evidence) -> list[Block]:
         """What was decided, and what would have turned it over; restricted."""
         key = self.key
-        tables = [*self._of_missing(f"t-{key}-missing"), *self._of_priors(f"t-{key}-priors")]
+        tables = [
+            *self._of_missing(f"t-{key}-missing"),
+            *self._of_shifts(f"t-{key}-shifts"),
+            *self._of_priors(f"t-{key}-priors"),
+        ]
         evidence.trace.reported(TIPPING, *(table.key for table in tables if table.key))
         blocks: list[Block] = [
             Heading(
@@ -158,6 +165,42 @@ class RealLookExhibit:
             widths=(1.2, 0.6, 1.6, 1.6, 1.6, 1.2),
         )  # fmt: skip
 
+    def _of_shifts(self, key: str) -> Iterator[Table]:
+        if not self.shifts:
+            return
+        rows = [
+            row(
+                code(tip.rule),
+                "yes" if tip.holds_now else "no",
+                line(given(tip.words, SOURCE), " in ", listed([code(arm) for arm in tip.arms])),
+                line(given(not_seen(tip), SOURCE)),
+                *(
+                    line(given(shift_value(tip, end), SOURCE)) if end is not None else ""
+                    for end in (tip.below, tip.above)
+                ),
+            )
+            for tip in self.shifts
+        ]
+        reach = {(tip.words, tip.reach): tip for tip in self.shifts}.values()
+        yield Table(
+            key=key,
+            title=line("How far what is missing would have to differ to turn a rule over"),
+            head=cells("Rule", "Holds", "What differs", "Not seen", "Below", "Above"),
+            rows=tuple(rows),
+            align=("left", "left", "left", "left", "right", "right"),
+            widths=(1.1, 0.6, 2.2, 1.5, 0.9, 0.9),
+            notes=(
+                line("Against what was seen in the same arm; one arm, or all alike. Below and "
+                     "above: the nearest values; blank where there is none."),
+                *(
+                    line("The ", given(tip.words, SOURCE), " is looked at from ",
+                         given(shift_value(tip, tip.reach[0]), SOURCE), " to ",
+                         given(shift_value(tip, tip.reach[1]), SOURCE), ".")
+                    for tip in reach
+                ),
+            ),
+        )  # fmt: skip
+
     def _of_priors(self, key: str) -> Iterator[Table]:
         if not self.priors:
             return
@@ -195,6 +238,10 @@ def _references(tables: list[Table]) -> Line:
 def _missing(told: Mapping[str, Any]) -> MissingTip:
     found = {key: _tuples(value) for key, value in told.items()}
     return MissingTip(**found)
+
+
+def _shift(told: Mapping[str, Any]) -> ShiftTip:
+    return ShiftTip(**{key: _tuples(value) for key, value in told.items()})
 
 
 def _prior(told: Mapping[str, Any]) -> PriorTipFound:

@@ -81,6 +81,10 @@ class Coming:
         """Trials in which all has been seen, ``(trial,)``."""
         raise NotImplementedError  # abstract: every kind supplies it
 
+    def times(self, factors: Floats) -> Self:
+        """Return the same with the rate of events of each arm multiplied, ``(arm,)``."""
+        raise NotImplementedError  # supplied where events come at a rate
+
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -116,10 +120,17 @@ class Years(Coming):
     ----------
     participants
         Those who are still to be enrolled.
+    factor
+        ``(trial, arm, stratum)`` what their rate is multiplied by; nothing for one.
     """
 
     years: Floats
     participants: Integers
+    factor: Floats | None = None
+
+    def times(self, factors: Floats) -> Years:
+        """Return the same with the rate of each arm multiplied, ``(arm,)``."""
+        return replace(self, factor=np.broadcast_to(factors[:, None], self.years.shape))
 
     @property
     def nothing(self) -> Booleans:
@@ -217,6 +228,8 @@ class AtRisk(Coming):
         How many events the last look waits for; 0 where it waits for none.
     waiting
         Those whose clock has not begun, where there may be some.
+    factor
+        What the hazard of each is multiplied by; nothing for one.
     """
 
     open: Booleans
@@ -227,6 +240,19 @@ class AtRisk(Coming):
     stratum: Labels
     events: int = 0
     waiting: Waiting | None = None
+    factor: Floats | None = None
+
+    def times(self, factors: Floats) -> AtRisk:
+        """Return the same with the hazard of each arm multiplied, ``(arm,)``."""
+        return replace(self, factor=factors[self.arm])
+
+    def slower(self, trial: Integers, column: Integers) -> Floats:
+        """By what the cumulative hazard that some can bear is multiplied, ``(participant, 1)``."""
+        if self.factor is None:
+            return np.ones((len(trial), 1))
+        with np.errstate(divide="ignore"):
+            found: Floats = 1.0 / self.factor[trial, column][:, None]
+        return found
 
     @property
     def nothing(self) -> Booleans:

@@ -73,6 +73,40 @@ def test_every_outcome_of_the_missing_is_judged(missing: str) -> None:
     assert "in cells, of 7 missing: holds with" in found.text
 
 
+def test_where_a_model_tells_strata_apart_the_missing_are_told_stratum_by_stratum() -> None:
+    """Each outcome written into the rows: who withdrew is followed to month 6 instead."""
+    one = {"dist": "normal", "mean": 0.0, "sd": 1.5}
+    prior = {"intercept": one, "treatment": one, "stratum": one, "interaction": one}
+    own = Design(**{**VISITS, "strata": {"mild": 0.5, "severe": 0.5}, "rules": VISITS["rules"][:1],
+                    "analysis": {"free": {"model": "logistic", "prior": prior}}})  # fmt: skip
+    rows = responders(10, 6)
+    gone = {"usual": {"mild": [36], "severe": [30]}, "cells": {"mild": [29, 33], "severe": [31]}}
+    for k, row in enumerate(rows):
+        row["stratum"] = "mild" if k % 4 < 2 else "severe"
+    left = [(arm, stratum, who) for arm, by in gone.items() for stratum, who in by.items()]
+    for arm, stratum, who in left:
+        assert all((rows[k]["arm"], rows[k]["stratum"]) == (arm, stratum) for k in who)
+        for k in who:
+            rows[k] |= {"withdrawn_month": 4.0, "last_contact_month": 4.0}
+    found = analyze(own, rows, tipping=True, **AT)
+    assert found.findings.tipping is not None
+    tip = found.findings.tipping.missing[0]
+    assert tip.arms == tuple(f"{arm}, {stratum}" for arm, stratum, _ in left)
+    assert tip.missing == (1, 1, 2, 1)
+    ways = list(product(range(2), range(2), range(3), range(2)))
+    by_way = dict(zip(ways, (p for row in tip.probabilities for p in row), strict=True))
+    for way in (ways[0], (1, 0, 2, 1), (0, 1, 1, 0)):
+        other = [dict(row) for row in rows]
+        for (*_, who), number in zip(left, way, strict=True):
+            for place, k in enumerate(who):
+                other[k] |= {"withdrawn_month": "", "last_contact_month": 6.0,
+                             "remission_month": 3.1 if place < number else ""}  # fmt: skip
+        judged = analyze(own, other, **AT).rules[0].fast
+        assert by_way[way] == pytest.approx(judged, abs=1e-9)
+    assert set(tip.holds) == {way for way, p in by_way.items() if p >= 0.99}
+    assert "priors are not moved where the model tells the strata apart" in found.text
+
+
 def test_a_prior_turns_the_rule_over_where_it_is_said_to() -> None:
     """The value on either side, written into the design: the rule holds on one and not beyond."""
     vague = {"weight": 0.2, "a": 1.0, "b": 1.0}

@@ -235,9 +235,8 @@ class DurabilityPosterior(Posterior):
                     mine &= coming.stratum == stratum
                 trial, column = np.nonzero(mine)
                 own = some.of(self._parameters(Quantity("", "level", arm, None, stratum)))[trial]
-                lasting[trial, :, column] = _relapse(
-                    own, since[trial, :, column], uniform.T[column]
-                )
+                left = uniform.T[column] ** coming.slower(trial, column)
+                lasting[trial, :, column] = _relapse(own, since[trial, :, column], left)
         return summary.followed_on(coming, lasting)
 
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:

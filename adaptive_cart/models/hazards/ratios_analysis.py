@@ -171,8 +171,9 @@ class RatiosPosterior(Posterior):
                 if stratum >= 0:
                     mine &= coming.stratum == stratum
                 trial, column = np.nonzero(mine)
+                bears = burden.T[column] * coming.slower(trial, column)
                 lasting[trial, :, column] = self._one.next_event(
-                    hazards[trial, arm], since[trial, :, column], burden.T[column]
+                    hazards[trial, arm], since[trial, :, column], bears
                 )
         return summary.followed_on(coming, lasting)
 

@@ -216,6 +216,16 @@ class QuestionKind:
         """How many of these comparisons are enough for what is asked to be so."""
         return parts
 
+    def raised(self, question: Question, own: float, other: float) -> Question | None:
+        """What is asked were the arms' levels higher by so much; nothing where none says it.
+
+        Parameters
+        ----------
+        own, other
+            By how much the arm's level is higher, and that of the arm it is compared with.
+        """
+        return None
+
     def at_margin(self, question: Question, control: Any) -> Any:
         """What the experimental arm has where a claim is just false and the control has this.
 

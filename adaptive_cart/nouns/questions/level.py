@@ -19,6 +19,10 @@ class Level(QuestionKind):
     asked_for = "a level or a difference"
     observed = True
 
+    def raised(self, question: Question, own: float, other: float) -> Question:
+        by = own if question.minus is None else own - other
+        return replace(question, value=question.value - by)
+
     def told(
         self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
     ) -> Iterator[Question]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import Level
 from adaptive_cart.nouns.external_draws import Law
+from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.changes import Move, Reach
@@ -51,6 +52,8 @@ class Summary(ABC):
         Columns of a table of external participants that say what each had.
     external_level, external_law
         What a scenario says in their place; how they are drawn anew, where they can be.
+    missing_shift
+        How what is missing may differ from what was seen; nothing where it is no number that moves.
     """
 
     kind: ClassVar[str]
@@ -68,6 +71,7 @@ class Summary(ABC):
     external_columns: ClassVar[tuple[str, ...]] = ()
     external_level: ClassVar[Level] = Level()
     external_law: ClassVar[Law | None] = None
+    missing_shift: ClassVar[MissingShift | None] = None
 
     @classmethod
     @abstractmethod
@@ -138,6 +142,10 @@ class Summary(ABC):
     def with_more(self, arm: int, stratum: int, number: int, having: int) -> Self:
         """The same with more participants analysed, so many of whom have it."""
         raise NotImplementedError  # supplied where a participant has it or has it not
+
+    def share_missing(self, strata: Sequence[int]) -> Floats:
+        """Share of those due in some strata whose value is missing, ``(trial, arm)``."""
+        raise NotImplementedError  # supplied where a mean of the missing may be moved
 
     def completed(self, levels: Floats, coming: Any, some: Completions) -> Self:
         """What may have been seen at the last look, a row a completion.

@@ -15,6 +15,7 @@ from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.external import Level
 from adaptive_cart.nouns.external_draws import Law, of_events
+from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -62,6 +63,9 @@ class Durations(Summary):
     external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
     external_level: ClassVar[Level] = A_HAZARD
     external_law: ClassVar[Law | None] = of_events(A_HAZARD)
+    missing_shift: ClassVar[MissingShift | None] = MissingShift(
+        "hazard of those censored early", added=False, amount="months at risk"
+    )
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Durations:

@@ -15,6 +15,7 @@ from adaptive_cart.nouns.ahead import Years
 from adaptive_cart.nouns.completions import Completions, poisson
 from adaptive_cart.nouns.external import Level
 from adaptive_cart.nouns.external_draws import Law, of_events
+from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
@@ -40,6 +41,9 @@ class Exposure(Summary):
     external: ClassVar[tuple[str, ...]] = ("events", "months")
     external_columns: ClassVar[tuple[str, ...]] = ("events", "months")
     external_law: ClassVar[Law | None] = of_events(Level())
+    missing_shift: ClassVar[MissingShift | None] = MissingShift(
+        "rate in the time not seen", added=False, amount="patient-years"
+    )
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Exposure:
@@ -53,7 +57,8 @@ class Exposure(Summary):
     def completed(self, levels: Floats, coming: Years, some: Completions) -> Exposure:
         arms, strata = self.events.shape[1:]
         uniform = some.even(arms * strata).reshape(1, arms, strata, -1)
-        drawn = by_row(poisson(uniform, levels * coming.years[..., None]))
+        at_that = coming.years if coming.factor is None else coming.years * coming.factor
+        drawn = by_row(poisson(uniform, levels * at_that[..., None]))
         extra = repeated(coming.years, some.number)
         more = repeated(coming.participants, some.number)
         had = [repeated(part, some.number) for part in vars(self).values()]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.external_draws import OF_MEAN, Law
+from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
@@ -53,6 +54,9 @@ class Scores(Summary):
     external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
     external_columns: ClassVar[tuple[str, ...]] = ("change",)
     external_law: ClassVar[Law | None] = OF_MEAN
+    missing_shift: ClassVar[MissingShift | None] = MissingShift(
+        "mean change of the missing", added=True
+    )
 
     @classmethod
     def of(
@@ -96,6 +100,11 @@ class Scores(Summary):
     @property
     def analysed(self) -> Integers:
         return np.rint(self.products[..., -1, 0, 0]).astype(np.int64)
+
+    def share_missing(self, strata: Sequence[int]) -> Floats:
+        missing = self.missing[:, :, list(strata)].sum(axis=2)
+        due = missing + self.analysed[:, :, list(strata)].sum(axis=2)
+        return missing / np.maximum(due, 1)
 
     def beside(self, outside: Floats) -> ScoresBeside:
         return ScoresBeside(self.products, self.missing, outside)

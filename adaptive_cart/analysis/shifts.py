@@ -1,0 +1,221 @@
+"""By how much what is missing would have to differ from what was seen to turn a rule over.
+
+A *mean change* of those who were not seen at the month lies by an amount above the mean of those
+who were (both given the baseline): an arm's mean is then that of those seen, raised by the share
+that is missing times the amount (pattern mixture; Daniels & Hogan 2008, Missing Data in
+Longitudinal Studies). So only the value that the rule asks about moves, and nothing is drawn. A
+*hazard* or a *rate* in time that was not seen is a multiple of that in the time that was: that time
+is completed with draws of the posterior (as a predictive rule's is), the same ones for every
+multiple, and the completed data are judged (delta adjustment; Lipkovich, Ratitch & O'Kelly 2016,
+Pharm Stat 15:216). What is told is the probability as it stands and the mean difference that the
+multiple makes to it, so that at one it is the probability itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from adaptive_cart.analysis.findings import ShiftTip
+from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.analysis.what_if import arms_in_trial
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.lost import Lost, MissingShift
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Summary
+
+SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
+STEPS: Final = 40  # towards either end
+HALVINGS: Final = 60
+FACTORS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+DRAWN: Final = 512  # completions
+DRAWN_HALVINGS: Final = 12
+Probability: TypeAlias = Callable[[Floats], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """One comparison of a rule about one target, of an endpoint whose missing may be moved."""
+
+    analysis: RecordedAnalysis
+    part: Comparison
+    target: Question
+    threshold: float
+    holds_now: bool
+    probability_now: float
+    shift: MissingShift
+
+    def why_not(self) -> str | None:
+        """Why nothing can be told; nothing where it can."""
+        plan, endpoint = self.analysis.plan, self.target.endpoint
+        if self.part.prediction is not None:
+            return f"the {self.shift.words} is not moved in what it predicts"
+        if not plan.bayesian(self.part):
+            return f"the {self.shift.words} is not moved in a test"
+        if not self.shift.added:
+            return None
+        if plan.design.endpoints[endpoint].dropout_counts():
+            return f"{endpoint} itself says which score they have who leave (`missing`)"
+        if self.target.of.raised(self.target, 0.0, 0.0) is None:
+            return f"the {self.shift.words} is moved where a mean change is asked about alone"
+        return None
+
+    def tips(self, head: dict[str, Any]) -> Iterator[ShiftTip]:
+        """Arm by arm, and all arms alike; none of an arm in which nothing is missing."""
+        missing, amount = self._missing
+        arms = [
+            arm for arm in arms_in_trial(self.analysis.plan.design, self.target) if missing[arm]
+        ]
+        names = self.analysis.plan.design.arm_names
+        groups = [[arm] for arm in arms] + ([arms] if len(arms) > 1 else [])
+        for group in groups:
+            of = self._of(group)
+            curve = [(value, *of(value)) for value in self._values]
+            yield ShiftTip(
+                arms=tuple(names[arm] for arm in group),
+                words=self.shift.words,
+                unit=self.analysis.plan.design.endpoints[self.target.endpoint].unit,
+                added=self.shift.added,
+                missing=tuple(int(missing[arm]) for arm in group),
+                amount=tuple(float(amount[arm]) for arm in group) if self.shift.amount else (),
+                amount_unit=self.shift.amount,
+                reach=(self._values[0], self._values[-1]),
+                below=self._turns(curve[: self._at_none + 1][::-1], of),
+                above=self._turns(curve[self._at_none :], of),
+                error=max(error for *_, error in curve),
+                curve=tuple((value, p) for value, p, _ in curve),
+                **head,
+            )
+
+    @property
+    def _probability(self) -> Probability:
+        return self._moved_mean if self.shift.added else self._completed
+
+    def _of(self, group: Sequence[int]) -> Callable[[float], tuple[float, float]]:
+        """Probability and its Monte Carlo standard error, with some arms moved."""
+
+        def moved(value: float) -> tuple[float, float]:
+            if value == self.shift.none:
+                return self.probability_now, 0.0
+            every = np.full(len(self.analysis.plan.design.arms), self.shift.none)
+            every[list(group)] = value
+            return self._probability(every)
+
+        return moved
+
+    # ── means ─────────────────────────────────────────────────────────────────────────────
+    def _moved_mean(self, amounts: Floats) -> tuple[float, float]:
+        """Of arms' means raised by the share that is missing times the amount."""
+        share = self._summary.share_missing(self._strata)[0]
+        target = self.target
+
+        def raised(arm: int | None) -> float:
+            inside = arm is not None and arm < len(amounts)  # not external data
+            return float(share[arm] * amounts[arm]) if inside else 0.0
+
+        asked = target.of.raised(target, raised(target.arm), raised(target.minus))
+        assert asked is not None
+        return float(self.analysis.fast_probability(self.part, asked)[0]), 0.0
+
+    # ── hazards and rates ─────────────────────────────────────────────────────────────────
+    def _completed(self, factors: Floats) -> tuple[float, float]:
+        """As it stands, and the mean difference that the factors make to completed data."""
+        difference = self._answers(factors) - self._as_seen
+        error = float(difference.std(ddof=1) / np.sqrt(len(difference)))
+        return float(np.clip(self.probability_now + difference.mean(), 0.0, 1.0)), error
+
+    @cached_property
+    def _as_seen(self) -> Floats:
+        return self._answers(np.ones(len(self.analysis.plan.design.arms)))
+
+    def _answers(self, factors: Floats) -> Floats:
+        """Probability of each completion, ``(completion,)``."""
+        analysis, endpoint = self.analysis, self.target.endpoint
+        some = Completions(0, DRAWN, list(analysis.plan.design.endpoints).index(endpoint))
+        apart = analysis.plan.fitted[endpoint][0].by_stratum or self.target.stratum >= 0
+        assert self._lost is not None
+        coming = self._lost.coming.times(factors)
+        posterior = analysis.posterior_ahead(endpoint)
+        tables = posterior.completed(self._summary, coming, some, apart)
+        other = analysis.instead(endpoint, tables)
+        return other.probability(self.part, analysis.as_asked(self.target))
+
+    # ── what is missing ───────────────────────────────────────────────────────────────────
+    @property
+    def _summary(self) -> Summary:
+        return self.analysis.summary(self.target.endpoint)
+
+    @cached_property
+    def _lost(self) -> Lost | None:
+        analysis, endpoint = self.analysis, self.target.endpoint
+        snapshot = analysis.snapshot.reported(analysis.plan.delay(endpoint))
+        kind = analysis.plan.design.endpoints[endpoint]
+        return kind.lost(analysis.prepared[endpoint], snapshot, self._summary)
+
+    @cached_property
+    def _missing(self) -> tuple[Floats, Floats]:
+        """Participants, and how much of them, ``(arm,)`` each."""
+        if self.shift.added:
+            missing = self._summary.columns()["missing"][0][:, self._strata].sum(axis=1)
+            return missing, missing
+        if self._lost is None:
+            none = np.zeros(len(self.analysis.plan.design.arms))
+            return none, none
+        both = (self._lost.participants, self._lost.amount)
+        who, amount = (part[0][:, self._strata].sum(axis=1) for part in both)
+        return who, amount
+
+    @cached_property
+    def _strata(self) -> list[int]:
+        return strata_asked(self.analysis, self.target)
+
+    # ── the search ────────────────────────────────────────────────────────────────────────
+    @cached_property
+    def _values(self) -> tuple[float, ...]:
+        """Values that are looked at, in order."""
+        if not self.shift.added:
+            return FACTORS
+        columns = {name: part[0].sum() for name, part in self._summary.columns().items()}
+        number = max(columns["analysed"], 1)
+        spread = columns["squares"] / number - (columns["change"] / number) ** 2
+        most = float(f"{SPREADS * max(spread, 0.0) ** 0.5:.3g}") or 1.0
+        return tuple(float(most * k / STEPS) for k in range(-STEPS, STEPS + 1))
+
+    @property
+    def _at_none(self) -> int:
+        return self._values.index(self.shift.none)
+
+    def _turns(
+        self,
+        curve: Sequence[tuple[float, float, float]],
+        of: Callable[[float], tuple[float, float]],
+    ) -> float | None:
+        """The value nearest to none, along a curve that begins there, that turns the rule over."""
+        for (near, *_), (far, probability, _) in pairwise(curve):
+            if self._holds(probability) == self.holds_now:
+                continue
+            for _ in range(HALVINGS if self.shift.added else DRAWN_HALVINGS):
+                middle = (near + far) / 2.0
+                turned = self._holds(of(middle)[0]) != self.holds_now
+                near, far = (near, middle) if turned else (middle, far)
+            return far
+        return None
+
+    def _holds(self, probability: float) -> bool:
+        return bool(self.part.compared(np.array([probability]), self.threshold)[0])
+
+
+def strata_asked(analysis: RecordedAnalysis, target: Question) -> list[int]:
+    """Strata that a question is about."""
+    if target.stratum >= 0:
+        return [target.stratum]
+    if analysis.open_strata is None or not target.about_open:
+        return list(range(len(analysis.plan.design.shares)))
+    return [int(s) for s in np.flatnonzero(analysis.open_strata[0])]

@@ -1,0 +1,52 @@
+"""What was not seen of those who left before a look, and what it hangs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adaptive_cart.nouns.ahead import Coming
+from adaptive_cart.nouns.records import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Follow-up that ended before the look.
+
+    Attributes
+    ----------
+    participants
+        ``(trial, arm, stratum)`` whose follow-up it is.
+    amount
+        ``(trial, arm, stratum)`` how much it is, in the unit in which the summary has follow-up:
+        months at risk, patient-years.
+    coming
+        The same, for a model to complete.
+    """
+
+    participants: Integers
+    amount: Floats
+    coming: Coming
+
+
+@dataclass(frozen=True)
+class MissingShift:
+    """How what is missing may differ from what was seen.
+
+    Attributes
+    ----------
+    words
+        What differs: "mean change of the missing".
+    added
+        Whether it differs by an amount that is added; else by a factor.
+    amount
+        Unit of what was not seen; blank where it is a number of participants.
+    """
+
+    words: str
+    added: bool
+    amount: str = ""
+
+    @property
+    def none(self) -> float:
+        """The amount, or the factor, with which what is missing is as what was seen."""
+        return 0.0 if self.added else 1.0
