@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
+from adaptive_cart.design.allowed import allowed_keys
 from adaptive_cart.design.arms import Arm, Crossover, MultiArm, Randomisation, Strict01
 from adaptive_cart.design.checks import Pieces, problems_between
 from adaptive_cart.design.checks.design_priors import at_the_ends
@@ -32,7 +33,6 @@ from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.validation import (
     Faults,
-    allowed_keys,
     as_written,
     closest,
     one_line,

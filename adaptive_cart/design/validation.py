@@ -17,26 +17,31 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, Tag, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from adaptive_cart.design.allowed import (
+    BOUNDS,
+    allowed_keys,
+    annotated,
+    in_digits,
+    is_table,
+    leaves,
+    plain_type,
+    tag_key,
+    tagged,
+    type_at,
+    what_is_wanted,
+    words_of,
+)
 from adaptive_cart.errors import Problem, one_of, printable
-from adaptive_cart.nouns.kinds import OneOf
 
 Steps = tuple[str | int, ...]
 _ROUNDS = 8
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STEP = re.compile(r'\.?(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")|\[\d+\]')
-_BOUNDS = {
-    "greater_than": ("gt", "more than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
-}
 
 
 # ── how values and places are written ─────────────────────────────────────────────────────────
@@ -354,13 +359,13 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
     context: Mapping[str, Any] = detail.get("ctx", {})
     steps, here, whole = located(root, detail["loc"])
     if kind == "missing":
-        message = f"missing; {_wanted(here)} is expected{_described(root, detail['loc'])}"
+        message = f"missing; {what_is_wanted(here)} is expected{_described(root, detail['loc'])}"
         return Fault(steps, "missing", message, cure=_stand_in(here))
     if kind == "extra_forbidden":
         _, table, union = located(root, detail["loc"][:-1])
         allowed, present = allowed_keys(table), at(data, steps[:-1])
-        tag = _tag_key(union)
-        of = f' with {tag} = "{get_args(_bare(_step(table, tag)))[0]}"' if tag else ""
+        tag = tag_key(union)
+        of = f' with {tag} = "{get_args(plain_type(type_at(table, tag)))[0]}"' if tag else ""
         key = str(steps[-1])
         right = closest(key, allowed)
         hint = f" (did you mean '{right}'?)" if right else ""
@@ -371,14 +376,14 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
         return _tag_fault(steps, whole, found)
     if kind == "value_error":
         return _together(steps, str(context.get("error", detail["msg"])))
-    if kind in _BOUNDS and not _unbounded(found):
-        name, words = _BOUNDS[kind]
-        message = f"found {shown(found)}; {words} {_number(context[name])} is expected"
-    elif kind in ("finite_number", *_BOUNDS):
-        wanted = _wanted(here).replace("a number", "a finite number", 1)
+    if kind in BOUNDS and not _unbounded(found):
+        name, words = BOUNDS[kind]
+        message = f"found {shown(found)}; {words} {in_digits(context[name])} is expected"
+    elif kind in ("finite_number", *BOUNDS):
+        wanted = what_is_wanted(here).replace("a number", "a finite number", 1)
         message = f"found {shown(found)}; {wanted} is expected"
-    elif kind == "literal_error" and not _tagged(whole):
-        allowed_words = [str(word) for word in get_args(_bare(here))]
+    elif kind == "literal_error" and not tagged(whole):
+        allowed_words = [str(word) for word in get_args(plain_type(here))]
         hint = meant(str(found), allowed_words) if isinstance(found, str) else ""
         message = f"found {shown(found)}{hint}; allowed: {one_of(allowed_words)}"
     elif kind == "too_short":
@@ -386,16 +391,16 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
     elif kind == "invalid_key":
         message = f"found the key {shown(found)}; a name is expected"
     else:
-        hint = meant(found, _words(whole)) if isinstance(found, str) else ""
+        hint = meant(found, words_of(whole)) if isinstance(found, str) else ""
         advice = _advice(found, whole)
-        message = f"found {shown(found)}{hint}; {_wanted(whole)} is expected{advice}"
+        message = f"found {shown(found)}{hint}; {what_is_wanted(whole)} is expected{advice}"
     return Fault(steps, "short" if kind == "too_short" else "value", message)
 
 
 def _described(root: Any, location: tuple[int | str, ...]) -> str:
     """Say what a key holds, where its field says it."""
-    table = _bare(located(root, location[:-1])[1])
-    fields = table.model_fields if _is_model(table) else {}
+    table = plain_type(located(root, location[:-1])[1])
+    fields = table.model_fields if is_table(table) else {}
     texts = [
         info.description for name, info in fields.items() if location[-1] in (name, info.alias)
     ]
@@ -404,7 +409,7 @@ def _described(root: Any, location: tuple[int | str, ...]) -> str:
 
 def _tag_fault(steps: Steps, kind: Any, found: Any) -> Fault:
     """Nothing says, or nothing right, which of several kinds of table is meant."""
-    key, tags = _tag_key(kind), [tag for tag, _ in _tagged(kind)]
+    key, tags = tag_key(kind), [tag for tag, _ in tagged(kind)]
     if not isinstance(found, dict):
         wanted = f"a table {{ {key} = …, … }} is expected{_advice(found, kind)}"
         return Fault(steps, "value", f"found {shown(found)}; {wanted}")
@@ -437,7 +442,7 @@ def _unbounded(value: Any) -> bool:
 
 def _advice(found: Any, kind: Any) -> str:
     """Say what to type where the value is nearly right."""
-    kinds = _leaves(kind)
+    kinds = leaves(kind)
     if isinstance(found, str) and {int, float} & kinds:
         try:
             float(found)
@@ -447,12 +452,12 @@ def _advice(found: Any, kind: Any) -> str:
     if isinstance(found, float) and int in kinds and float not in kinds and found.is_integer():
         return f" (write {int(found)})"
     number = isinstance(found, int | float) and not isinstance(found, bool)
-    if number and any(tag == "fixed" for tag, _ in _tagged(kind)):
+    if number and any(tag == "fixed" for tag, _ in tagged(kind)):
         return f', such as {{ dist = "fixed", value = {shown(found)} }}'
-    bare = _bare(kind)
-    if isinstance(found, list) and found and isinstance(found[0], dict) and _is_model(bare):
+    bare = plain_type(kind)
+    if isinstance(found, list) and found and isinstance(found[0], dict) and is_table(bare):
         return " (its header in single brackets)"
-    if number and _is_model(bare) and len(bare.model_fields) == 1:
+    if number and is_table(bare) and len(bare.model_fields) == 1:
         return f": {{ {allowed_keys(bare)[0]} = {shown(found)} }}"
     return ""
 
@@ -483,168 +488,28 @@ def located(root: Any, location: tuple[int | str, ...]) -> tuple[Steps, Any, Any
     steps: list[str | int] = []
     here = whole = root
     for step in location:
-        alternatives = dict(_tagged(here))
+        alternatives = dict(tagged(here))
         if isinstance(step, str) and step in alternatives:
             here = alternatives[step]
-            whole = here if _tag_key(here) else whole  # of which another key says more
+            whole = here if tag_key(here) else whole  # of which another key says more
         elif step != "[key]":
             steps.append(step)
-            here = whole = _step(here, step)
+            here = whole = type_at(here, step)
     return tuple(steps), here, whole
-
-
-def allowed_keys(kind: Any) -> tuple[str, ...]:
-    """Keys that a table may have."""
-    kind = _bare(kind)
-    if not _is_model(kind):
-        return ()
-    return tuple(info.alias or name for name, info in kind.model_fields.items())
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _bare(kind: Any) -> Any:
-    """Strip ``Annotated`` and an optional ``None``."""
-    while True:
-        inner = [item for item in get_args(kind) if item is not type(None)]
-        if get_origin(kind) is Annotated or (
-            get_origin(kind) in (Union, UnionType) and len(inner) == 1
-        ):
-            kind = inner[0]
-        else:
-            return kind
-
-
-def _tagged(kind: Any) -> list[tuple[str, Any]]:
-    """The tagged alternatives of a union, also inside ``Annotated`` and ``| None``."""
-    if get_origin(kind) is Annotated:
-        several = [item.union for item in kind.__metadata__ if isinstance(item, OneOf)]
-        return _tagged(several[0] if several else get_args(kind)[0])
-    found = []
-    if get_origin(kind) in (Union, UnionType):
-        for item in get_args(kind):
-            tags = [x.tag for x in getattr(item, "__metadata__", ()) if isinstance(x, Tag)]
-            found += [(tags[0], item)] if tags else _tagged(item)
-    return found
-
-
-def _tag_key(kind: Any) -> str:
-    """Name of the key that says which alternative is meant: ``type``, ``model``, ``dist``."""
-    for tag, alternative in _tagged(kind):
-        for key in allowed_keys(alternative):
-            if tag in get_args(_bare(_step(alternative, key))):
-                return key
-    return ""
-
-
-def _step(kind: Any, step: str | int) -> Any:
-    kind = _bare(kind)
-    if _is_model(kind):
-        for name, info in kind.model_fields.items():
-            if step in (name, info.alias):
-                return _annotated(info)
-        return None
-    if get_origin(kind) is dict:
-        return get_args(kind)[1]
-    return get_args(kind)[0] if get_origin(kind) is list else None
-
-
-def _annotated(info: FieldInfo) -> Any:
-    return Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-
-
-def _limits(kind: Any) -> dict[str, Any]:
-    """Limits of a number: ``ge``, ``gt``, ``le``, ``lt``."""
-    found: dict[str, Any] = {}
-    while get_origin(kind) in (Annotated, Union, UnionType):
-        for item in getattr(kind, "__metadata__", ()):
-            for limit in item.metadata if isinstance(item, FieldInfo) else (item,):
-                found |= {
-                    name: getattr(limit, name)
-                    for name in ("ge", "gt", "le", "lt")
-                    if getattr(limit, name, None) is not None
-                }
-        kind = next((item for item in get_args(kind) if item is not type(None)), None)
-    return found
-
-
-def _leaves(kind: Any) -> set[Any]:
-    """Plain types that a value may have."""
-    alternatives = [item for _, item in _tagged(kind)]
-    if alternatives:
-        return set().union(*(_leaves(item) for item in alternatives))
-    bare = _bare(kind)
-    return {bare} if isinstance(bare, type) else set()
-
-
-def _plain_alternatives(kind: Any) -> list[Any]:
-    """Alternatives of alternatives; one that a key tells apart from its like stays as it is."""
-    alternatives = [] if _tag_key(kind) else _tagged(kind)
-    return [inner for _, item in alternatives for inner in _plain_alternatives(item)] or [kind]
-
-
-def _words(kind: Any) -> list[str]:
-    """Words that a value may be."""
-    alternatives = [item for _, item in _tagged(kind)] or [kind]
-    literals = [bare for bare in map(_bare, alternatives) if get_origin(bare) is Literal]
-    return [str(word) for literal in literals for word in get_args(literal)]
-
-
-def _wanted(kind: Any, several: bool = False) -> str:
-    """Say what a value may be: "a number from 0 to 1"; ``several`` says it of many values."""
-    one, s = ("", "s") if several else ("a ", "")
-    key, alternatives = _tag_key(kind), [item for _, item in _tagged(kind)]
-    if key:
-        return f"{one}table{s} {{ {key} = …, … }}"
-    if alternatives:
-        nested = [inner for item in alternatives for inner in _plain_alternatives(item)]
-        words = list(dict.fromkeys(_wanted(item, several) for item in nested))
-        return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1]
-    bare = _bare(kind)
-    if get_origin(bare) is Literal:
-        words = [f'"{word}"' for word in get_args(bare)]
-        return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
-    if get_origin(bare) is list:
-        return f"{one}list{s} of {_wanted(get_args(bare)[0], several=True)}"
-    if get_origin(bare) is dict:
-        return f"{one}table{s} by name"
-    keys = allowed_keys(bare)
-    simple = {
-        bool: "true or false",
-        int: f"{one}whole number{s}{_range(_limits(kind))}",
-        float: f"{one}number{s}{_range(_limits(kind))}",
-        str: f"text{s} in quotes",
-    }
-    table = f"{one}table{s} {{ {', '.join(keys)} }}" if 0 < len(keys) <= 4 else f"{one}table{s}"
-    return simple.get(bare, table)
-
-
-def _range(limits: Mapping[str, Any]) -> str:
-    if set(limits) == {"ge", "le"}:
-        return f" from {_number(limits['ge'])} to {_number(limits['le'])}"
-    words = {"gt": "more than", "ge": "of at least", "lt": "less than", "le": "at most"}
-    told = [f"{words[name]} {_number(limits[name])}" for name in words if name in limits]
-    return " " + " and ".join(told) if told else ""
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _stand_in(kind: Any) -> Any:
     """Return a value that may stand where a required one is missing, to read on."""
-    key = _tag_key(kind)
-    for tag, alternative in _tagged(kind):
+    key = tag_key(kind)
+    for tag, alternative in tagged(kind):
         table = _stand_in(alternative)
         return {**table, key: tag} if key else table
-    bare = _bare(kind)
+    bare = plain_type(kind)
     if get_origin(bare) is Literal:
         return get_args(bare)[0]
-    if _is_model(bare):
+    if is_table(bare):
         return {
-            info.alias or name: _stand_in(_annotated(info))
+            info.alias or name: _stand_in(annotated(info))
             for name, info in bare.model_fields.items()
             if info.is_required()
         }

@@ -19,27 +19,26 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TypeAlias
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import is_time
-from adaptive_cart.nouns.distributions import Exponential
-from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Cut, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Quantity, Question
 from adaptive_cart.nouns.ranked import better, common_odds_ratio, or_better
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.sobol_points import BITS, ScrambledSobol
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
+from adaptive_cart.results.hazard_ratios import HazardRatios
 from adaptive_cart.results.sampled_cells import KnownCells, Measured, endpoint_cells, sampled_cells
-from adaptive_cart.results.true_times import (
-    OF_TIMES,
-    SampledMedians,
-    median_of,
-    months_about,
+from adaptive_cart.results.true_quantities import (
+    Known,
+    counted_of,
+    exactly_known,
+    lasting,
+    only_said,
+    proportions,
 )
 from adaptive_cart.results.true_value import Cells, TrueValue, told
 
@@ -72,8 +71,6 @@ PURPOSES = (
 )
 DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
-
-Known: TypeAlias = tuple[str, str, float | Cut]  # an endpoint, a quantity, a month or a cut
 
 
 @dataclass(frozen=True)
@@ -275,8 +272,8 @@ def true_values(
             by_shares = analysis is not None and analysis.by_stratum
             found = _with_external(design, truth, name, found)
             known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
-    known |= _lasting(design, truth, points, needed)
-    known |= _proportions(design, truth, points, needed)
+    known |= lasting(design, truth, points, needed)
+    known |= proportions(design, truth, points, needed)
     categories = _categories(design, truth, points, names)
     ratios = _ratios(design, truth, needed if with_ratios else ())
     return TrueValues(len(truth.arms), cells, known, ratios, categories, design.allocation)
@@ -380,7 +377,7 @@ def _categories(
                 place: partial(endpoint.share, name, place=place) for place in places
             }
             values = sampled_cells(design, world, measured, points)
-        counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
+        counted = counted_of(design, truth, [name], points) if len(truth.strata) > 1 else {}
         found[name] = tuple(
             Cells(values[place], truth.shares, counted.get(name)) for place in places
         )
@@ -393,9 +390,9 @@ def _cells(
 ) -> dict[str, Cells]:
     """By endpoint: its true mean by arm and stratum, and what each stratum weighs."""
     values: dict[str, Floats] = {}
-    exact = {name: v for name, v in _exact(design, truth).items() if name in names}
+    exact = {name: v for name, v in exactly_known(design, truth).items() if name in names}
     drawn = [name for name in names if name not in exact]
-    if not all(_only_said(design, truth, name) for name in drawn):
+    if not all(only_said(design, truth, name) for name in drawn):
         worlds = dict.fromkeys(design.endpoints[name].absent() for name in drawn)
         for absent in sorted(worlds, key=len):
             alike = [n for n in drawn if design.endpoints[n].absent() == absent]
@@ -403,140 +400,8 @@ def _cells(
             values |= endpoint_cells(design, truth.without(absent), measured, points)
     for name, value in exact.items():
         values[name] = value[None]
-    counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}
+    counted = counted_of(design, truth, list(values), points) if len(truth.strata) > 1 else {}
     return {name: Cells(v, truth.shares, counted.get(name)) for name, v in values.items()}
-
-
-def _only_said(design: Design, truth: Truth, name: str) -> bool:
-    """Whether an endpoint is a time whose distribution is said, and nothing else feeds it."""
-    endpoint = design.endpoints[name]
-    return is_time(endpoint) and not (endpoint.from_course and truth.courses is not None)
-
-
-def _counted(
-    design: Design, truth: Truth, names: list[str], points: SobolLatents
-) -> dict[str, Floats]:
-    """By endpoint, where not everybody counts alike: ``(scramble, arm, stratum)``."""
-    found: dict[str, Floats] = {}
-    measured: dict[str, Measured] = {}
-    exact = _exact(design, truth)
-    for name in names:
-        endpoint = design.endpoints[name]
-        if endpoint.counts_time():
-            if _followed_unequally(design, truth) and _varies(design, truth, name):
-                found[name] = np.array(
-                    [look.followed_for() for look in last_looks(design, truth, name)]
-                )
-        elif endpoint.counts_some() and name not in exact:
-            measured[name] = partial(endpoint.counted, name)
-    return found | (sampled_cells(design, truth, measured, points) if measured else {})
-
-
-def _followed_unequally(design: Design, truth: Truth) -> bool:
-    """Whether participants of one arm may be followed longer in one stratum than in another."""
-    hazards = truth.side_by_side.leaving()
-    crossed = design.crossover is not None and len({str(arm) for arm in hazards}) > 1
-    return crossed or any(len(set(strata)) > 1 for strata in hazards)
-
-
-def _varies(design: Design, truth: Truth, name: str) -> bool:
-    """Whether what is true of an endpoint differs between the strata of an arm."""
-    said = truth.side_by_side.said(name, design.endpoints[name].named_in) or ()
-    return any(len(set(strata)) > 1 for strata in said)
-
-
-def _lasting(
-    design: Design, truth: Truth, points: SobolLatents, wanted: Sequence[Quantity]
-) -> dict[Known, Cells]:
-    """The fractions that last, at the months at which they are wanted."""
-    found: dict[Known, Cells] = {}
-    measured: dict[Known, Measured] = {}
-    for needed in wanted:
-        name, endpoint = needed.endpoint, design.endpoints[needed.endpoint]
-        if not endpoint.gives.lasts or needed.to is not None:
-            continue
-        key, of = (name, needed.name, needed.month), OF_TIMES[needed.name]
-        if name in truth.direct:
-            found[key] = of.directly(truth.direct[name], truth.shares, needed.month)
-        elif not _only_said(design, truth, name):
-            if of.of_strata_pooled and len(truth.strata) > 1:
-                found[key] = _sampled_medians(design, truth, points, name)
-            else:
-                measured[key] = partial(of.sampled, endpoint, needed.month)
-    if measured:
-        found |= _sampled_times(design, truth, points, measured)
-    return {key: _beside_times(design, truth, key, cells) for key, cells in found.items()}
-
-
-def _sampled_times(
-    design: Design, truth: Truth, points: SobolLatents, measured: Mapping[Known, Measured]
-) -> dict[Known, Cells]:
-    """The same of times that follow from a course."""
-    medians = {key: of for key, of in measured.items() if OF_TIMES[key[1]].of_strata_pooled}
-    means = {key: of for key, of in measured.items() if key not in medians}
-    values = sampled_cells(design, truth, means, points) if means else {}
-    if medians:
-        values |= sampled_cells(design, truth, medians, points, together=True)
-    names = list(dict.fromkeys(key[0] for key in measured))
-    counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
-    return {key: Cells(v, truth.shares, counted.get(key[0])) for key, v in values.items()}
-
-
-def _beside_times(design: Design, truth: Truth, key: Known, cells: Cells) -> Cells:
-    """The same, and behind the arms external data, whose hazards are constant."""
-    name, quantity, month = key
-    hazards = [truth.external.get((name, one)) for one in design.comparators]
-    if not any(hazards):
-        return cells
-    assert isinstance(month, float)
-    unknown = Exponential(dist="exponential", rate=1.0)  # of another endpoint: nobody asks
-    times = [
-        [unknown if by is None else unknown.model_copy(update={"rate": by[0]})] * len(truth.shares)
-        for by in hazards
-    ]
-    return cells.with_arms(OF_TIMES[quantity].directly(times, truth.shares, month))
-
-
-# ── proportions beyond a value ────────────────────────────────────────────────────────────────
-def _proportions(
-    design: Design, truth: Truth, points: SobolLatents, wanted: Sequence[Quantity]
-) -> dict[Known, Cells]:
-    """The proportions of participants beyond the cuts of which they are wanted."""
-    found: dict[Known, Cells] = {}
-    for needed in wanted:
-        name, cut = needed.endpoint, needed.cut
-        key: Known = (name, needed.name, needed.point)
-        if cut is None or key in found:
-            continue
-        endpoint = design.endpoints[name]
-        said, exact = truth.said(name, endpoint.named_in), None
-        if said is not None and truth.mixture is None:
-            course = truth.courses is not None
-            exact = endpoint.proportions(said, np.array(truth.dropout), course, cut)
-        if exact is not None:
-            values = exact[None]
-        else:
-            measured: dict[Known, Measured] = {key: partial(endpoint.proportion, name, cut=cut)}
-            world = truth.without(endpoint.absent())
-            values = sampled_cells(design, world, measured, points)[key]
-        counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
-        found[key] = Cells(values, truth.shares, counted.get(name))
-    return found
-
-
-def _sampled_medians(design: Design, truth: Truth, points: SobolLatents, name: str) -> Cells:
-    """Medians of a time that follows from a course, of each stratum and of strata together."""
-    endpoint = design.endpoints[name]
-    alone: Measured = partial(median_of, endpoint, math.inf)
-    own = sampled_cells(design, truth, {name: alone}, points, together=True)[name]
-    months = months_about(own)
-    measured: dict[float, Measured] = {
-        float(month): partial(endpoint.lasting, month=float(month)) for month in months
-    }
-    lasts = sampled_cells(design, truth, measured, points)
-    counted = _counted(design, truth, [name], points).get(name)
-    left = np.stack([lasts[float(month)] for month in months], axis=-1)
-    return SampledMedians(own, truth.shares, counted, months=months, left=left)
 
 
 def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:
@@ -548,38 +413,6 @@ def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:
 def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
     """True value of each of the plan's estimands."""
     return tuple(target_of(plan, true, place).value for place in range(len(plan.estimands)))
-
-
-def _exact(design: Design, truth: Truth) -> dict[str, Floats]:
-    """By endpoint whose truth is the true value itself, or that and dropout: ``(arm, stratum)``."""
-    if truth.mixture is not None:
-        return _exact_of_parts(design, truth)
-    found = {}
-    for name, endpoint in design.endpoints.items():
-        said = truth.said(name, endpoint.named_in)
-        if said is not None:
-            dropout, course = np.array(truth.dropout), truth.courses is not None
-            found[name] = endpoint.closed_form(said, dropout, course)
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _exact_of_parts(design: Design, truth: Truth) -> dict[str, Floats]:
-    """The same where parts of the participants fare otherwise, if everybody counts alike."""
-    assert truth.mixture is not None
-    weights = truth.mixture.weights(np.zeros(1))[:, 0]
-    by_part = [_exact(design, part) for part in truth.parts]
-    found = {}
-    for name in by_part[0]:
-        endpoint = design.endpoints[name]
-        own = [part[name] for part in by_part if name in part]
-        counts = endpoint.counts_some() or endpoint.counts_time()
-        unequal = counts and len({part.leaving() for part in truth.parts}) > 1
-        alike = all(np.array_equal(own[0], other) for other in own[1:])
-        if len(own) == len(by_part) and alike:
-            found[name] = own[0]
-        elif len(own) == len(by_part) and not unequal:
-            found[name] = np.einsum("p,pas->as", weights, np.stack(own))
-    return found
 
 
 def course_means(
