@@ -23,9 +23,9 @@ from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
+from adaptive_cart.running.carrying import carried
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.exact import carried
 from adaptive_cart.running.exact_error import (
     MOST_TABLES,
     ExactError,

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.running.exact import carried
+from adaptive_cart.running.carrying import carried
 from adaptive_cart.running.exact_error import binomials, chosen
 
 MOST_PRICE = 1e5  # times the largest cost of a trial; a bound at a capped price is one still

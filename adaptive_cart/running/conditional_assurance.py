@@ -25,7 +25,9 @@ from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averages import AHEAD
 from adaptive_cart.results.operating import Figure, exact
-from adaptive_cart.running.exact import JudgedLook, judged_look, percentile, step
+from adaptive_cart.running.carrying import step
+from adaptive_cart.running.exact import JudgedLook, judged_look
+from adaptive_cart.running.exact_rows import percentile
 from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS, StageWise, binomial
 
 PERCENTS = (5, 50, 95)

@@ -10,8 +10,9 @@ What depends on calendar time is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.models.borrowed import Added
-from adaptive_cart.nouns.exact_sums import total_of, totals_of
+from adaptive_cart.nouns.exact_sums import AT_ONCE as NUMBERS_AT_ONCE
+from adaptive_cart.nouns.exact_sums import total_of, totals_where
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.borrowing import (
@@ -36,7 +38,9 @@ from adaptive_cart.results.borrowing import (
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import Rows, exact
+from adaptive_cart.running.carrying import carried, steps
 from adaptive_cart.running.engine import cost_of, numbers_at
+from adaptive_cart.running.exact_rows import analysed_rows, decision_rows, percentile
 from adaptive_cart.running.external_law import (
     NONE_DRAWN,
     ExternalTable,
@@ -44,6 +48,8 @@ from adaptive_cart.running.external_law import (
     external_tables,
     observed_table,
 )
+
+AT_ONCE = 2_000_000  # tables of all scenarios at a look that are carried together
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ class JudgedLook:
     estimate: Floats
     counts: Summary
     added: tuple[Added, ...]
+
+    @cached_property
+    def stops(self) -> Booleans:
+        """Tables with which a trial does not run on."""
+        return np.logical_or.reduce(list(self.ends.values()))
 
 
 def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
@@ -131,38 +142,6 @@ def holds_of_tables(seen: LookAnalysis, rule: ResolvedRule, look: int) -> tuple[
     return together(held), together(surely) != together(perhaps)
 
 
-def _binomial(n: int, p: float) -> Floats:
-    """Binomial masses of 0..n successes."""
-    from scipy import special
-
-    k = np.arange(n + 1)
-    if p in (0.0, 1.0):
-        return (k == (n if p == 1.0 else 0)).astype(np.float64)
-    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return np.asarray(np.exp(choose + k * math.log(p) + (n - k) * math.log1p(-p)))
-
-
-def step(before: int, after: int, p: float) -> Floats:
-    """Probability of the successes after more participants, ``(successes before, after)``."""
-    moves = np.zeros((before + 1, after + 1))
-    masses = _binomial(after - before, p)
-    for successes in range(before + 1):
-        moves[successes, successes : successes + len(masses)] = masses
-    return moves
-
-
-def carried(mass: Floats, steps: list[Floats]) -> Floats:
-    """Carry the mass of tables of one arm or two to the next look.
-
-    Parameters
-    ----------
-    steps
-        By arm: probability of the successes then, given those before, ``(before, then)``.
-    """
-    first: Floats = steps[0].T @ mass
-    return first if len(steps) == 1 else first @ steps[1]
-
-
 def enumerate_design(
     design: Design,
     truths: Mapping[str, Truth],
@@ -189,18 +168,63 @@ def enumerate_design(
             judged_look(plan, number, by_arm, responders) for number, by_arm in numbers_at(design)
         ]
         done += every
+    true = {name: true_values(design, truth, plan=plan) for name, truth in truths.items()}
     rows: list[tuple[Any, ...]] = []
-    true = {}
-    for name, truth in truths.items():
-        true[name] = true_values(design, truth, plan=plan)
-        rows += _scenario(plan, truth, true[name], judged, outside[name]).rows
+    every_name = list(truths)
+    for chosen in _slices(len(truths), 1 if design.redrawn else _at_once(judged)):
+        names = every_name[chosen]
+        some = {name: true[name] for name in names}
+        own = outside[names[0]]  # nothing is drawn where scenarios are several
+        for found in _scenarios(plan, some, judged, own):
+            rows += found.rows
         if design.redrawn:
             observed = (ExternalTable(observed_table(design), 1.0),)
-            given = _scenario(plan, truth, true[name], judged, observed)
-            rows += given.as_observed()
-        done += every * len(outside[name])
+            for given in _scenarios(plan, some, judged, observed):
+                rows += given.as_observed()
+        done += every * len(own) * len(names)
         progress("tables", done, all_)
     return rows, true
+
+
+def _at_once(judged: Mapping[tuple[int, ...], list[JudgedLook]]) -> int:
+    """Scenarios whose masses of all tables of a look are kept at once."""
+    most = max(len(look.successes) for looks in judged.values() for look in looks)
+    return AT_ONCE // most
+
+
+def _slices(number: int, at_once: int) -> list[slice]:
+    """All of some places, so many at once or one by one."""
+    width = max(1, at_once)
+    return [slice(first, first + width) for first in range(0, number, width)]
+
+
+def _rates(design: Design, true: TrueValues) -> list[float]:
+    """True probability of a success by arm."""
+    return [value.value for value in true.by_arm[design.primary]]
+
+
+def _reached(
+    looks: Sequence[JudgedLook], rates: Sequence[Sequence[float]], share: float = 1.0
+) -> Iterator[tuple[JudgedLook, list[Floats], Floats]]:
+    """Each look with the steps to it by arm and the mass of its tables, ``(scenario, table)``.
+
+    Parameters
+    ----------
+    rates
+        By scenario, then by arm.
+    share
+        Of all trials, with which this starts.
+    """
+    running: Floats = np.full((len(rates), 1, 1), share)
+    before: tuple[int, ...] = (0,) * len(rates[0])
+    for look in looks:
+        by_arm = zip(before, look.analysed, zip(*rates, strict=True), strict=True)
+        moves = [steps(b, a, p) for b, a, p in by_arm]
+        reached = carried(running, moves)
+        mass = reached.reshape(len(rates), -1)
+        yield look, moves, mass
+        running = np.where(look.stops, 0.0, mass).reshape(reached.shape)
+        before = look.analysed
 
 
 def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
@@ -210,91 +234,106 @@ def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
         return {row[0]: row[5] for row in rows if row[1] == "success" and row[4] is None}
     plan = Plan.of(design)
     looks = [judged_look(plan, number, by_arm) for number, by_arm in numbers_at(design)]
-    found = {}
-    for name, truth in truths.items():
-        true = true_values(design, truth, plan=plan)
-        rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
-        running, before = np.ones((1,) * len(rates)), (0,) * len(rates)
-        sums = []
-        for look in looks:
-            steps = [step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
-            mass = carried(running, steps).ravel()
-            for ending in STOPS:
-                if ending == SUCCESS:
-                    sums.append(total_of(np.where(look.ends[ending], mass, 0.0)))
-                mass = np.where(look.ends[ending], 0.0, mass)
-            running = mass.reshape(tuple(number + 1 for number in look.analysed))
-            before = look.analysed
-        found[name] = math.fsum(sums)
+    found: dict[str, float] = {}
+    for chosen in _slices(len(truths), _at_once({(): looks})):
+        names = list(truths)[chosen]
+        rates = [_rates(design, true_values(design, truths[name], plan=plan)) for name in names]
+        sums = [
+            totals_where(mass, look.ends[SUCCESS][None])[:, 0]
+            for look, _, mass in _reached(looks, rates)
+        ]
+        found |= dict(zip(names, map(math.fsum, zip(*sums, strict=True)), strict=True))
     return found
 
 
-def _scenario(
+def _scenarios(
     plan: Plan,
-    truth: Truth,
-    true: TrueValues,
+    true: Mapping[str, TrueValues],
     judged: Mapping[tuple[int, ...], list[JudgedLook]],
     outside: Sequence[ExternalTable] = NONE_DRAWN,
-) -> Rows:
-    """Sum over all tables of the trial, and of what may be drawn with it.
+) -> list[Rows]:
+    """Sum over all tables of the trial, and of what may be drawn with it, in some scenarios.
 
     Parameters
     ----------
     judged
         Looks, by what was drawn.
     """
-    design = plan.design
-    rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
-    (target,) = target_values(plan, true)
-    claims = Claims(plan.rules, true)
-    false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
-    tallies = [_tally(plan, judged[one.responders], rates, false, one.mass) for one in outside]
+    rates = [_rates(plan.design, of_scenario) for of_scenario in true.values()]
+    tallies = [_tally(plan, judged[one.responders], rates, one.mass) for one in outside]
+    wrong = _wrong(plan, list(true.values()), [judged[one.responders] for one in outside], tallies)
     looks = _together([judged[one.responders] for one in outside])
     summed = tallies[0] if len(tallies) == 1 else _Tally.of(tallies)
-    return _rows(plan, truth, looks, summed, target, rates)
+    measured = _Measured.of(
+        plan, looks, summed, [target_values(plan, of)[0] for of in true.values()]
+    )
+    return [
+        _rows(plan, name, place, measured, wrong[place], rates[place])
+        for place, name in enumerate(true)
+    ]
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """Where the trials of a scenario end and what holds there, by look.
+    """How probable what rules hold is in some scenarios, by look.
 
     Attributes
     ----------
-    ended
-        Mass of the tables of trials that end, by look and why.
     reached
-        Mass of the tables of those that come to a look.
+        Mass of the tables of trials that come to a look, ``(scenario, table)``.
     decided, within_error
-        By measure: probability at each look.
-    wrong
-        Probabilities of false successes, whose sum is theirs.
+        By measure: probability at each look, ``(scenario, look)``.
     """
 
-    ended: Mapping[tuple[int, Ending], Floats]
     reached: Mapping[int, Floats]
-    decided: Mapping[str, list[float]]
-    within_error: Mapping[str, list[float]]
-    wrong: list[float]
+    decided: Mapping[str, Floats]
+    within_error: Mapping[str, Floats]
 
     @staticmethod
     def of(several: Sequence[_Tally]) -> _Tally:
         """All of several together: tables one after the other, probabilities summed."""
 
-        def joined(key: str) -> dict[Any, Floats]:
-            parts = [getattr(one, key) for one in several]
-            return {which: np.concatenate([part[which] for part in parts]) for which in parts[0]}
-
-        def added_up(key: str) -> dict[str, list[float]]:
+        def added_up(key: str) -> dict[str, Floats]:
             parts = [getattr(one, key) for one in several]
             return {
-                name: [math.fsum(at) for at in zip(*(part[name] for part in parts), strict=True)]
+                name: np.array(
+                    [
+                        [math.fsum(cell) for cell in zip(*rows, strict=True)]
+                        for rows in zip(*(part[name] for part in parts), strict=True)
+                    ]
+                )
                 for name in parts[0]
             }
 
-        wrong = [value for one in several for value in one.wrong]
-        return _Tally(
-            joined("ended"), joined("reached"), added_up("decided"), added_up("within_error"), wrong
-        )
+        reached = {
+            look: np.concatenate([one.reached[look] for one in several], axis=1)
+            for look in several[0].reached
+        }
+        return _Tally(reached, added_up("decided"), added_up("within_error"))
+
+
+def _wrong(
+    plan: Plan,
+    true: Sequence[TrueValues],
+    parts: Sequence[list[JudgedLook]],
+    tallies: Sequence[_Tally],
+) -> list[float]:
+    """Probability of a false success by scenario; not a number where that is not known."""
+    found = []
+    for place, of_scenario in enumerate(true):
+        claims = Claims(plan.rules, of_scenario)
+        false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
+        sums = []
+        for looks, tally in zip(parts, tallies, strict=True):
+            for k, look in enumerate(looks):
+                for rule in look.wins:  # what it decides is a success
+                    verdict, decided = (
+                        false[rule],
+                        float(tally.decided[f"decided_{rule}"][place, k]),
+                    )
+                    sums.append(math.nan if verdict is None else verdict * decided)
+        found.append(math.fsum(sums))
+    return found
 
 
 def _together(several: Sequence[list[JudgedLook]]) -> list[JudgedLook]:
@@ -311,7 +350,8 @@ def _joined(parts: Sequence[JudgedLook]) -> JudgedLook:
         for of_arm in zip(*(one.added for one in parts), strict=True)
     )
     estimate = np.concatenate([one.estimate for one in parts])
-    return replace(first, counts=counts, added=added, estimate=estimate)
+    ends = {ending: np.concatenate([one.ends[ending] for one in parts]) for ending in STOPS}
+    return replace(first, counts=counts, added=added, estimate=estimate, ends=ends)
 
 
 def _numbers(added: Added) -> tuple[Floats, Floats]:
@@ -319,102 +359,149 @@ def _numbers(added: Added) -> tuple[Floats, Floats]:
 
 
 def _tally(
-    plan: Plan,
-    looks: list[JudgedLook],
-    rates: list[float],
-    false: Mapping[str, float | None],
-    share: float,
+    plan: Plan, looks: list[JudgedLook], rates: Sequence[Sequence[float]], share: float
 ) -> _Tally:
     """Carry the mass of the trials with which one table was drawn from look to look.
 
     Parameters
     ----------
+    rates
+        By scenario, then by arm.
     share
         Of all trials.
     """
-    ended: dict[tuple[int, Ending], Floats] = {}
-    wrong = []
-    decided: dict[str, list[float]] = {}
+    decided: dict[str, list[Floats]] = {}
     # mass of the trials that run on and in which no verdict of a rule was within its error
-    start = np.full((1,) * len(rates), share)
-    beyond = {name: start for name, error in plan.errors.items() if error}
-    within_error: dict[str, list[float]] = {name: [] for name in beyond}
+    start = np.full((len(rates), 1, 1), share)
+    beyond: dict[str, Floats] = {name: start for name, error in plan.errors.items() if error}
+    within_error: dict[str, list[Floats]] = {name: [] for name in beyond}
     reached: dict[int, Floats] = {}
-    running = start
-    before: tuple[int, ...] = (0,) * len(rates)
-    for look in looks:
-        steps = [step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
-        shape = tuple(number + 1 for number in look.analysed)
-        mass = carried(running, steps).ravel()
+    for look, moves, mass in _reached(looks, rates, share):
         reached[look.number] = mass
-        for what, of in (("decided", look.decides), ("held", look.holds)):
-            for name, holds in of.items():
-                decided.setdefault(f"{what}_{name}", []).append(total_of(mass[holds]))
-        for rule in look.wins:  # what it decides is a success
-            verdict = false[rule]
-            wrong.append(math.nan if verdict is None else verdict * decided[f"decided_{rule}"][-1])
+        sets = {f"decided_{name}": holds for name, holds in look.decides.items()}
+        sets |= {f"held_{name}": holds for name, holds in look.holds.items()}
+        sums = totals_where(mass, np.array(list(sets.values())))
+        for name, of_scenarios in zip(sets, sums.T, strict=True):
+            decided.setdefault(name, []).append(of_scenarios)
         for name, clear in beyond.items():
-            theirs = carried(clear, steps).ravel()
-            near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
-            within_error[name].append(total_of(theirs[near]))
-            gone = near | np.logical_or.reduce(list(look.ends.values()))
-            beyond[name] = np.where(gone, 0.0, theirs).reshape(shape)
-        for ending in STOPS:
-            ended[look.number, ending] = np.where(look.ends[ending], mass, 0.0)
-            mass = np.where(look.ends[ending], 0.0, mass)
-        if look is looks[-1]:
-            ended[look.number, NO_SUCCESS] = mass
-        running = mass.reshape(shape)
-        before = look.analysed
-    return _Tally(ended, reached, decided, within_error, wrong)
+            carried_on = carried(clear, moves)
+            theirs = carried_on.reshape(mass.shape)
+            near = look.within_error.get(name, np.zeros(mass.shape[1], dtype=np.bool_))
+            within_error[name].append(totals_where(theirs, near[None])[:, 0])
+            gone = near | look.stops
+            beyond[name] = np.where(gone, 0.0, theirs).reshape(carried_on.shape)
+
+    def by_look(sums: Mapping[str, list[Floats]]) -> dict[str, Floats]:
+        return {name: np.stack(at_looks, axis=1) for name, at_looks in sums.items()}
+
+    return _Tally(reached, by_look(decided), by_look(within_error))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What is summed of some scenarios over the tables with which their trials end.
+
+    Attributes
+    ----------
+    ends
+        Which tables of a look end a trial, by look and why.
+    sums
+        Their probability, by the same, ``(scenario,)``.
+    errors
+        Sums of the error, its square, and of what is covered, ``(3, scenario)``.
+    """
+
+    looks: list[JudgedLook]
+    tally: _Tally
+    targets: list[float]
+    ends: Mapping[tuple[int, Ending], Booleans]
+    sums: Mapping[tuple[int, Ending], Floats]
+    errors: Mapping[tuple[int, Ending], Floats]
+
+    @staticmethod
+    def of(plan: Plan, looks: list[JudgedLook], tally: _Tally, targets: list[float]) -> _Measured:
+        """Sum over the tables of each look."""
+        ends: dict[tuple[int, Ending], Booleans] = {}
+        sums: dict[tuple[int, Ending], Floats] = {}
+        errors: dict[tuple[int, Ending], Floats] = {}
+        for look in looks:
+            here = {ending: look.ends[ending] for ending in STOPS}
+            if look is looks[-1]:
+                here[NO_SUCCESS] = ~look.stops
+            keys, sets = [(look.number, ending) for ending in here], np.array(list(here.values()))
+            mass = tally.reached[look.number]
+            ends |= zip(keys, here.values(), strict=True)
+            sums |= zip(keys, totals_where(mass, sets).T, strict=True)
+            of_errors = _errors(plan, look, mass, targets, sets)
+            errors |= zip(keys, np.moveaxis(of_errors, 2, 0), strict=True)
+        return _Measured(looks, tally, targets, ends, sums, errors)
+
+
+def _errors(
+    plan: Plan, look: JudgedLook, mass: Floats, targets: list[float], sets: Booleans
+) -> Floats:
+    """Sums of error, its square and what is covered, ``(3, scenario, set)``."""
+    analysis, model = plan.fitted[plan.design.primary]
+    posterior = analysis.posterior(model, look.counts, None)
+    question = plan.estimands[0].question
+    covered = {aim: posterior.covers(question.at(aim), LEVEL) for aim in dict.fromkeys(targets)}
+    found = np.empty((3, len(targets), len(sets)))
+    for some in _slices(len(targets), NUMBERS_AT_ONCE // (3 * mass.shape[1])):
+        own, error = mass[some], look.estimate - np.array(targets[some])[:, None]
+        parts = np.empty((3, *own.shape))
+        np.multiply(own, error, out=parts[0])
+        np.multiply(own, np.square(error, out=error), out=parts[1])
+        np.multiply(own, [covered[aim] for aim in targets[some]], out=parts[2])
+        sums = totals_where(parts.reshape(-1, mass.shape[1]), sets)
+        found[:, some] = sums.reshape(3, len(own), len(sets))
+    return found
 
 
 def _rows(
     plan: Plan,
-    truth: Truth,
-    looks: list[JudgedLook],
-    found: _Tally,
-    target: float,
-    rates: list[float],
+    name: str,
+    place: int,
+    measured: _Measured,
+    wrong: float,
+    rates: Sequence[float],
 ) -> Rows:
-    """Every measure of a scenario."""
-    design, ended = plan.design, found.ended
-    analysis, model = plan.fitted[design.primary]
-    rows = Rows(truth.name)
-    sums = {key: total_of(mass) for key, mass in ended.items()}
-    _decision_rows(rows, design, sums)
-    for name, by_look in found.decided.items():
-        rows.add(name, exact(math.fsum(by_look)))
-        for look, probability in zip(looks, by_look, strict=True):
-            rows.add(name, exact(probability), look=look.number)
-    for name, at_looks in found.within_error.items():
-        rows.add(f"within_error_{name}", exact(math.fsum(at_looks)))
-    rows.add("false_success", exact(math.fsum(found.wrong)))
-    errors: dict[int, Floats] = {}
-    covered: dict[int, Booleans] = {}
-    for look in looks:
-        errors[look.number] = look.estimate - target
-        posterior = analysis.posterior(model, look.counts, None)
-        covered[look.number] = posterior.covers(plan.estimands[0].question.at(target), LEVEL)
+    """Every measure of a scenario.
+
+    Parameters
+    ----------
+    place
+        Of the scenario among those measured together.
+    """
+    design, looks, found = plan.design, measured.looks, measured.tally
+    rows = Rows(name)
+    sums = {key: float(total[place]) for key, total in measured.sums.items()}
+    decision_rows(rows, design, sums)
+    for measure, by_look in found.decided.items():
+        at_looks = by_look[place].tolist()
+        rows.add(measure, exact(math.fsum(at_looks)))
+        for look, probability in zip(looks, at_looks, strict=True):
+            rows.add(measure, exact(probability), look=look.number)
+    for measure, by_look in found.within_error.items():
+        rows.add(f"within_error_{measure}", exact(math.fsum(by_look[place])))
+    rows.add("false_success", exact(wrong))
     analysed = {look.number: float(sum(look.analysed)) for look in looks}
-    _analysed_rows(rows, [(analysed[number], sums[number, why]) for number, why in ended])
-    everything = [(number, mass) for (number, _), mass in ended.items()]
-    _borrowed_rows(rows, plan, looks, found.reached, everything)
-    rows.add("estimand", exact(target))
-    of_errors: dict[tuple[int, Ending], list[float]] = {}
-    for (number, ending), mass in ended.items():
-        if sums[number, ending] > 0.0:
-            at = np.flatnonzero(mass)
-            own, error = mass[at], errors[number][at]
-            parts = np.stack([own * error, own * error**2, own * covered[number][at]])
-            of_errors[number, ending] = totals_of(parts)
-    bias, square, inside = map(math.fsum, zip(*of_errors.values(), strict=True))
+    analysed_rows(rows, [(analysed[number], sums[number, why]) for number, why in sums])
+    if plan.borrowing:
+        reached = {number: mass[place] for number, mass in found.reached.items()}
+        everything = [
+            (number, np.where(ends, reached[number], 0.0))
+            for (number, _), ends in measured.ends.items()
+        ]
+        _borrowed_rows(rows, plan, looks, reached, everything)
+    rows.add("estimand", exact(measured.targets[place]))
+    errors = {key: of[:, place].tolist() for key, of in measured.errors.items() if sums[key] > 0.0}
+    bias, square, inside = map(math.fsum, zip(*errors.values(), strict=True))
     rows.add("bias", exact(bias))
     rows.add("rmse", exact(math.sqrt(square)))
     rows.add("coverage", exact(inside))
-    for (number, ending), (off, *_) in of_errors.items():
-        given = off / sums[number, ending]
-        rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
+    for key, (off, *_) in errors.items():
+        number, ending = key
+        rows.add("bias_given_stop", exact(off / sums[key]), look=number, reason=ending.name)
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
     return rows
@@ -452,53 +539,3 @@ def _borrowed_rows(
                 rows.add(f"{measure}_p{percent:02d}", exact(value), name, look=look)
             share = total_of(mass[conflict < LIMIT]) / total if total > 0.0 else math.nan
             rows.add(f"{CONFLICT}_{arm.endpoint}", exact(share), name, look=look)
-
-
-def percentile(values: Floats, mass: Floats, percent: int) -> float:
-    """The smallest value with as many percent of the mass at or below it."""
-    if not mass.sum() > 0.0:
-        return math.nan
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(mass[order])
-    # as of a round number: sums of many masses fall short of it by rounding alone
-    first = np.searchsorted(cumulative, percent / 100.0 * cumulative[-1] - 1e-12)
-    return float(values[order][min(first, len(values) - 1)])
-
-
-def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, Ending], float]) -> None:
-    def any_look(ending: Ending) -> float:
-        return math.fsum(mass for (_, why), mass in sums.items() if why == ending)
-
-    rows.add("success", exact(any_look(SUCCESS)))
-    for ending in STOPS:
-        rows.add(ending.measure, exact(any_look(ending)))
-        for (number, why), mass in sums.items():
-            if why == ending:
-                rows.add(ending.measure, exact(mass), look=number)
-    rows.add(NO_SUCCESS.measure, exact(any_look(NO_SUCCESS)))
-    rows.add("arm_success", exact(any_look(SUCCESS)), arm=design.experimental_names[0])
-
-
-def _analysed_rows(rows: Rows, ended: list[tuple[float, float]]) -> None:
-    """Distribution of the number in the primary analysis.
-
-    Parameters
-    ----------
-    ended
-        Numbers analysed and probabilities, one after the other.
-    """
-    shares: dict[float, float] = {}
-    for number, probability in ended:
-        shares[number] = shares.get(number, 0.0) + probability
-    mean = math.fsum(n * p for n, p in shares.items())
-    variance = math.fsum((n - mean) ** 2 * p for n, p in shares.items())
-    rows.add("n_analysed_mean", exact(mean))
-    rows.add("n_analysed_sd", exact(math.sqrt(max(variance, 0.0))))
-    for label, probability in (("p05", 0.05), ("p50", 0.50), ("p95", 0.95)):
-        cumulative = 0.0
-        for n in sorted(shares):
-            cumulative += shares[n]
-            # a share summed from many masses may fall short of a round number by rounding alone
-            if cumulative >= probability - 1e-12:
-                rows.add(f"n_analysed_{label}", exact(n))
-                break

@@ -27,8 +27,9 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.running.carrying import carried
 from adaptive_cart.running.engine import analysed_at
-from adaptive_cart.running.exact import carried, tables_of_counts
+from adaptive_cart.running.exact import tables_of_counts
 from adaptive_cart.running.null_region import (
     Effect,
     effects_of,

@@ -371,7 +371,8 @@ class _Run:
     def enumerate(self) -> None:
         """Run the exact engine."""
         truths = {name: self.truths[name] for name in self.reported}
-        rows, true = enumerate_design(self.design, truths, self.progress)
+        with freed_memory_kept():
+            rows, true = enumerate_design(self.design, truths, self.progress)
         if self.design.adjusted_estimates is not None:
             from adaptive_cart.running.adjusted_measures import adjusted_measures
 

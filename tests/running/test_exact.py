@@ -17,6 +17,7 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.running import exact as exact_engine
 from adaptive_cart.running.exact import enumerate_design
 from checks import assert_close_in_mcse, assert_share, raw_design
 from twin import enumeration
@@ -234,6 +235,30 @@ def test_variants_against_enumeration(variant: Callable[[Table], None]) -> None:
     # what is below a margin with a small probability is above it with a large one
     unchanged = variant in (larger_blocks, a_final_look, below_a_margin)
     assert (exact_measures(raw) == usual) == unchanged
+
+
+def test_scenarios_enumerated_together_are_those_of_each_alone() -> None:
+    """To the last bit, with as many effects as scenarios, and rates of 0 and 1 among them."""
+    raw = small()
+    safety_on_the_primary(raw)
+    raw["scenarios"]["another"] = {"dfr": {"soc": 0.2, "cart": 0.45}}
+    together = exact_measures(raw)
+    for name in raw["scenarios"]:
+        alone = small()
+        safety_on_the_primary(alone)
+        alone["scenarios"] = {name: raw["scenarios"][name]}
+        assert exact_measures(alone) == {k: v for k, v in together.items() if k[0] == name}
+
+
+def test_few_tables_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = small()
+    usual = exact_measures(raw)
+    monkeypatch.setattr(exact_engine, "AT_ONCE", 2_000)
+    monkeypatch.setattr(exact_engine, "NUMBERS_AT_ONCE", 500)
+    assert exact_measures(raw) == usual
+    design = Design(**raw)
+    power = exact_engine.success_of(design, truths_of(design))
+    assert power == {name: usual[name, "success", None, None, None] for name in power}
 
 
 def test_dropout_is_a_smaller_probability() -> None:
