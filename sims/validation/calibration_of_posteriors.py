@@ -569,6 +569,20 @@ CASES = {
         external=calibration_borrowed.EXTERNAL,
     ),
     "gamma_poisson_robust_map": calibration_borrowed.RATES,
+    "beta_binomial_robust_map": calibration_borrowed.PROBABILITIES,
+    "normal_robust_map": Case(
+        calibration_borrowed.MEANS,
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        calibration_borrowed.mean_map_parameters,
+        score_data,
+        {
+            "soc": Question("e", 0, value=-1.0),
+            "cart - soc": Question("e", 1, 0, value=-1.0, above=False),
+        },
+        external=calibration_borrowed.SCORES,
+    ),
     "stratified_piecewise_exponential": stratified_case(own=False),
     "stratified_piecewise_exponential_own": stratified_case(own=True),
     "weibull_cure": Case(
@@ -641,6 +655,7 @@ CASES = {
     "beta_binomial_early": calibration_early.CASE,
     "beta_binomial_time_machine": calibration_calendar.case(2),
     "beta_binomial_time_machine_first_order": calibration_calendar.case(1),
+    "beta_binomial_periods": calibration_calendar.PERIODS_CASE,
     "normal_beyond": calibration_beyond.NORMAL,
     "normal_visits_beyond": calibration_beyond.VISITS,
 }
