@@ -43,6 +43,8 @@ class Posterior:
     fast_error, drawn_error
         What a probability may be wrong by at most, without draws and from them, as the model's
         module states and tests.
+    limit_error
+        What the probability beyond an end of a 95% interval may be wrong by at most.
     falls
         Whether the error without draws falls as a probability comes near to 0 or 1.
     arms_apart
@@ -57,6 +59,7 @@ class Posterior:
     exactly: ClassVar[str] = "closed form"
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
+    limit_error: ClassVar[float] = 0.003
     falls: ClassVar[bool] = False
     arms_apart: ClassVar[bool] = False
     drawn_seconds: ClassVar[float] = 0.0

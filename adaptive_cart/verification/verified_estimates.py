@@ -4,10 +4,10 @@ At the end of a trial, and at every look at which a rule asks about the primary,
 posterior mean (its median where a mean may not exist) and both ends of its credible interval are
 worked out by the fast posterior. Means are compared in posterior standard deviations. A quantile is
 compared by how much of the posterior PyMC finds below it. What an end of an interval is wrong by is
-then a probability whatever its unit, and may be no more than :data:`LARGEST_OF_LIMIT`, or what the
-model states there. Of a utility the means that its benefit and harm are made of are compared at the
-end. Response-adaptive shares follow the probabilities of the open arms to be the best, which are
-compared as a rule's are. A test's estimate is worked out anew by other code; its interval holds
+then a probability whatever its unit, and may be no more than the model states of limits, or of
+probabilities there. Of a utility the means that its benefit and harm are made of are compared at
+the end. Response-adaptive shares follow the probabilities of the open arms to be the best, which
+are compared as a rule's are. A test's estimate is worked out anew by other code; its interval holds
 what the test does not reject.
 """
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from adaptive_cart.verification.verified_rows import Comparison, Fits
 
 LARGEST_OF_MEAN: Final = 0.03  # posterior standard deviations
-LARGEST_OF_LIMIT: Final = 0.003  # of the probability beyond an end of an interval
 # Monte Carlo standard errors; more draws until then, to the most that there may be
 WANTED_OF_MEAN: Final = 0.007  # posterior standard deviations
 WANTED_OF_LIMIT: Final = 0.0008
@@ -161,7 +160,7 @@ class _Beside:
         there = float((reference.quantity(fit[0].draws, question) == fast).mean())
         share = min(max(tail, share), share + there)  # a value that has a part of it to itself
         stated = posterior.by_place(question, posterior.error(question)).at(tail)
-        allowed = allowed_of(stated) if tail == 0.5 else max(LARGEST_OF_LIMIT, stated)
+        allowed = allowed_of(stated) if tail == 0.5 else max(posterior.limit_error, stated)
         told = math.nan if math.isnan(fast) else tail
         return self._row(ESTIMATE, name, question, told, share, error, fit, allowed)
 

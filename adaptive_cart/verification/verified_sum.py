@@ -18,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.models.base import Posterior
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.verification.verified_estimates import (
-    LARGEST_OF_LIMIT,
     LARGEST_OF_MEAN,
     MEAN,
     beside_labels,
@@ -207,7 +207,7 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     if summary["beside"] and summary["largest_r_hat"] is not None:
         allowed += (
             f";\nof posterior means beyond {LARGEST_OF_MEAN:g} posterior standard deviations, of "
-            f"the probability beyond a limit {LARGEST_OF_LIMIT:g}"
+            f"the probability beyond a limit {Posterior.limit_error:g} (or what the model states)"
         )
     if summary["differences_too_large"]:
         return f"FAILED: {summary['differences_too_large']} differences {allowed}"

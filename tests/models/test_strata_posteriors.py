@@ -13,7 +13,9 @@ from scipy import special, stats
 
 from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
 from adaptive_cart.models.strata.logistic import Logistic
+from adaptive_cart.models.strata.logistic_analysis import StrataPosterior
 from adaptive_cart.models.strata.strata_approximation import Normal
+from adaptive_cart.nouns.questions import Question
 
 Floats = npt.NDArray[np.float64]
 LOGISTIC = Logistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), Normal(0.0, 0.7), Normal(0.0, 0.7))
@@ -116,6 +118,17 @@ def test_logistic(name: str) -> None:
     for stratum, margin in ((0, 0.0), (1, 0.1)):
         fast = posterior.difference_above(margin, np.eye(2)[stratum])[0]
         assert abs(fast - slow_logistic(x[0], n[0], margin, stratum)) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_lies_beyond_an_end_of_an_interval(name: str) -> None:
+    """The ends are of draws: of 3,200 of random tables none was off by more than 0.0045."""
+    x, n = arrays(name)
+    posterior = StrataPosterior(LOGISTIC.posterior(x, n), (0.5, 0.5), None)
+    low, high = posterior.limits(Question("dfr", 1, 0, stratum=0), 0.95)
+    for end, above in ((low[0], 0.975), (high[0], 0.025)):
+        slow = slow_logistic(x[0], n[0], float(end), 0)
+        assert abs(slow - above) < StrataPosterior.limit_error
 
 
 @pytest.mark.slow  # the slow calculation takes ten seconds a table

@@ -85,6 +85,7 @@ class StrataPosterior(Posterior):
     closed = ("level",)
     fast_error = 0.002
     drawn_error = 0.015
+    limit_error = 0.005  # intervals are of draws, which the lattice places
     drawn_seconds = 0.1
     completed_seconds = 3.0  # of seven strata that borrow from each other; fewer take less
     arms = 2
