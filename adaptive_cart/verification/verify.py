@@ -55,6 +55,7 @@ SUMMARY: Final = "verification.json"
 CHUNK: Final = 4  # looks that a worker fits before they are written
 POOL_SECONDS: Final = 120.0  # for completing the trials out of which looks are taken
 LEAST_POOL: Final = 40
+TRIALS_OF_A_LOOK: Final = 5  # of each scenario, for a look that is taken out of them
 
 Progress = Callable[[str, int, int], None]  # what, how many looks now done, how many in all
 
@@ -136,7 +137,7 @@ def verify(
         tell(found.words())
         design = with_found(design, found)
     plan = Plan.of(design)
-    pool = pool_of(plan)
+    pool = pool_of(plan, looks)
     tell(f"looks are taken out of {pool * len(design.truths):,} simulated trials")
     chosen = chosen_looks(
         plan, dict(design.truths), used_seed, looks, pool,
@@ -180,6 +181,25 @@ def verify(
     return Verification(tuple(ordered), summary, None if folder is None else folder.path)
 
 
+def read_verification(folder: str | Path) -> Verification:
+    """Read what a verification has left in a folder.
+
+    Raises
+    ------
+    ResultsError
+        If there is none, or it is not complete or damaged.
+    """
+    path = Path(folder)
+    try:
+        summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        rows = _parsed((path / TABLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ResultsError(f"{path}: no verification can be read there ({error})") from None
+    if summary.get("status") != "complete":
+        raise ResultsError(f"{path}: the verification there is not complete")
+    return Verification(tuple(rows), summary, path)
+
+
 def _check_numbers(looks: int, seed: int, jobs: int | None) -> None:
     problems = []
     if looks < 1:
@@ -221,11 +241,15 @@ def _compared(design: Design, seed: int, looks: Sequence[ChosenLook]) -> list[Ro
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────
-def pool_of(plan: Plan) -> int:
-    """Trials of each scenario out of which looks are taken; fewer where completing them is slow."""
+def pool_of(plan: Plan, looks: int) -> int:
+    """Trials of each scenario out of which so many looks are taken.
+
+    Fewer where few looks are asked for, and where completing the trials is slow.
+    """
+    most = min(POOL, max(LEAST_POOL, TRIALS_OF_A_LOOK * looks))
     seconds = sum(seconds_of_completions(plan, rule) for rule in plan.rules)
     each = seconds * plan.design.looks.number * len(plan.design.truths)
-    return POOL if each == 0.0 else int(min(POOL, max(LEAST_POOL, POOL_SECONDS / each)))
+    return most if each == 0.0 else int(min(most, max(LEAST_POOL, POOL_SECONDS / each)))
 
 
 def cost_of(plan: Plan, looks: Sequence[ChosenLook]) -> str:

@@ -1,6 +1,8 @@
 """Every model, question, decision, way to ask and to borrow is in a design that can be verified.
 
-Designs are those of `designs/`, and what they leave out is in `sims/validation/designs`.
+Each model is there with every kind of question that it can be asked, predicted by completing the
+trial, and asked for several things at once. Designs are those of `designs/`, and what they leave
+out is in `sims/validation/designs`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import DECISIONS
@@ -42,7 +45,33 @@ WAYS = (
 BESIDE = (
     *(f"{ESTIMATE}, {name}" for name in (MEAN, MEDIAN, OBSERVED, *LIMITS)), WEIGHED, SHARES,
 )  # fmt: skip
+OF_TWO_ARMS = {"logistic", "hierarchical_logistic"}  # there is no best of several
 UNEXERCISED: dict[str, str] = {}  # what no design has, and why
+
+
+def asked_of_models() -> Iterator[str]:
+    """By model: each kind of question that it can be asked, and the ways that all of them have."""
+    for name, analysis in ANALYSES.items():
+        for kind in KINDS.values():
+            if analysis.can_be_asked(kind) and not (kind.among_open and name in OF_TWO_ARMS):
+                yield f"{name}: {kind.name}"
+        if analysis.bayesian:
+            yield f"{name}: jointly"
+        if analysis.predicts():
+            yield f"{name}: predicted by completing the trial"
+
+
+def models_asked(plan: Plan, part: Comparison) -> Iterator[str]:
+    """What a comparison asks of which model."""
+    for asked in part.everything:
+        for one in asked.of_endpoints:
+            analysis = plan.fitted[one.endpoint][0]
+            yield f"{analysis.model}: {asked.kind}"
+            if part.several:
+                yield f"{analysis.model}: jointly"
+            ahead = part.prediction
+            if ahead is not None and ahead.completes(analysis, one):
+                yield f"{analysis.model}: predicted by completing the trial"
 
 
 def ways_to_borrow(of: type[Borrowed] = Borrowed) -> set[str]:
@@ -129,6 +158,7 @@ def exercised() -> dict[str, dict[str, list[str]]]:
                 "question": [one.kind for one in asked],
                 "decision": [plan.design.rules[plan.rules.index(rule)].then],
                 "way": list(ways_of(plan, rule)),
+                "asked": [one for part in rule.parts for one in models_asked(plan, part)],
             }
             for sort, names in own.items():
                 for name in names:
@@ -147,6 +177,7 @@ def exercised() -> dict[str, dict[str, list[str]]]:
         *(("trend", name) for name in ADJUSTED),
         *(("borrowing", name) for name in sorted(ways_to_borrow())),
         *(("beside", name) for name in BESIDE),
+        *(("asked", name) for name in asked_of_models()),
     ],
 )
 def test_a_design_exercises_it(sort: str, name: str) -> None:
@@ -157,8 +188,18 @@ def test_a_design_exercises_it(sort: str, name: str) -> None:
     assert designs, f"no design has the {sort} '{name}'"
 
 
+@pytest.mark.parametrize("name", ANALYSES)
+def test_a_model_of_two_arms_refuses_more(name: str) -> None:
+    path = (path for folder in FOLDERS for path in sorted(folder.glob("*.toml")))
+    designs = (load_design(one) for one in path if one.stem == exercised()["model"][name][0])
+    tables = {own.model: own for design in designs for own in design.analysis.values()}
+    told = tables[name].problems(("soc", "auto", "allo", "tce"), ())
+    assert any("compares two arms" in why for _, why in told) == (name in OF_TWO_ARMS)
+
+
 def test_exceptions_exist_and_say_why() -> None:
     known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS, *ADJUSTED, *ways_to_borrow(), *BESIDE}
+    known |= {*asked_of_models()}
     assert set(UNEXERCISED) <= known
     assert all(len(why) > 20 for why in UNEXERCISED.values())
     assert len(UNEXERCISED) <= 3, "few"

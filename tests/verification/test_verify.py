@@ -391,6 +391,26 @@ def test_rows_come_back_from_the_file_as_they_were(tmp_path: Path) -> None:
         folder.found()
 
 
+def test_a_verification_that_is_complete_is_read_back(tmp_path: Path) -> None:
+    summary = {"design": "x", "digest": "d", "seed": 1, "looks": 2, "version": "v"}
+    folder = verify._Folder(tmp_path, summary)
+    with pytest.raises(ResultsError, match="can be read"):
+        verify.read_verification(tmp_path)
+    folder.write([ROW], {**summary, "status": "running"})
+    with pytest.raises(ResultsError, match="not complete"):
+        verify.read_verification(tmp_path)
+    folder.write([ROW], {**summary, "status": "complete", "failed": False})
+    found = verify.read_verification(tmp_path)
+    assert found.rows == (ROW,)
+    assert not found.failed
+
+
+def test_few_looks_are_taken_out_of_few_trials() -> None:
+    plan = Plan.of(hello())
+    pools = [verify.pool_of(plan, looks) for looks in (1, 8, 20, 80, 200, 1000)]
+    assert pools == [40, 40, 100, 400, 400, 400]
+
+
 def test_wrong_numbers_are_all_told() -> None:
     with pytest.raises(DesignError) as caught:
         verify.verify(hello(), looks=0, seed=-1, jobs=0)
