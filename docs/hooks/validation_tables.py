@@ -12,6 +12,7 @@ from mkdocs.structure.pages import Page
 
 SIMS = Path(__file__).parents[2] / "sims"
 STUDIES = SIMS / "validation"
+MANY = 20  # comparisons of a rule
 ONCE = "a scenario, once"  # what growth.csv calls the true values
 MARK = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
 
@@ -101,8 +102,9 @@ def time_trends() -> Iterable[str]:
 
 
 def verification() -> Iterable[str]:
-    """The fast posterior against PyMC, a line a design and rule."""
+    """The fast posterior against PyMC, a line a design and rule that many looks were taken of."""
     found = pd.read_csv(STUDIES / "results" / "verification.csv")
+    found = found[found["probabilities"] >= MANY]
     columns = {
         "design": "design", "rule": "rule", "probabilities": "compared",
         "largest_difference": "largest difference", "median_mcse": "PyMC's own MCSE",
@@ -110,6 +112,29 @@ def verification() -> Iterable[str]:
         "differing_within_4_mcse_of_threshold": "of these within 4 MCSE of the threshold",
     }  # fmt: skip
     return table(columns.values(), found[list(columns)].itertuples(index=False))
+
+
+def verified_designs() -> Iterable[str]:
+    """Which designs were verified, a line a design: also those that were not."""
+    found = pd.read_csv(STUDIES / "results" / "verified_designs.csv", dtype=str).fillna("")
+    of_rules = pd.read_csv(STUDIES / "results" / "verification.csv").groupby("design")["looks"]
+    before = of_rules.max().to_dict()
+    runs = {own["design"]: own for own in found.to_dict("records")}
+    rows = []
+    for folder in (SIMS.parent / "designs", STUDIES / "designs"):
+        for name in (path.stem for path in sorted(folder.glob("*.toml"))):
+            if name in runs:
+                own = runs[name]
+                rows.append((name, own["looks"], own["probabilities"], own["estimates"],
+                             own["largest_difference"], own["rms_difference_in_mcse"],
+                             own["too_large"], own["verdict"]))  # fmt: skip
+            elif name in before:
+                rows.append((name, before[name], *[""] * 5, "before estimates were compared"))
+            else:
+                rows.append((name, *[""] * 6, "not run"))
+    head = ("design", "looks", "probabilities", "estimates", "largest difference",
+            "in standard errors", "too large", "verdict")  # fmt: skip
+    return table(head, rows)
 
 
 def mutants() -> Iterable[str]:
@@ -201,6 +226,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "time_trends": time_trends,
     "adjustment_without_trend": adjustment_without_trend,
     "verification": verification,
+    "verified_designs": verified_designs,
     "mutants": mutants,
     "named_mutants": named_mutants,
     "kills": kills,
