@@ -284,16 +284,8 @@ class Compiled:
         }
         with _quiet():
             if self._compiled is not None:
-                import nutpie
-
                 try:
-                    result = nutpie.sample(
-                        self._compiled.with_data(**data),
-                        seed=seed,
-                        progress_bar=False,
-                        save_warmup=False,
-                        **settings,
-                    )
+                    result = _drawn_by_nutpie(self._compiled.with_data(**data), seed, settings)
                 except RuntimeError as error:
                     raise self._undrawn(error) from None
             else:
@@ -423,12 +415,27 @@ def _arviz_is_old() -> bool:
     return int(arviz.__version__.split(".")[0]) < 1
 
 
+def _drawn_by_nutpie(compiled: Any, seed: int, settings: Mapping[str, Any]) -> Any:
+    """Draw; stopped, it keeps nothing, where nutpie by itself would give what it has."""
+    import nutpie
+
+    sampling = nutpie.sample(
+        compiled, seed=seed, progress_bar=False, save_warmup=False, blocking=False, **settings
+    )
+    try:
+        return sampling.wait()
+    except BaseException:
+        sampling.cancel()
+        raise
+
+
 def _drawn_by_pymc(model: Any, data: Data, seed: int, settings: Mapping[str, Any]) -> Any:
+    """Likewise."""
     import pymc as pm
 
     with model:
         pm.set_data(dict(data))
-        return pm.sample(
+        found = pm.sample(
             nuts_sampler="pymc",
             random_seed=seed,
             progressbar=False,
@@ -436,6 +443,10 @@ def _drawn_by_pymc(model: Any, data: Data, seed: int, settings: Mapping[str, Any
             compute_convergence_checks=False,
             **settings,
         )
+    drawn = found["posterior"].sizes
+    if (drawn["chain"], drawn["draw"]) != (settings["chains"], settings["draws"]):
+        raise KeyboardInterrupt  # which it does not pass on
+    return found
 
 
 def _remove(path: Path) -> None:

@@ -6,7 +6,11 @@ rate b + years) in every arm. Means agree with it within five Monte Carlo standa
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +85,16 @@ def test_where_no_chain_begins_it_is_told_in_a_line(
 
 @pytest.mark.slow
 @pytest.mark.reference
+def test_a_fit_that_is_stopped_is_none(compiled: Any) -> None:
+    """As if somebody had typed Ctrl-C; nutpie by itself would give what it has drawn."""
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        compiled.fit(TABLES["usual"], seed=7, chains=1, draws=3_000_000)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
 def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: Path) -> None:
     fit = compiled.fit(TABLES["usual"], seed=3, draws=100)
     prior = sampling.prior_draws(gamma_poisson(), TABLES["usual"], draws=40, seed=2)
@@ -112,6 +126,15 @@ def test_without_nutpie_pymc_itself_draws(monkeypatch: pytest.MonkeyPatch) -> No
         assert fit.sampler == "pymc"
         assert fit.diagnostics().ess_bulk > 400
         assert_conjugate(fit, TABLES[table])
+
+
+@pytest.mark.reference
+def test_what_pymc_has_drawn_when_it_is_stopped_is_no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pymc = pytest.importorskip("pymc", reason="needs the `reference` extra")
+    some = SimpleNamespace(sizes={"chain": 1, "draw": 7})
+    monkeypatch.setattr("pymc.sample", lambda **settings: {"posterior": some})
+    with pytest.raises(KeyboardInterrupt):
+        sampling._drawn_by_pymc(pymc.Model(), {}, 1, {"chains": 1, "draws": 50})
 
 
 @pytest.mark.reference
