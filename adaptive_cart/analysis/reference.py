@@ -219,7 +219,7 @@ class ReferencePosteriors:
         from adaptive_cart.models.sampling import mean_and_error
 
         fast = float(analysis.fast_probability(part, target)[0])
-        names = ahead.endpoints(target)
+        names = ahead.drawn(self.plan, target)
         drawn = ahead.completes(self.plan.fitted[target.endpoint][0], target)
         told = drawn or not self.plan.design.strata
         possible = told and all(self._can_complete(analysis, name) for name in names)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adaptive_cart.conduct.completion import Completion
     from adaptive_cart.conduct.conditions import Condition as Whole
     from adaptive_cart.conduct.look_analysis import LookAnalysis
+    from adaptive_cart.conduct.plan import Plan
 
 
 class Asking(ABC):
@@ -238,11 +239,18 @@ class Prediction(Asking):
     def completion(self, seen: LookAnalysis, question: Question) -> Completion:
         """What is still to come of some trials, for one of the targets."""
         from adaptive_cart.conduct.completion import Completion
+        from adaptive_cart.conduct.to_come import waited_for
 
-        asked, endpoints = self.all_asked(question), self.endpoints(question)
+        asked, endpoints = self.all_asked(question), self.drawn(seen.plan, question)
         by_stratum = any(seen.plan.fitted[name][0].by_stratum for name in endpoints)
         apart = by_stratum or any(one.stratum >= 0 for one in asked)
-        return Completion(seen, self.enrolled, apart)
+        return Completion(seen, self.enrolled, apart, waited_for(seen.plan, endpoints))
+
+    def drawn(self, plan: Plan, question: Question) -> tuple[str, ...]:
+        """Endpoints of which more is drawn to complete a trial: also that which dates its end."""
+        from adaptive_cart.conduct.to_come import also_drawn
+
+        return also_drawn(plan, self.endpoints(question))
 
     def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
         endpoints = self.endpoints(question)
@@ -252,9 +260,9 @@ class Prediction(Asking):
             lambda last: self.holds(last, question), endpoints, self.against,
             2 * len(endpoints) * DRAWS if weighs else 0,
         )  # fmt: skip
-        for name in endpoints:
+        for name in self.drawn(seen.plan, question):
             posterior = seen.posterior_ahead(name)
-            arms = self._arms(question, name, posterior.arms)
+            arms = self._arms(question, name, posterior.arms) or [*range(posterior.arms)]
             unknown = posterior.unpredictable(completion.apart, arms)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
@@ -268,7 +276,7 @@ class Prediction(Asking):
         return sum(len(one.endpoints) for one in self.all_asked(question))
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
-        """Endpoints of which more is drawn to complete a trial, for one of the targets."""
+        """Endpoints that a completed trial is asked about, for one of the targets."""
         found = (name for one in self.all_asked(question) for name in self._about(one))
         return tuple(dict.fromkeys(found))
 

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from adaptive_cart.conduct.look_analysis import LookAnalysis
-from adaptive_cart.conduct.to_come import ahead_of
+from adaptive_cart.conduct.to_come import ahead_of, last_dates, up_to
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import DRAWS, Completions
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -47,11 +47,16 @@ class Completion:
         With those who are enrolled, or else with the planned number.
     apart
         Whether strata are predicted each by itself.
+    waited
+        The endpoint that dates the last look, where how much is seen of others hangs on its date.
     """
 
-    def __init__(self, seen: LookAnalysis, enrolled: bool, apart: bool) -> None:
+    def __init__(
+        self, seen: LookAnalysis, enrolled: bool, apart: bool, waited: str | None = None
+    ) -> None:
         self.seen = seen
         self.apart = apart
+        self.waited = waited
         plan = seen.plan
         self._names = list(plan.design.endpoints)
         self.ahead = ahead_of(
@@ -93,15 +98,41 @@ class Completion:
             )
         return self._coming[endpoint]
 
-    def summary(self, endpoint: str, rows: Integers, some: Completions) -> Summary:
-        """An endpoint at the last look, a row a completion."""
+    def dates(self, last: Summary, rows: Integers, some: Completions) -> Floats:
+        """Calendar month of the last look of each completion, ``(trial, completion)``.
+
+        Parameters
+        ----------
+        last
+            What has then been seen of the endpoint whose events it waits for.
+        """
+        assert self.waited is not None
+        seen, trials = self.seen, self.seen.trials[rows]
+        coming, mine = self.coming(self.waited).rows(trials), self._own(self.waited, some)
+        return last_dates(seen.plan, seen.snapshot.date[trials], coming, last, mine)
+
+    def summary(
+        self, endpoint: str, rows: Integers, some: Completions, dates: Floats | None = None
+    ) -> Summary:
+        """An endpoint at the last look, a row a completion.
+
+        Parameters
+        ----------
+        dates
+            Of that look, where each completion has one of its own.
+        """
         seen, trials = self.seen, self.seen.trials[rows]
         analysis, model = seen.plan.ahead[endpoint]
         now = seen.looking_ahead(endpoint).rows(trials)
         open_strata = None if seen.open_strata is None else seen.open_strata[rows]
         posterior = analysis.posterior(model, now, open_strata)
-        mine = replace(some, stream=self._names.index(endpoint))
-        return posterior.completed(now, self.coming(endpoint).rows(trials), mine, self.apart)
+        mine = self._own(endpoint, some)
+        coming = up_to(seen.plan, endpoint, self.coming(endpoint).rows(trials), dates, mine)
+        return posterior.completed(now, coming, mine, self.apart)
+
+    def _own(self, endpoint: str, some: Completions) -> Completions:
+        """The same completions with the endpoint's own random numbers."""
+        return replace(some, stream=self._names.index(endpoint))
 
     def chance(
         self,
@@ -174,6 +205,14 @@ class _Completed(LookAnalysis):
     def summary(self, endpoint: str) -> Summary:
         """Summary at the last look."""
         if endpoint not in self.summaries:
-            found = self._completion.summary(endpoint, self._rows, self._some)
+            dates = self._dates(endpoint)
+            found = self._completion.summary(endpoint, self._rows, self._some, dates)
             self.summaries[endpoint] = found
         return self.summaries[endpoint]
+
+    def _dates(self, endpoint: str) -> Floats | None:
+        """Of the last look of each completion, as another endpoint has it."""
+        completion = self._completion
+        if completion.waited in (None, endpoint):
+            return None
+        return completion.dates(self.summary(completion.waited), self._rows, self._some)

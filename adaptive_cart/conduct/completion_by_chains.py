@@ -18,6 +18,7 @@ from adaptive_cart.conduct.asking import Prediction
 from adaptive_cart.conduct.completion import CELLS
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.to_come import last_dates, up_to
 from adaptive_cart.models.base import Reference
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import PlainCompletions
@@ -44,6 +45,11 @@ class WhatIsAhead:
         ``(arm,)`` and ``(stratum,)``; no strata where a design has none.
     apart
         Whether strata are predicted each by itself.
+    date
+        Calendar month, of now.
+    waited
+        The endpoint that dates the last look, where how much is seen of others hangs on its date;
+        it is the first then.
     """
 
     now: dict[str, Summary]
@@ -51,6 +57,8 @@ class WhatIsAhead:
     open_arms: Booleans
     open_strata: Booleans | None
     apart: bool
+    date: float = 0.0
+    waited: str | None = None
 
     @property
     def nothing(self) -> bool:
@@ -63,9 +71,10 @@ def what_is_ahead(
 ) -> Callable[[int], WhatIsAhead]:
     """What is still to come as things stand now, by position among the chosen trials."""
     completion = asks.completion(seen, question)
-    coming = {name: completion.coming(name) for name in asks.endpoints(question)}
+    coming = {name: completion.coming(name) for name in asks.drawn(seen.plan, question)}
     now = {name: seen.looking_ahead(name) for name in coming}
     trials, open_arms = seen.trials, seen.open_arms.copy()
+    dates = seen.snapshot.date[trials]
     open_strata = None if seen.open_strata is None else seen.open_strata.copy()
 
     def of(row: int) -> WhatIsAhead:
@@ -77,6 +86,8 @@ def what_is_ahead(
             open_arms[row],
             strata,
             completion.apart,
+            float(dates[row]),
+            completion.waited,
         )
 
     return of
@@ -123,12 +134,17 @@ def chains_completed(
     size = max(1, CELLS // (10 * columns))
     for first in range(0, most, size):
         rows = np.arange(first, min(first + size, most))
-        summaries = {}
+        summaries: dict[str, Summary] = {}
+        dates: Floats | None = None
         for stream, (name, coming) in enumerate(ahead.coming.items()):
             face = reference(name)
             some = PlainCompletions(first, len(rows), stream, seed)
             given = _Given(fitted, name, face, _places(most, seed, stream)[rows])
-            summaries[name] = face.completed(given, ahead.now[name], coming, some, ahead.apart)
+            then = up_to(plan, name, coming, dates, some)
+            summaries[name] = face.completed(given, ahead.now[name], then, some, ahead.apart)
+            if name == ahead.waited:
+                now = np.array([ahead.date])
+                dates = last_dates(plan, now, coming, summaries[name], some)
         yield CompletedTrials(plan, ahead, summaries)
 
 

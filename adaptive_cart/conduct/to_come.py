@@ -7,13 +7,21 @@ Where arms enter or leave, each is filled as its share of those who come grows w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import ArmsAhead
-from adaptive_cart.nouns.ahead import Ahead, by_share
+from adaptive_cart.nouns.ahead import Ahead, Coming, by_share
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
+from adaptive_cart.nouns.summaries import Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.conduct.plan import Plan
 
 
 def ahead_of(
@@ -71,6 +79,62 @@ def ahead_of(
         last,
         events,
     )
+
+
+def waited_for(plan: Plan, endpoints: Sequence[str]) -> str | None:
+    """The endpoint that dates the last look, where how much is seen of others hangs on its date.
+
+    Nothing where the last look waits for no events, or nothing hangs on when it is.
+
+    Parameters
+    ----------
+    endpoints
+        Those of which a completed trial is asked.
+    """
+    schedule, kinds = plan.schedule, plan.design.endpoints
+    if schedule.scale != "events" or schedule.final:
+        return None
+    others = (name for name in endpoints if name != schedule.counted)
+    return schedule.counted if any(kinds[name].seen_by_date for name in others) else None
+
+
+def also_drawn(plan: Plan, endpoints: Sequence[str]) -> tuple[str, ...]:
+    """Endpoints of which more is drawn where a completed trial is asked of some of them.
+
+    First that which dates the last look, where that matters.
+    """
+    waited = waited_for(plan, endpoints)
+    return tuple(dict.fromkeys(endpoints if waited is None else (waited, *endpoints)))
+
+
+def last_dates(plan: Plan, now: Floats, waited: Coming, last: Summary, some: Completions) -> Floats:
+    """Calendar month of the last look of each completion, ``(trial, completion)``.
+
+    Parameters
+    ----------
+    now
+        ``(trial,)`` calendar month.
+    waited, last
+        What was to come of the endpoint that it waits for, and what has then been seen of it, a row
+        a completion.
+    """
+    delay = plan.delay(plan.schedule.counted)
+    return np.maximum(waited.held(last, some) + delay, now[:, None])
+
+
+def up_to(
+    plan: Plan, endpoint: str, coming: Coming, dates: Floats | None, some: Completions
+) -> Coming:
+    """What is to come of an endpoint up to the last look of each completion.
+
+    Parameters
+    ----------
+    dates
+        ``(trial, completion)`` of that look; nothing where it is known, or nothing hangs on it.
+    """
+    if dates is None or endpoint == plan.schedule.counted:
+        return coming
+    return coming.dated(dates - plan.delay(endpoint), some)
 
 
 def _planned(design: Design, trials: int, apart: bool) -> Integers:

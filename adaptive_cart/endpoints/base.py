@@ -228,6 +228,11 @@ class EndpointBase(Part):
         """Months from randomisation until the outcome is known, where that is fixed."""
         return None
 
+    @property
+    def seen_by_date(self) -> bool:
+        """Whether how much is seen of it hangs on the date of a look, and on nothing else."""
+        return not self.binary and self.known_after() is None
+
     def dropout_counts(self) -> bool:
         """Whether dropout is part of the outcome; if not, the estimand is without any."""
         return True

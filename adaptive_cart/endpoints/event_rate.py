@@ -14,7 +14,7 @@ import numpy as np
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Yearly
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
-from adaptive_cart.nouns.ahead import Ahead, Years
+from adaptive_cart.nouns.ahead import Ahead, UntilThen, Years
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -88,13 +88,17 @@ class EventRate(EndpointBase):
         snapshot: Snapshot,
         summary: Exposure,
         ahead: Ahead,
-    ) -> Years:
+    ) -> Years | UntilThen:
         """Years from now, or from randomisation, to the last look, of who has not left."""
         population = snapshot.population
         gone = np.zeros(ahead.inside.shape, dtype=np.bool_)
         if prepared.ends is not None:
             gone[:, : population.participants] = prepared.ends <= snapshot.follow_up()
         from_ = np.maximum(ahead.arrival, snapshot.date[:, None])
+        if ahead.events:  # they decide when that is
+            opens = np.where(ahead.inside & ~gone, from_, np.inf)
+            _, arms, strata = ahead.planned.shape
+            return UntilThen(opens, ahead.new, ahead.arm, ahead.stratum, (arms, strata))
         months = np.where(ahead.inside & ~gone, ahead.last[:, None] - from_, 0.0)
         years = ahead.summed(np.maximum(months, 0.0)) / MONTHS_PER_YEAR
         arrives = ahead.new & (ahead.arrival <= ahead.last[:, None])

@@ -462,6 +462,8 @@ class AnalysisBase(Part):
         Whether its parameters are those of the control, and what each other arm differs by.
     by_period
         Whether it matters in which period of the trial somebody was randomised.
+    cures
+        Whether by it somebody may never have the event, however long the follow-up.
     counted
         Who counts in a comparison, in words, where it is not simply everybody in its arms.
     told
@@ -488,6 +490,7 @@ class AnalysisBase(Part):
     beside_external: ClassVar[bool] = False
     beside_control: ClassVar[bool] = False
     by_period: ClassVar[bool] = False
+    cures: ClassVar[bool] = False
     counted: ClassVar[str] = ""
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"

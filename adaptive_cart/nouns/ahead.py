@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 
@@ -98,6 +99,28 @@ class Coming:
         }
         return replace(self, **kept)
 
+    def dated(self, last: Floats, some: Completions) -> Coming:
+        """The same, where every completion has a last look of its own.
+
+        By default nothing hangs on when that is.
+
+        Parameters
+        ----------
+        last
+            ``(trial, completion)`` calendar month up to which is seen.
+        """
+        return self
+
+    def held(self, last: Any, some: Completions) -> Floats:
+        """Calendar month at which a last look has seen what it waits for, ``(trial, completion)``.
+
+        Parameters
+        ----------
+        last
+            What it has seen, a row a completion.
+        """
+        raise NotImplementedError  # supplied where looks may wait for events
+
 
 @dataclass(frozen=True)
 class Numbers(Coming):
@@ -137,6 +160,55 @@ class Years(Coming):
         """Trials in which all has been seen, ``(trial,)``."""
         found: Booleans = np.asarray((self.years <= 0.0).all(axis=(1, 2)))
         return found
+
+    def each(self, completions: int) -> tuple[Floats, Integers]:
+        """Years and participants, ``(trial, arm, stratum, completion)``."""
+        years, participants = (
+            part[..., None] if part.ndim == 3 else part for part in (self.years, self.participants)
+        )
+        shape = (*years.shape[:3], completions)
+        return np.broadcast_to(years, shape), np.broadcast_to(participants, shape)
+
+
+@dataclass(frozen=True)
+class UntilThen(Coming):
+    """Those who are followed until a last look that is not dated yet, ``(trial, column)`` each.
+
+    Attributes
+    ----------
+    opens
+        Calendar month from which on each is followed; infinite for who is not.
+    new
+        Who of them is still to be enrolled.
+    arm, stratum
+        Who is whose.
+    groups
+        How many arms there are, and strata.
+    """
+
+    opens: Floats
+    new: Booleans
+    arm: Labels
+    stratum: Labels
+    groups: tuple[int, int]
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        found: Booleans = np.asarray(np.isinf(self.opens).all(axis=1))
+        return found
+
+    def dated(self, last: Floats, some: Completions) -> Years:
+        """So many years, once it is."""
+        followed = np.maximum(last[:, :, None] - self.opens[:, None], 0.0) / MONTHS_PER_YEAR
+        years = np.empty((len(last), *self.groups, last.shape[1]))
+        participants = np.empty(years.shape, dtype=np.int64)
+        arrived = self.new[:, None] & (self.opens[:, None] <= last[:, :, None])
+        for arm, stratum in np.ndindex(*self.groups):
+            mine = ((self.arm == arm) & (self.stratum == stratum))[:, None]
+            years[:, arm, stratum] = np.where(mine, followed, 0.0).sum(axis=2)
+            participants[:, arm, stratum] = (mine & arrived).sum(axis=2)
+        return Years(years, participants)
 
 
 @dataclass(frozen=True)
@@ -275,6 +347,35 @@ class AtRisk(Coming):
         since = np.broadcast_to(self.since[:, None], until.shape)
         opened = (self.open[:, None] | here) & (until > since)
         return replace(self, open=opened, since=since, until=until, began=began, waiting=None)
+
+    def dated(self, last: Floats, some: Completions) -> AtRisk:
+        """The same, with the clocks stopped at that look."""
+        begun = self.begun(some)
+        shape = (*last.shape, self.arm.shape[1])
+        opened, since, until, began = (
+            over_completions(part, shape)
+            for part in (begun.open, begun.since, begun.until, begun.began)
+        )
+        until = np.minimum(until, last[:, :, None] - began)
+        opened = opened & (until > since)
+        return replace(
+            begun, open=opened, since=since, until=until, began=began, events=0, waiting=None
+        )
+
+    def held(self, last: Any, some: Completions) -> Floats:
+        """The month of the event that it waits for; of too few, when the last has left follow-up.
+
+        Not of those whose clock never begins.
+        """
+        begun = self.begun(some)
+        shape = (len(self.arm), some.number, self.arm.shape[1])
+        event, inside = (part.reshape(shape) for part in (last.event, last.included))
+        began = over_completions(begun.began, shape)
+        ends = np.where(inside, began + last.months.reshape(shape), -np.inf)
+        at_events = np.where(event & inside, ends, -np.inf).max(axis=2)
+        reached = (event & inside).sum(axis=2) >= self.events
+        found: Floats = np.where(reached, at_events, ends.max(axis=2))
+        return found
 
 
 def by_share(numbers: Integers, shares: Floats) -> Integers:

@@ -83,7 +83,7 @@ def _completed(plan: Plan, rule: ResolvedRule) -> set[str]:
         if part.prediction is not None
         for question in part.targets
         if part.prediction.completes(plan.fitted[question.endpoint][0], question)
-        for name in part.prediction.endpoints(question)
+        for name in part.prediction.drawn(plan, question)
     }
 
 

@@ -405,7 +405,7 @@ def not_verified(plan: Plan, part: Comparison) -> str | None:
         analysis = plan.fitted[target.endpoint][0]
         if asks.summed(analysis, target):
             continue
-        for name in asks.endpoints(target):
+        for name in asks.drawn(plan, target):
             if not face_ahead(plan, name).completes:
                 model = plan.fitted[name][0].model
                 return f"PyMC does not complete trials of {len(plan.design.arms)} arms by '{model}'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 WORTH = (0.000001, 5_000_000)  # beforehand, of a state of a row
+NOT_DATED = ("stratum", "whichever", "minimum_in_each_arm")  # of looks: when is not predicted
 NONE = "no posterior question; only such"
 
 
@@ -75,6 +77,7 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
         for about in pieces.endpoints_of(each.about):
             yield from _to_come(pieces, target.name, about, f"{path}.rule")
     yield from _last_look(pieces, target, f"{path}.rule")
+    yield from _never_over(pieces, target, f"{path}.rule")
 
 
 def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
@@ -106,23 +109,62 @@ def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
     if why:
         place = path_to("endpoints", about, "missing")
         yield path, f"'{name}' asks about '{about}', which {why}", place
+
+
+def _dated_by(pieces: Pieces, target: Rule) -> str | None:
+    """The endpoint whose events date the last look, and so how much is seen of what is predicted.
+
+    Nothing where it is asked about itself, or no date matters.
+    """
     looks = pieces.looks
-    waits = looks is not None and looks.events is not None and looks.final is None
-    other = about != pieces.primary
-    undated = endpoint is not None and not endpoint.binary and endpoint.known_after() is None
-    if waits and other and undated:
+    if looks is None or looks.events is None or looks.final is not None:
+        return None
+    counted = looks.endpoint or pieces.primary
+    asked = {name for each in target.asked for name in pieces.endpoints_of(each.about)}
+    kinds = [pieces.endpoints.get(name) for name in asked - {counted}]
+    by_date = any(kind is not None and kind.seen_by_date for kind in kinds)
+    return counted if by_date and counted not in asked else None
+
+
+def _never_over(pieces: Pieces, target: Rule, path: str) -> Found:
+    """Whether a completed trial could wait for ever for the events of its last look."""
+    looks = pieces.looks
+    if looks is None or looks.events is None or looks.final is not None:
+        return
+    name = looks.endpoint or pieces.primary or ""
+    endpoint, analysis = pieces.endpoints.get(name), pieces.analysis.get(name)
+    if endpoint is None or analysis is None or name not in _drawn(pieces, target):
+        return
+    ahead = analysis.ahead
+    if ahead is not None and ahead.cures and endpoint.censors_after() is None:
         yield (
             path,
-            f"'{name}' asks about '{about}', and the last look waits for events of "
-            f"'{pieces.primary}': when that will be is not predicted with it; predict a rule "
-            f"about '{pieces.primary}', or let looks be by months, enrolled or observed",
-            "looks.events",
+            f"'{target.name}' is predicted up to the last look, which waits for events of "
+            f"'{name}'; by '{ahead.model}' some may never have one, and without a `horizon` that "
+            f"look may never come; write one, or let looks be by months, enrolled or observed",
+            path_to("endpoints", name, "horizon"),
+            path_to("analysis", name, "model"),
         )
 
 
 def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
     """Whether it is known when the last look will be, where the trial is completed up to it."""
-    apart = "" if pieces.looks is None else pieces.looks.apart
+    looks = pieces.looks
+    dating = _dated_by(pieces, target)
+    kind = pieces.endpoints.get(dating or "")
+    if dating is not None and kind is not None and kind.looks_by_events:
+        if dating not in pieces.analysis:
+            yield (
+                path,
+                f"'{target.name}' is predicted up to the last look, which waits for events of "
+                f"'{dating}', and that has no analysis from which they could be drawn; write "
+                f"[analysis.{dating}], or let looks be by months, enrolled or observed",
+                path_to("analysis", dating),
+                "looks.events",
+            )
+        else:
+            yield from _to_come(pieces, target.name, dating, path)
+    apart = next((key for key in NOT_DATED if getattr(looks, key, None) is not None), "")
     if not apart or summed(pieces, target):
         return  # over final tables, whenever that will be
     summing = one_of([key for key, each in ANALYSES.items() if each.enumerates])
@@ -145,6 +187,15 @@ def summed(pieces: Pieces, target: Rule) -> bool:
     return kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers
 
 
+def _drawn(pieces: Pieces, target: Rule) -> Iterator[str]:
+    """Endpoints of which more is drawn where a rule is predicted."""
+    for each in target.asked:
+        yield from pieces.endpoints_of(each.about)
+    dating = _dated_by(pieces, target)
+    if dating is not None:
+        yield dating
+
+
 def beside_tests(pieces: Pieces) -> Found:
     """Whether a rule predicts a test that has a posterior beside it, from which to do so."""
     predicted = {
@@ -152,8 +203,7 @@ def beside_tests(pieces: Pieces) -> Found:
         for rule in pieces.rules
         if rule is not None
         for target in _predicted(pieces, rule)
-        for each in target.asked
-        for name in pieces.endpoints_of(each.about)
+        for name in _drawn(pieces, target)
     }
     for name, analysis in pieces.analysis.items():
         beside = analysis is not None and analysis.ahead not in (None, analysis)

@@ -307,6 +307,7 @@ class WeibullCureAnalysis(ByIntervals):
     )
     of_level: ClassVar[str] = "never relapsing"
     slow: ClassVar[bool] = True
+    cures: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
     knows: ClassVar[tuple[str, ...]] = ("median", "restricted_mean")

@@ -28,6 +28,7 @@ from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
+from adaptive_cart.nouns.summaries.base import by_row
 
 if TYPE_CHECKING:
     from adaptive_cart.models.rates.arm_rates import ArmRates
@@ -144,10 +145,9 @@ class GammaPoissonReference(Reference):
         """Events in the years still to come are Poisson, given a draw of the arm's rate."""
         assert isinstance(summary, Exposure)
         rates = levels_of(self, fitted, summary, apart)
-        events = summary.events + some.generator(0).poisson(rates * coming.years)
-        every = np.zeros(events.shape, dtype=np.int64)
-        years = summary.years + coming.years + every
-        return Exposure(events, years, summary.participants + coming.participants + every)
+        extra, more = (by_row(part) for part in coming.each(some.number))
+        events = summary.events + some.generator(0).poisson(rates * extra)
+        return Exposure(events, summary.years + extra, summary.participants + more)
 
 
 def adapted(prior: Any, events: float, exposure: float) -> Floats:

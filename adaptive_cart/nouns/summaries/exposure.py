@@ -57,10 +57,10 @@ class Exposure(Summary):
     def completed(self, levels: Floats, coming: Years, some: Completions) -> Exposure:
         arms, strata = self.events.shape[1:]
         uniform = some.even(arms * strata).reshape(1, arms, strata, -1)
-        at_that = coming.years if coming.factor is None else coming.years * coming.factor
-        drawn = by_row(poisson(uniform, levels * at_that[..., None]))
-        extra = repeated(coming.years, some.number)
-        more = repeated(coming.participants, some.number)
+        years, participants = coming.each(some.number)
+        at_that = years if coming.factor is None else years * coming.factor[..., None]
+        drawn = by_row(poisson(uniform, levels * at_that))
+        extra, more = by_row(years), by_row(participants)
         had = [repeated(part, some.number) for part in vars(self).values()]
         return Exposure(had[0] + drawn, had[1] + extra, had[2] + more)
 
