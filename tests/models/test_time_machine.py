@@ -250,7 +250,7 @@ def test_it_is_the_same_model_in_pymc(order: int) -> None:
 
     counts = tables_at_random(1, 3, 8, 5.0, 0.3)
     walk = Walk(3.0, order, 0.3)
-    reference = TimeMachineReference(walk, ("a", "b", "c"))
+    reference = TimeMachineReference(("a", "b", "c"), walk)
     found = TimeMachinePosterior(walk, counts)
     for arm in (1, 2):
         asked = Question("x", arm, 0, value=0.1)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.parts import Part, PositiveMonths
+from adaptive_cart.nouns.questions import Question
 
 COEFFICIENT_SD: Final = 2.5  # of every coefficient of the logistic models over the calendar
 MACHINE: Final = "time_machine"
@@ -92,3 +93,8 @@ class TrendAdjustment(Part):
         assert self.period_months is not None
         assert self.step_scale is not None
         return Walk(self.period_months, self.order or 2, self.step_scale)
+
+
+def arms_of(question: Question) -> tuple[int, ...]:
+    """Arms that a question compares, the one that it is about last."""
+    return (question.arm,) if question.minus is None else (question.minus, question.arm)

@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.binary.beta_binomial_analysis import (
     BetaBinomialAnalysis,
     CountsPosterior,
 )
 from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
+from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
 from adaptive_cart.models.ties import Sides
-from adaptive_cart.nouns.questions import Quantity, Question, QuestionKind
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial
-
-
-def arms_of(question: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the one that it is about last."""
-    return (question.arm,) if question.minus is None else (question.minus, question.arm)
 
 
 @dataclass
@@ -117,7 +114,7 @@ class ConcurrentReference(BetaBinomialReference):
         return None
 
 
-class ConcurrentAnalysis(BetaBinomialAnalysis):
+class ConcurrentAnalysis(ByPeriodAnalysis):
     """Independent binomial arms, of those who were there together."""
 
     title: ClassVar[str] = "Independent binomial arms, concurrent controls"
@@ -131,23 +128,9 @@ class ConcurrentAnalysis(BetaBinomialAnalysis):
     )
     answers: ClassVar[tuple[str, ...]] = ConcurrentPosterior.closed
     answered_by: ClassVar[type[Posterior]] = ConcurrentPosterior
-    enumerates: ClassVar[bool] = False
-    of_tables: ClassVar[bool] = False
-    by_period: ClassVar[bool] = True
     counted: ClassVar[str] = (
         "those randomised while both arms of a comparison enrolled (concurrent controls)"
     )
-
-    def over_time(self) -> AnalysisBase:
-        return self
-
-    @classmethod
-    def can_be_asked(cls, kind: QuestionKind) -> bool:
-        return super().can_be_asked(kind) and not kind.among_open
-
-    @classmethod
-    def predicts(cls) -> bool:
-        return False
 
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None

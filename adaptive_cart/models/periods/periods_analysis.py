@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD
+from adaptive_cart.models.periods.by_period_analysis import LogisticByPeriodAnalysis
 from adaptive_cart.models.periods.period_posterior import PeriodPosterior
-from adaptive_cart.nouns.questions import Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
@@ -25,7 +24,7 @@ COEFFICIENTS = (
 )
 
 
-class PeriodsAnalysis(BetaBinomialAnalysis):
+class PeriodsAnalysis(LogisticByPeriodAnalysis):
     """Binomial by arm and period of randomisation: arms and periods on the logit."""
 
     title: ClassVar[str] = "Logistic model with periods"
@@ -52,25 +51,10 @@ class PeriodsAnalysis(BetaBinomialAnalysis):
     )
     answers: ClassVar[tuple[str, ...]] = PeriodPosterior.closed
     answered_by: ClassVar[type[Posterior]] = PeriodPosterior
-    enumerates: ClassVar[bool] = False
-    of_tables: ClassVar[bool] = False
-    slow: ClassVar[bool] = True
-    by_period: ClassVar[bool] = True
     counted: ClassVar[str] = (
         "everybody; those randomised while an arm of a comparison did not enrol help to estimate "
         "the effects of the periods (adjusted by period)"
     )
-
-    def over_time(self) -> AnalysisBase:
-        return self
-
-    @classmethod
-    def can_be_asked(cls, kind: QuestionKind) -> bool:
-        return super().can_be_asked(kind) and not kind.among_open
-
-    @classmethod
-    def predicts(cls) -> bool:
-        return False
 
     def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_part
@@ -80,12 +64,6 @@ class PeriodsAnalysis(BetaBinomialAnalysis):
 
     def prior_table(self) -> dict[str, Any]:
         return {part: NORMAL for part, _ in COEFFICIENTS}
-
-    def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
-        return None
-
-    def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
-        return self.answered_by.error(question)
 
     def posterior(
         self, fitted: Any, summary: Summary, open_strata: Booleans | None

@@ -25,6 +25,13 @@ from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 
+def arms_of(question: Question | None) -> list[int]:
+    """Arms whose periods are those of a comparison."""
+    if question is None:
+        return [1, 0]
+    return [question.arm] if question.minus is None else [question.minus, question.arm]
+
+
 @dataclass(frozen=True)
 class PeriodsReference(Reference):
     """Binomial by arm and period, in PyMC."""
@@ -52,13 +59,10 @@ class PeriodsReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Counts by arm and period, and the share of each period in what is asked."""
         assert isinstance(summary, PeriodCounts)
-        arms = [1, 0] if question is None else [question.arm]
-        if question is not None and question.minus is not None:
-            arms = [question.minus, question.arm]
         return {
             "successes": summary.had[trial],
             "totals": summary.seen_in[trial],
-            "shares": summary.shares(arms)[trial],
+            "shares": summary.shares(arms_of(question))[trial],
         }
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
@@ -74,14 +78,19 @@ class PeriodsReference(Reference):
             intercept = pm.Normal("intercept", 0.0, SD)
             of_arm = pm.Normal("of_arm", 0.0, SD, shape=arms - 1)
             logit = intercept + pt.concatenate([np.zeros(1), of_arm])[:, None]
+            over_time = np.zeros(1)
             if periods > 1:
-                of_period = pm.Normal("of_period", 0.0, SD, shape=periods - 1)
-                logit = logit + pt.concatenate([np.zeros(1), of_period])[None, :]
-            else:
-                logit = logit + np.zeros((1, 1))
+                over_time = pt.concatenate([over_time, self.later(periods - 1)])
+            logit = logit + over_time[None, :]
             pm.Binomial("response", n=totals, logit_p=logit, observed=successes)
             pm.Deterministic("level", (pt.sigmoid(logit) * shares).sum(axis=1), dims="arm")
         return model
+
+    def later(self, number: int) -> Any:
+        """Effects of all periods but that which has none, as the model being made draws them."""
+        import pymc as pm
+
+        return pm.Normal("of_period", 0.0, SD, shape=number)
 
     def of(
         self,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.periods.by_period_analysis import LogisticByPeriodAnalysis
 from adaptive_cart.models.periods.periods_analysis import NORMAL
 from adaptive_cart.models.periods.time_machine_posterior import TimeMachinePosterior
 from adaptive_cart.models.periods.walk import Walk
-from adaptive_cart.nouns.questions import Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
 
-class TimeMachineAnalysis(BetaBinomialAnalysis):
+class TimeMachineAnalysis(LogisticByPeriodAnalysis):
     """Binomial by arm and calendar period: arms and a random walk on the logit."""
 
     title: ClassVar[str] = "Logistic model with a random walk over the calendar"
@@ -59,10 +58,6 @@ class TimeMachineAnalysis(BetaBinomialAnalysis):
     )
     answers: ClassVar[tuple[str, ...]] = TimeMachinePosterior.closed
     answered_by: ClassVar[type[Posterior]] = TimeMachinePosterior
-    enumerates: ClassVar[bool] = False
-    of_tables: ClassVar[bool] = False
-    slow: ClassVar[bool] = True
-    by_period: ClassVar[bool] = True
     counted: ClassVar[str] = (
         "everybody; those randomised while an arm of a comparison did not enrol help to estimate "
         "how the logit walks over the calendar (smoothly adjusted)"
@@ -78,17 +73,6 @@ class TimeMachineAnalysis(BetaBinomialAnalysis):
     def calendar_months(self) -> float | None:
         return None if self.time_trend is None else self.time_trend.period_months
 
-    def over_time(self) -> AnalysisBase:
-        return self
-
-    @classmethod
-    def can_be_asked(cls, kind: QuestionKind) -> bool:
-        return super().can_be_asked(kind) and not kind.among_open
-
-    @classmethod
-    def predicts(cls) -> bool:
-        return False
-
     def priors(self, fitted: Walk, arms: tuple[str, ...]) -> Iterator[Prior]:  # type: ignore[override]
         from adaptive_cart.models.prior import of_part
 
@@ -102,14 +86,8 @@ class TimeMachineAnalysis(BetaBinomialAnalysis):
     def prior_table(self) -> dict[str, Any]:
         return {"intercept": NORMAL, "arm": NORMAL, "step": self._step(self.walk)}
 
-    def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
-        return None
-
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Walk:  # type: ignore[override]
         return self.walk
-
-    def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
-        return self.answered_by.error(question)
 
     def posterior(  # type: ignore[override]
         self, fitted: Walk, summary: Summary, open_strata: Booleans | None
@@ -125,4 +103,4 @@ class TimeMachineAnalysis(BetaBinomialAnalysis):
     ) -> Reference:
         from adaptive_cart.models.periods.time_machine_reference import TimeMachineReference
 
-        return TimeMachineReference(self.walk, arms)
+        return TimeMachineReference(arms, self.walk)

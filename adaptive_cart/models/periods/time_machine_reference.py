@@ -21,21 +21,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
+from adaptive_cart.models.periods.periods_reference import PeriodsReference, arms_of
 from adaptive_cart.models.periods.walk import Walk
-from adaptive_cart.nouns.questions import Quantity, Question
-from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
 
 
 @dataclass(frozen=True)
-class TimeMachineReference(Reference):
+class TimeMachineReference(PeriodsReference):
     """Binomial by arm and calendar period with a random walk, in PyMC."""
 
     walk: Walk
-    arms: tuple[str, ...]
 
     @property
     def statement(self) -> str:
@@ -62,55 +61,25 @@ class TimeMachineReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Counts by arm and calendar period, and the share of each in what is asked."""
         assert isinstance(summary, CalendarCounts)
-        arms = [1, 0] if question is None else [question.arm]
-        if question is not None and question.minus is not None:
-            arms = [question.minus, question.arm]
         reached = int(summary.latest[trial]) + 1
         had, seen = (summary.counted_back(part) for part in (summary.had, summary.seen_in))
         return {
             "successes": had[trial, :, :reached].astype(np.int64),
             "totals": seen[trial, :, :reached].astype(np.int64),
-            "shares": summary.shares(arms)[trial, :reached],
+            "shares": summary.shares(arms_of(question))[trial, :reached],
         }
 
     def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
         """How many calendar periods there are."""
         return data["totals"].shape
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
-        """A new model of these data; steps are drawn in units of their standard deviation."""
+    def later(self, number: int) -> Any:
+        """The drift, whose steps are drawn in units of their standard deviation."""
         import pymc as pm
         from pytensor import tensor as pt
 
-        arms, periods = data["totals"].shape
-        with pm.Model(coords={"arm": list(self.arms)}) as model:
-            successes = pm.Data("successes", data["successes"])
-            totals = pm.Data("totals", data["totals"])
-            shares = pm.Data("shares", data["shares"])
-            intercept = pm.Normal("intercept", 0.0, SD)
-            of_arm = pm.Normal("of_arm", 0.0, SD, shape=arms - 1)
-            logit = intercept + pt.concatenate([np.zeros(1), of_arm])[:, None]
-            drift = np.zeros(1)
-            if periods > 1:
-                tau = pm.HalfNormal("tau", self.walk.step_scale)
-                steps = tau * pm.Normal("step", 0.0, 1.0, shape=periods - 1)
-                for _ in range(self.walk.order):
-                    steps = pt.cumsum(steps)
-                drift = pt.concatenate([drift, steps])
-            logit = logit + drift[None, :]
-            pm.Binomial("response", n=totals, logit_p=logit, observed=successes)
-            pm.Deterministic("level", (pt.sigmoid(logit) * shares).sum(axis=1), dims="arm")
-        return model
-
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
-        """Probability of an arm over the calendar periods of the comparison."""
-        return draws["level"][..., quantity.arm]
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """None: each question has calendar periods of its own."""
-        return None
+        tau = pm.HalfNormal("tau", self.walk.step_scale)
+        steps = tau * pm.Normal("step", 0.0, 1.0, shape=number)
+        for _ in range(self.walk.order):
+            steps = pt.cumsum(steps)
+        return steps

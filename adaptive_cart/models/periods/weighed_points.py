@@ -15,6 +15,7 @@ import numpy as np
 
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import MIDDLES
+from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
@@ -61,7 +62,7 @@ class WeighedPoints(Posterior):
         bare = question.at(0.0).compared_with()
         if bare not in self._kept:
             needed = [one.arm for one in question.quantities(self.arms)]
-            shares = self.counts.shares(_arms_of(question))
+            shares = self.counts.shares(arms_of(question))
             found: Floats = np.empty((len(shares), POINTS))
             for table, share in enumerate(shares):
                 found[table] = question.combine(self.levels(table, needed, share))
@@ -110,8 +111,3 @@ class WeighedPoints(Posterior):
     def where_open(self, open_strata: object) -> Posterior:
         """The same: strata are not told apart."""
         return self
-
-
-def _arms_of(question: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the one it is about last."""
-    return (question.arm,) if question.minus is None else (question.minus, question.arm)
