@@ -58,8 +58,10 @@ def rule_to_tip(plan: Plan) -> tuple[ResolvedRule | None, str]:
         return None, "success does not hang on one posterior probability"
     endpoint = plan.design.endpoints[question.endpoint]
     analysis = plan.fitted[question.endpoint][0]
-    if SUMMARIES[analysis.reads] is not Counts or not analysis.of_tables or plan.design.strata:
+    if SUMMARIES[analysis.reads] is not Counts or not analysis.of_tables:
         return None, "success is not judged by counts of responders alone"
+    if question.stratum < 0 and plan.design.strata and (analysis.by_stratum or question.about_open):
+        return None, "success hangs on counts in several strata, each by itself"
     if question.endpoint in plan.design.prediction or part.spending is not None:
         return None, "more than the counts at the month analysed decides"
     if endpoint.imputes():
@@ -80,7 +82,7 @@ def missing_tips(
     looks
         ``(trial,)`` the number of the look that ended each.
     events, analysed, missing
-        ``(trial, arm)`` of the endpoint that the rule asks about.
+        ``(trial, arm)`` of the endpoint that the rule asks about, in its stratum or in all of them.
 
     Returns
     -------
@@ -124,7 +126,9 @@ def _one(
     answers = []
     for start in range(0, len(successes), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        seen = LookAnalysis.of_tables(plan, part.question.endpoint, successes[some], totals[some])
+        where = max(part.question.stratum, 0)  # pooled: whose stratum it is makes no difference
+        tables = successes[some], totals[some]
+        seen = LookAnalysis.of_tables(plan, part.question.endpoint, *tables, stratum=where)
         answers.append(seen.probability(part, part.question))
     verdicts = part.compared(np.concatenate(answers), part.thresholds[look])
     turned = every[verdicts[1:] != verdicts[0]]

@@ -22,7 +22,9 @@ from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
+from adaptive_cart.models.prior import Prior
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
+from adaptive_cart.priors.by_stratum import priors_of_strata
 from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
@@ -444,10 +446,22 @@ def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
         if not of_arms:
             table = analysis.prior_table()
             yield f"  {name}: {analysis.model}, {_table_words(table) if table else 'flat'}"
+        by_stratum = list(priors_of_strata(analysis, model, design))
         for prior, planned in zip(of_arms, design.planned, strict=bool(of_arms)):
-            assert prior.of_planned is not None
-            numbers, worth = prior.numbers, prior.of_planned(planned)
-            yield f"  {name}, {prior.part}: {numbers.words}; mean {numbers.mean:.3f}, worth {worth}"
+            own = [one for one in by_stratum if one[1].part == prior.part]
+            where = ", all strata together" if own else ""
+            yield f"  {name}, {prior.part}{where}: {_prior_words(prior, planned)}"
+            for place, of_stratum in own:
+                stratum = f"{prior.part}, {design.stratum_names[place]}"
+                there = max(round(planned * design.shares[place]), 1)
+                yield f"  {name}, {stratum}: {_prior_words(of_stratum, there)}"
+
+
+def _prior_words(prior: Prior, planned: int) -> str:
+    """Say the prior of an arm, with what it is worth beside so many participants."""
+    assert prior.of_planned is not None
+    numbers = prior.numbers
+    return f"{numbers.words}; mean {numbers.mean:.3f}, worth {prior.of_planned(planned)}"
 
 
 def _expected(design: Design, plan: Plan) -> Iterator[str]:

@@ -199,6 +199,13 @@ def test_it_is_told_and_measured_by_stratum() -> None:
     words = described(design)
     assert "soc in active borrows from external data" in words
     assert "registry: 12 of 20 participants" in words
+    own = [line.strip() for line in words.splitlines() if " worth " in line]
+    assert [line.partition(":")[0] for line in own] == [
+        "dfr, soc, all strata together", "dfr, soc, active", "dfr, soc, quiet", "dfr, cart",
+    ]  # fmt: skip
+    for line, (responders, participants) in zip(own[1:3], SEEN.values(), strict=True):
+        a, b = 1 + 0.3 * responders, 1 + 0.3 * (participants - responders)
+        assert f"mean {a / (a + b):.3f}" in line
     result = simulate(design, trials=20, seed=1, jobs=1)
     whole, *each = (
         result.figure("expected", "borrowed_dfr_mean", arm="soc", **where).estimate

@@ -120,6 +120,44 @@ def test_the_fewest_missing_outcomes_are_those_of_every_outcome(missing: str) ->
     assert found.missing.tolist() == [2, 2, 3, 0, 3]
 
 
+@pytest.mark.parametrize("about", [None, "mild"])
+def test_missing_counts_of_strata_that_are_pooled_and_of_one_stratum_are_told(
+    about: str | None, tmp_path: Path
+) -> None:
+    """By the rows of that stratum, or of all; the prior of a stratum is that of the question."""
+    raw = raw_design("hello")
+    raw["endpoints"]["dfr"]["missing"] = "exclude"
+    raw["truth"] = {"dropout": {"per_year": 0.3}}
+    raw["strata"] = {"mild": 0.4, "severe": 0.6}
+    raw["rules"] = [rule for rule in raw["rules"] if rule["then"] == "declare_success"]
+    if about is not None:
+        raw["rules"][0]["posterior"]["stratum"] = about
+    raw["scenarios"] = {name: raw["scenarios"][name] for name in ("null", "expected")}
+    run = ac.simulate(ac.Design(**raw), trials=40, jobs=1, engine="simulate", out=tmp_path / "a")
+    rows = text_of(tables_of(tipping(Evidence(run, Facts(), 40)))["t-tipping"])
+    looks = run.looks[run.looks["last"] & (run.looks["scenario"] == "expected")]
+    mine = looks if about is None else looks[looks["stratum"] == about]
+    by = {name: mine.pivot_table(index="trial", columns="arm", values=f"dfr_{name}", aggfunc="sum",
+                                 observed=True)[["soc", "cart"]].to_numpy()
+          for name in ("events", "analysed", "missing")}  # fmt: skip
+    won, fewest, flat = 0, [], ((1.0, 1.0, 1.0),)
+    for (x, y), (n, m), (a, b) in zip(by["events"], by["analysed"], by["missing"], strict=True):
+
+        def holds(x: int, y: int, n: int, m: int) -> bool:
+            return bool(posterior.difference_above_table(flat, m, flat, n, 0.0)[y, x] >= 0.985)
+
+        now = holds(x, y, n, m)
+        won += now
+        turned = [abs(i - round(a * x / n)) + abs(j - round(b * y / m))
+                  for i in range(a + 1) for j in range(b + 1)
+                  if holds(x + i, y + j, n + a, m + b) != now]  # fmt: skip
+        fewest += [min(turned, default=np.inf)] if now else []
+    place = next(k for k, row in enumerate(rows) if row[0] == "expected")
+    assert rows[place][2] == str(won)
+    three = float(np.mean([few <= 3 for few in fewest]))
+    assert float(rows[place][6].split()[0]) == pytest.approx(three, abs=0.051)
+
+
 @pytest.mark.slow
 def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path) -> None:
     raw = raw_design("hello")

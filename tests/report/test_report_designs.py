@@ -14,11 +14,13 @@ from scipy.stats import binom
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
+from adaptive_cart.report.chapters.aims import _why
 from adaptive_cart.report.chapters.design import planned_if_chosen
 from adaptive_cart.report.columns import PADDING, SHORT, SIZES, breadth, columns, kept_with_next
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
+    Heading,
     Items,
     Report,
     Row,
@@ -34,11 +36,12 @@ from adaptive_cart.report.document import (
     without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.layout import LOOSE, TIGHT, contents_leading
 from adaptive_cart.report.numbers import Bound, counted, significant
 from adaptive_cart.results.operating import mean
 from adaptive_cart.running.run import simulate
-from checks import DESIGNS, raw_design
+from checks import DESIGNS, raw_design, tiny_design
 from report_case import source, without_figures
 
 NAMES = (
@@ -103,6 +106,33 @@ def test_no_column_is_empty(name: str) -> None:
         for place, head in enumerate(table.head):
             shown = {plain(cells[place]).strip() for cells in told}
             assert not shown <= {"", "–"}, (table.key, plain(head))
+
+
+PREDICTS = {"name": "hopeless", "then": "declare_futility", "below": 0.05, "looks": [1],
+            "predictive": {"rule": "efficacy"}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("looks", "more", "said", "not_said"),
+    [
+        ([24], [], "Not adaptive", "can end the trial"),
+        ([12, 24], [], "can end the trial before all 24", "predicted"),
+        ([12, 24], [PREDICTS], "is predicted at a look", "Not adaptive"),
+    ],
+)
+def test_why_it_is_adaptive_and_bayesian_is_what_its_rules_make_of_it(
+    looks: list[int], more: list[Any], said: str, not_said: str
+) -> None:
+    raw = tiny_design(looks={"observed": looks})
+    raw["rules"] = [*raw["rules"], *more]
+    run = simulate(Design(**raw), trials=4, jobs=1, engine="simulate")
+    heading, why, *_ = _why(Evidence(run, Facts(), 0))
+    assert isinstance(heading, Heading)
+    told = " ".join(map(plain, lines_of(why)))
+    assert said in told
+    assert not_said not in told
+    assert "Bayesian, since the rules are read as statements" in told
+    assert heading.text == ("Why Bayesian" if looks == [24] else "Why adaptive, and why Bayesian")
 
 
 def test_nobody_is_still_to_be_followed_up_where_all_are_analysed() -> None:

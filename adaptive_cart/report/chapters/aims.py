@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
@@ -52,18 +53,16 @@ def _aims(evidence: Evidence) -> list[Block]:
 
 def _why(evidence: Evidence) -> list[Block]:
     facts, trace = evidence.facts, evidence.trace
-    bayesian = evidence.plan.asks_posteriors
+    bayesian, adapts = evidence.plan.asks_posteriors, _adapts(evidence)
+    why = [*["adaptive"][: bool(adapts)], *["Bayesian"][:bayesian]] or ["this design"]
+    told = adapts or (
+        "Not adaptive: nothing that is seen before the last look changes how the {n} participants "
+        "are enrolled and followed."
+    )
     blocks: list[Block] = [
-        Heading(text=f"Why adaptive{', and why Bayesian' * bayesian}", key="why", level=2),
+        Heading(text=f"Why {', and why '.join(why)}", key="why", level=2),
         paragraph(
-            "Adaptive, since participants are enrolled while the outcome of earlier ones is "
-            "still open: a look at what is known by then can end the trial before all {n} have "
-            "been enrolled and followed up.{bayesian}",
-            bayesian=" Bayesian, since the rules are read as statements about the effect "
-            "itself, information from outside the trial enters by a stated prior, and the "
-            "probability that the trial will succeed can be predicted at a look."
-            if bayesian
-            else "",
+            f"{told}{_bayesian(evidence) if bayesian else ''}",
             n=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
         ),
     ]
@@ -76,6 +75,43 @@ def _why(evidence: Evidence) -> list[Block]:
         ]
         trace.reported(5, "alternatives")
     return blocks
+
+
+def _adapts(evidence: Evidence) -> str:
+    """Why it is adaptive, in a sentence; blank where nothing before the last look changes it."""
+    last = evidence.plan.schedule.number
+    early = [
+        rule.decision
+        for rule in evidence.plan.rules
+        if not rule.decision.at_the_end and (rule.every or any(at < last for at in rule.looks))
+    ]
+    enrolled = "Adaptive, since participants are enrolled while the outcome of earlier ones is "
+    if any(decision.may_end for decision in early):
+        return enrolled + (
+            "still open: a look at what is known by then can end the trial before all {n} have "
+            "been enrolled and followed up."
+        )
+    changed = any(decision.stops_enrolment or decision.chooses for decision in early)
+    if changed or isinstance(evidence.design.randomisation, ResponseAdaptive):
+        return enrolled + (
+            "still open: what is known by a look changes how the others of all {n} are enrolled."
+        )
+    return ""
+
+
+def _bayesian(evidence: Evidence) -> str:
+    """Why it is Bayesian: what its own rules, priors and predictions make of it."""
+    plan = evidence.plan
+    every = all(plan.bayesian(part) for part in plan.parts)
+    rules = "rules" if every else "rules that ask posterior probabilities"
+    about = "effect" if evidence.design.control is not None else "quantity that they ask about"
+    clauses = [
+        f"the {rules} are read as statements about the {about} itself",
+        "what is known or assumed beforehand enters by a stated prior",
+    ]
+    if any(part.prediction is not None for part in plan.parts):
+        clauses.append("the probability that a rule will hold at the end is predicted at a look")
+    return f" Bayesian, since {', '.join(clauses[:-1])}, and {clauses[-1]}."
 
 
 CHAPTER = Chapter(key="aims", title="Aims", sections=(_aims, _why))

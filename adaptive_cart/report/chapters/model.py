@@ -103,7 +103,7 @@ def _priors(evidence: Evidence) -> list[Block]:
     lacking: list[str] = []
     for key, shown in prior_rows(evidence):
         rows.append(shown)
-        if key not in evidence.facts.priors:
+        if key not in (*evidence.facts.priors, *lacking):
             lacking.append(key)
     if not rows:
         why = FLAT if evidence.plan.asks_posteriors else NO_PRIOR

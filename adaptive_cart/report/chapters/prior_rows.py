@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adaptive_cart.models.prior import Prior, Worth
+from adaptive_cart.priors.by_stratum import priors_of_strata
 from adaptive_cart.report.document import Line, Number, Row, code, line, row
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded, significant
@@ -19,6 +20,9 @@ def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
         for prior in analysis.priors(fitted, evidence.design.arm_names):
             key = f"{name}.{prior.part}" if prior.part else name
             yield key, _row(evidence, name, key, prior)
+        for place, prior in priors_of_strata(analysis, fitted, evidence.design):
+            key = f"{name}.{prior.part}"
+            yield key, _row(evidence, name, key, prior, evidence.design.stratum_names[place])
         if analysis.ahead is None or analysis.ahead is analysis:
             continue
         ahead, drawn_from = evidence.plan.ahead[name]  # beside a test, for what is to come
@@ -27,12 +31,13 @@ def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
             yield key, _row(evidence, name, key, prior)
 
 
-def _row(evidence: Evidence, endpoint: str, key: str, prior: Prior) -> Row:
+def _row(evidence: Evidence, endpoint: str, key: str, prior: Prior, stratum: str = "") -> Row:
     source = f"design: analysis.{endpoint}.prior" + (f".{prior.part}" if prior.of_arm else "")
     head = line(code(key))
     if prior.of_arm:
         label, arm = evidence.endpoint_head(endpoint), evidence.arm(prior.part)
-        head = line(label, ", ", arm, " (", code(key), ")")
+        there = (", in ", code(stratum)) if stratum else ()
+        head = line(label, ", ", arm, *there, " (", code(key), ")")
     numbers = prior.numbers
     mean, *tails = (
         rounded(value, 3, source) if prior.of_arm else _shown(value, source)

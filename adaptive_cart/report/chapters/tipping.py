@@ -131,6 +131,8 @@ def _prior_rows(evidence: Evidence, rule: ResolvedRule, boundary: Boundary) -> I
     if table is None:
         return
     analysis, model = plan.fitted[part.question.endpoint]
+    stratum = part.question.stratum
+    model, where = analysis.in_stratum(model, stratum), max(stratum, 0)
     names = evidence.design.arm_names
     successes, totals = np.zeros((1, len(names)), dtype=np.int64), np.zeros((1, len(names)), int)
     for arm, responders, number in zip(boundary.arms, table, boundary.analysed, strict=True):
@@ -138,7 +140,8 @@ def _prior_rows(evidence: Evidence, rule: ResolvedRule, boundary: Boundary) -> I
 
     def holds(other: object) -> bool:
         changed = replace(plan, fitted={**plan.fitted, part.question.endpoint: (analysis, other)})
-        seen = LookAnalysis.of_tables(changed, part.question.endpoint, successes, totals)
+        endpoint = part.question.endpoint
+        seen = LookAnalysis.of_tables(changed, endpoint, successes, totals, stratum=where)
         answer = seen.probability(part, part.question)
         return bool(part.compared(answer, part.thresholds[boundary.look])[0])
 
@@ -224,9 +227,11 @@ def _of_scenario(
 ) -> MissingTips | None:
     """The first trials of a scenario; nothing where nobody's outcome is missing."""
     assert rule.only is not None
-    endpoint = rule.only.question.endpoint
+    endpoint, stratum = rule.only.question.endpoint, rule.only.question.stratum
     rows: pd.DataFrame = evidence.look_rows
     here = rows[(rows["scenario"] == name) & rows["last"] & (rows["trial"] < number)]
+    if stratum >= 0:
+        here = here[here["stratum"] == evidence.design.stratum_names[stratum]]
     arms = list(evidence.design.arm_names)
 
     def by_arm(column: str) -> Integers:
