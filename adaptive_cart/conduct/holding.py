@@ -10,6 +10,7 @@ a block of one. The same lines judge both.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +126,11 @@ class Conduct:
         }
         self._sorted: tuple[Population, Integers, Floats] | None = None
 
+    @property
+    def recorded(self) -> Collection[str]:
+        """Endpoints of which every look keeps what was seen, asked or not."""
+        return self.design.endpoints
+
     # ── what a look means to whoever conducts the trials ──────────────────────────────────
     def ended_at(
         self,
@@ -225,7 +231,7 @@ class Conduct:
         probabilities |= claimed.probabilities
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused)
-        for name in self.design.endpoints:
+        for name in self.recorded:
             analysis.summary(name)
         standing.note_closed(date, held)
         shares = None
@@ -500,7 +506,7 @@ class Conduct:
         asked = asked | claimed.probabilities
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused, between=True)
-        for name in self.design.endpoints:
+        for name in self.recorded:
             analysis.summary(name)
         randomised = analysis.snapshot.population.tally(analysis.snapshot.enrolled)
         self.records.append(

@@ -11,8 +11,9 @@ happens after their end is never recorded. The only loop in Python is over looks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
@@ -42,7 +44,7 @@ from adaptive_cart.participants.population import followed
 from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.participants.shares import Shares
 
-__all__ = ["Block", "LookRecord", "run_block"]
+__all__ = ["Block", "LookRecord", "run_block", "run_looks"]
 
 
 @dataclass
@@ -151,7 +153,10 @@ class SimulatedConduct(Conduct):
     def _follow(self) -> None:
         everybody = followed(self.design, self.truth, self.latents, self.enrolment, self.own)
         self.population = as_seen(everybody, self.design, self.truth.follow_up, self.latents)
-        self.prepared = {
+        self.prepared = self._prepared()
+
+    def _prepared(self) -> dict[str, Any]:
+        return {
             name: endpoint.prepare(name, self.population)
             for name, endpoint in self.design.endpoints.items()
         }
@@ -431,6 +436,33 @@ class SimulatedConduct(Conduct):
         return rule.condition.of_one_target(held)
 
 
+class EndingsAlone(SimulatedConduct):
+    """Conducts a block of simulated trials of which nothing is asked but how they end."""
+
+    recorded: Collection[str] = ()
+
+    def _prepared(self) -> dict[str, Any]:
+        return _WhenAsked(self.design, self.population)
+
+    def ended_at(self, *_: Any, **__: Any) -> None:
+        """Record nothing of the trials that end."""
+
+
+class _WhenAsked(dict[str, Any]):
+    """By endpoint what does not change from look to look, made when it is first asked for."""
+
+    def __init__(self, design: Design, population: Population) -> None:
+        super().__init__()
+        self.design, self.population = design, population
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self.design.endpoints[name].prepare(name, self.population)
+        return self[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self.design.endpoints else default
+
+
 def run_block(
     plan: Plan,
     truth: Truth,
@@ -460,13 +492,28 @@ def run_own(plan: Plan, truths: OwnTruths, latents: Latents) -> Block:
     return _held(SimulatedConduct(plan, truths.first, unknown, latents, truths))
 
 
-def _held(conduct: SimulatedConduct, keep_population: bool = False) -> Block:
-    """Hold all looks of a block."""
-    plan = conduct.plan
-    for look in range(1, plan.schedule.number + 1):
+def run_looks(plan: Plan, truth: Truth, latents: Latents) -> Standing:
+    """Run a block of trials of one scenario through its looks, and say how each ended.
+
+    What is not asked is left out: endpoints that no rule looks at, estimates, the pipeline. So it
+    takes a fraction of the time where it matters only how often trials end in a way.
+    """
+    conduct = EndingsAlone(replace(plan, estimands=()), truth, (), latents)
+    _hold(conduct)
+    return conduct.standing
+
+
+def _hold(conduct: SimulatedConduct, all_of_them: bool = False) -> None:
+    """Hold looks, until no trial goes on."""
+    for look in range(1, conduct.plan.schedule.number + 1):
         conduct.look(look)
-        if not conduct.standing.running.any() and not keep_population:
+        if not conduct.standing.running.any() and not all_of_them:
             break
+
+
+def _held(conduct: SimulatedConduct, keep_population: bool = False) -> Block:
+    """Hold all looks of a block, and finish it."""
+    _hold(conduct, keep_population)
     block = conduct.finish()
     if keep_population:
         block.population = conduct.population

@@ -151,7 +151,8 @@ def simulate(
     chosen = _chosen(design, scenarios)
     number = design.simulation.trials if trials is None else trials
     used_seed = design.simulation.seed if seed is None else seed
-    _check_numbers(number, used_seed, mcse, jobs, block)
+    if wrong := wrong_numbers(number, used_seed, mcse, jobs, block):
+        raise DesignError(wrong)
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
     if share is not None:
@@ -277,9 +278,14 @@ def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
     return [name for name in design.scenarios if name in wanted]
 
 
-def _check_numbers(
-    trials: int, seed: int, mcse: float | None, jobs: int | None, block: int | None
-) -> None:
+def wrong_numbers(
+    trials: int,
+    seed: int,
+    mcse: float | None = None,
+    jobs: int | None = None,
+    block: int | None = None,
+) -> list[Problem]:
+    """What is wrong with the numbers that a run was asked for."""
     problems = []
     if not 1 <= trials <= MOST_TRIALS:
         problems.append(
@@ -293,8 +299,7 @@ def _check_numbers(
         problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
     if block is not None and block < 1:
         problems.append(Problem("block", f"found {block}; at least 1 is expected"))
-    if problems:
-        raise DesignError(problems)
+    return problems
 
 
 class _Run:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from adaptive_cart.conduct.conditions import folded
 from adaptive_cart.conduct.holding import LookRecord
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.conduct.trial import run_block, run_looks
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
@@ -30,6 +29,7 @@ from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
 from adaptive_cart.running.shapes import DECIMALS, Shape
+from adaptive_cart.running.stretches import block_size
 from adaptive_cart.running.workers import spread
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
@@ -172,12 +172,11 @@ def reached_by(
 
 def false_successes(design: Design, point: Point, trials: int, seed: int) -> int:
     """How many trials of a design as it acts declare a success whose claim is false."""
-    plan = replace(Plan.of(design), estimands=())
-    number = 0
+    plan, number = Plan.of(design), 0
     for first, many in blocks(design, trials):
-        block = run_block(plan, point.truth, (), latents_for(design, seed, first, many))
+        ended = run_looks(plan, point.truth, latents_for(design, seed, first, many))
         wrong = np.zeros(many, dtype=np.bool_)
-        for position, looks in block.standing.won.items():
+        for position, looks in ended.won.items():
             places = list(point.false[plan.rules[position].name])
             wrong |= (looks[:, places] > 0).any(axis=1)
         number += int(wrong.sum())
@@ -186,11 +185,25 @@ def false_successes(design: Design, point: Point, trials: int, seed: int) -> int
 
 def endings(design: Design, truth: Truth, ending: Ending, trials: int, seed: int) -> int:
     """How many trials of a design as it acts end in a way: by success, for futility or safety."""
-    plan = replace(Plan.of(design), estimands=())
-    number = 0
-    for first, many in blocks(design, trials):
-        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
-        number += int((block.standing.reason == ending).sum())
+    return endings_in(design, [truth], ending, seed, (0, trials))[0]
+
+
+def endings_in(
+    design: Design, truths: Sequence[Truth], ending: Ending, seed: int, span: tuple[int, int]
+) -> list[int]:
+    """How many of some trials end in a way, by truth; the same participants meet all of them.
+
+    Parameters
+    ----------
+    span
+        Numbers of the first trial, and of the one after the last.
+    """
+    plan, (start, stop) = Plan.of(design), span
+    size, number = block_size(design), [0] * len(truths)
+    for first in range(start, stop, size):
+        latents = latents_for(design, seed, first, min(size, stop - first))
+        for place, truth in enumerate(truths):
+            number[place] += int((run_looks(plan, truth, latents).reason == ending).sum())
     return number
 
 

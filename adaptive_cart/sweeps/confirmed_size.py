@@ -4,9 +4,9 @@ The smallest size whose estimate has the power is more often too small than too 
 for a large estimate. So it is run on trials that the search did not use, and taken if the one-sided
 lower bound of its power (Clopper and Pearson) is at least the one wanted; else the next larger one
 is, five in all. Few trials often settle it: a tenth of them are run first, then a third, then all,
-until the bound is there, or the estimate lacks the power, so that the size is given up. All bounds
-of all sizes share the doubt, so that with 95% confidence none is taken that lacks the power
-(Bonferroni).
+until the bound is there, or the estimate lacks the power, so that the size is given up. A scenario
+in which the bound is there is not run further. All bounds of all sizes share the doubt, so that
+with 95% confidence none is taken that lacks the power (Bonferroni).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Afresh:
 
     @property
     def trials(self) -> int:
-        """Fresh trials that were run of it."""
-        return min(figure.n or 0 for figure in self.success.values())
+        """Fresh trials that were run of it, in the scenario that needed most."""
+        return max(figure.n or 0 for figure in self.success.values())
 
     def words(self) -> str:
         """Say it."""
@@ -54,8 +54,10 @@ class Afresh:
             f"{at_least(value, 4)} in {name}" for name, value in self.lower.items()
         )
         does = "is taken" if self.holds else "is not shown to have the power"
+        fewer = any((figure.n or 0) < self.trials for figure in self.success.values())
+        many = f"{'up to ' if fewer else ''}{self.trials:,}"
         return (
-            f"{self.size} on {self.trials:,} fresh trials: power at least {bounds}, with "
+            f"{self.size} on {many} fresh trials: power at least {bounds}, with "
             f"{100.0 * (1.0 - doubt()):.1f}% confidence; it {does}"
         )
 
@@ -69,7 +71,8 @@ def confirmed(
     sizes: Sequence[int],
     wanted: float,
     fresh: int,
-    run: Callable[[int, int], Mapping[str, Figure]],
+    scenarios: Sequence[str],
+    run: Callable[[int, int, Sequence[str]], Mapping[str, Figure]],
 ) -> tuple[Afresh, ...]:
     """Sizes that were run on fresh trials, up to the first that is shown to have the power.
 
@@ -79,15 +82,21 @@ def confirmed(
         From the smallest that promises the power.
     fresh
         Most trials of a size.
+    scenarios
+        In which the power is wanted.
     run
-        Success by scenario in which it is wanted, on so many fresh trials of a size; more go on
-        from fewer.
+        Success of a size on so many fresh trials, by scenario, in some of them; more go on from
+        fewer.
     """
     found: list[Afresh] = []
     for size in sizes[:TRIED]:
+        success: dict[str, Figure] = {}
+        open_ = list(scenarios)
         for share in SHARES:
-            one = _shown(size, wanted, run(size, max(fresh // share, 1)))
-            if one.holds or any(figure.estimate < wanted for figure in one.success.values()):
+            success |= run(size, max(fresh // share, 1), open_)
+            one = _shown(size, wanted, {name: success[name] for name in scenarios})
+            open_ = [name for name in open_ if one.lower[name] < wanted]
+            if not open_ or any(success[name].estimate < wanted for name in open_):
                 break
         found.append(one)
         if one.holds:

@@ -8,6 +8,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, InputError, Problem
 from adaptive_cart.participants.randomisation import smallest_block
 from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.run import wrong_numbers
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of
 from adaptive_cart.sweeps.sized_looks import wrong_free_looks
 
@@ -21,15 +22,22 @@ def read_asked(
     recalibrate: bool,
     engine: Engine,
     fresh: int,
+    numbers: tuple[int, int, int | None],
 ) -> tuple[FreeLooks | None, tuple[str, ...], list[int]]:
     """What is free of the looks, where the power is wanted, and the sizes.
+
+    Parameters
+    ----------
+    numbers
+        Trials, seed and processes.
 
     Raises
     ------
     DesignError
         With every problem of what was asked.
     """
-    problems: list[Problem] = []
+    trials, seed, jobs = numbers
+    problems = wrong_numbers(trials, seed, jobs=jobs)
     asked: tuple[str, ...] = ()
     sizes: list[int] = []
     free = None

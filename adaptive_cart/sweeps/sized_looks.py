@@ -20,8 +20,8 @@ from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.engine import Engine, cost_of, obstacles
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.region import needs_calibration, with_found
-from adaptive_cart.running.run import simulate
 from adaptive_cart.running.workers import spread
+from adaptive_cart.sweeps.counted_success import successes
 from adaptive_cart.sweeps.moving_looks import (
     FreeLooks,
     block_of,
@@ -126,12 +126,8 @@ def _judged(choice: _Choice) -> tuple[float, Design]:
     if needs_calibration(design):
         design = with_found(design, calibrate(design, seed=choice.seed, jobs=1))
     if choice.simulated:
-        result = simulate(
-            design, trials=choice.trials, seed=choice.seed, jobs=1, engine="simulate",
-            scenarios=choice.scenarios,
-        )  # fmt: skip
-        power = min(result.figure(name, "success").estimate for name in choice.scenarios)
-        return power, result.design
+        number = successes(design, choice.scenarios, choice.seed, (0, choice.trials), jobs=1)
+        return min(number) / choice.trials, design
     truths = {name: design.truths[name] for name in choice.scenarios}
     rows, _ = enumerate_design(design, truths)
     estimates = {row[:5]: row[5] for row in rows}  # by scenario, measure, arm, stratum, look

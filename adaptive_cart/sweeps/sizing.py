@@ -6,8 +6,9 @@ best looks have. The power of every size that is tried is that of ``simulate``. 
 it is foretold: the probit of power is all but a straight line in the square root of the size, so
 that two sizes foretell the rest (the idea is that of Hagar, Golchi and Klein 2025, for the logits
 of posterior probabilities; here it is used of power, which any rule and engine have). Where power
-is simulated a tenth of the trials draw the line, and the search runs the scenarios alone in which
-power is wanted; the others are run at the answer and beside it. What is left of the line, since
+is simulated a tenth of the trials draw the line, and the search counts successes in the scenarios
+alone in which power is wanted and may be lacking; the others are run at the answer and beside it.
+What is left of the line, since
 counts are whole numbers and looks move in steps, is measured at the sizes that have been tried,
 and every size whose foretold power lies that near to the one wanted is tried as well. The answer
 is the smallest size from which every larger one that was searched has the power.
@@ -16,12 +17,10 @@ is the smallest size from which every larger one that was searched has the power
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,35 +28,23 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.operating import Figure, exact
+from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import with_interval
-from adaptive_cart.running.adjusted import refused
-from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.calibrating.search import TRIALS
-from adaptive_cart.running.engine import Engine, choose_engine
-from adaptive_cart.running.exact import success_of
-from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
-from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.run import Progress
 from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.size_asked import read_asked
-from adaptive_cart.sweeps.sized_looks import Judging, best_looks
+from adaptive_cart.sweeps.size_runs import ROUGH, SizeRuns
 from adaptive_cart.sweeps.tried_sizes import KEPT, KeptSizes, Tried
-from adaptive_cart.sweeps.varying import design_of_size
 
 LEAST_SLACK = 0.01  # of power about the one wanted, within which every size is tried
 SLACK = 2.0  # times what the line has been off by so far
 ABOUT = 2  # sizes on either side of the answer that are always tried
 BESIDE = 1  # sizes on either side of it that are run in every scenario
-ROUGH = 10  # the line is drawn by one in so many trials, where power is simulated
-FEWEST = 100  # trials that draw it
 NEARER = 2  # sizes between the ends by which it is drawn
 INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
-NO_CHOICES: Mapping[tuple[int, ...], float] = {}
 NOTHING_AFRESH: tuple[Afresh, ...] = ()
 COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
 
@@ -276,19 +263,20 @@ def size(
         If the power is no probability, a scenario is not there, no size lies between the two, or
         looks cannot be free: with every problem.
     """
+    many = design.simulation.trials if trials is None else trials
+    first = design.simulation.seed if seed is None else seed
     free, asked, sizes = read_asked(
-        design, power, scenarios, (least, most), looks, recalibrate, engine, fresh
-    )
+        design, power, scenarios, (least, most), looks, recalibrate, engine, fresh,
+        (many, first, jobs),
+    )  # fmt: skip
     folder = None if out is None else Path(out)
     if folder is not None:  # before anything is run
         OwnedFolder(folder).require_free([n for n in (KEPT, *Size.FILES) if (folder / n).exists()])
     known = KeptSizes(folder, restart)
-    many = design.simulation.trials if trials is None else trials
-    first = design.simulation.seed if seed is None else seed
     block = sizes[1] - sizes[0]
     tell(f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}; some of them are run")
-    runs = _Runs(
-        design, free, asked, recalibrate, engine, many, first, fresh, jobs, progress, known,
+    runs = SizeRuns(
+        design, free, asked, power, recalibrate, engine, many, first, fresh, jobs, progress, known,
         len(sizes),
     )  # fmt: skip
     slack = _search(
@@ -298,11 +286,9 @@ def size(
     promised = _first_with(runs.ordered(), asked, power)
     answer, afresh = promised, NOTHING_AFRESH
     if fresh and promised is not None and runs.simulated(promised):
-        with tempfile.TemporaryDirectory(prefix="adaptive_cart_") as folder_:
-            afresh = confirmed(
-                [one for one in sizes if one >= promised], power, fresh,
-                functools.partial(runs.afresh, Path(folder_)),
-            )  # fmt: skip
+        afresh = confirmed(
+            [one for one in sizes if one >= promised], power, fresh, asked, runs.afresh
+        )
         answer = afresh[-1].size if afresh[-1].holds else None
     told = answer or promised or sizes[-1]
     for number in _about(sizes.index(told), sizes, BESIDE):
@@ -314,137 +300,6 @@ def size(
         design, power, asked, (sizes[0], sizes[-1], block), runs.ordered(), answer, slack, free,
         promised, fresh, afresh,
     )  # fmt: skip
-
-
-@dataclass
-class _Runs:
-    """Sizes as they are run, each once."""
-
-    design: Design
-    free: FreeLooks | None
-    scenarios: tuple[str, ...]
-    recalibrate: bool
-    engine: Engine
-    trials: int
-    seed: int
-    fresh: int
-    jobs: int | None
-    progress: Progress
-    known: KeptSizes
-    number: int
-    tried: dict[int, Tried] = field(default_factory=dict)
-    near: float | None = None  # threshold of the size that was calibrated last
-
-    def of(self, number: int) -> Tried:
-        """A size, run unless it was before."""
-        if number not in self.tried:
-            self.progress("sizes", len(self.tried), self.number)
-            made = design_of_size(self.design, number, self.recalibrate)
-            found = self.known.get(self._key(made))
-            if found is None:
-                found = self._run(number, made, self.trials)
-                self.known.put(self._key(made), found)
-            self.tried[number] = found
-        return self.tried[number]
-
-    def _key(self, made: Design) -> str:
-        """What the numbers of a size hang on."""
-        return (
-            f"{digest_of(made)}; {self.free}; {self.scenarios}; {self.trials} trials; seed "
-            f"{self.seed}; {self.engine}"
-        )
-
-    def ordered(self) -> tuple[Tried, ...]:
-        """All that were run, by size."""
-        return tuple(self.tried[number] for number in sorted(self.tried))
-
-    def drawn(self, number: int) -> bool:
-        """Whether a size is simulated, and not enumerated."""
-        numbers = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
-        return choose_engine(numbers, numbers.truths, self.engine).engine == "simulate"
-
-    def simulated(self, number: int) -> bool:
-        """Whether a size was simulated, and not enumerated."""
-        return any(self.of(number).success[name].n is not None for name in self.scenarios)
-
-    def roughly(self, number: int) -> float:
-        """Power of a size by a tenth of the trials."""
-        made = design_of_size(self.design, number, self.recalibrate)
-        few = min(max(self.trials // ROUGH, FEWEST), self.trials)
-        return self._run(number, made, few).power(self.scenarios)
-
-    def in_every_scenario(self, number: int) -> None:
-        """Run a size in the scenarios too in which no power is wanted."""
-        tried = self.of(number)
-        design = Design(**tried.design)
-        rest = tuple(name for name in design.truths if name not in tried.success)
-        if rest:
-            success = {**tried.success, **self._success(design, rest, self.trials)}
-            tried = replace(tried, success=success)
-            self.known.put(self._key(design_of_size(self.design, number, self.recalibrate)), tried)
-            self.tried[number] = tried
-
-    def _run(self, number: int, made: Design, trials: int) -> Tried:
-        calibrated, choices = needs_calibration(made), NO_CHOICES
-        if self.free is not None:
-            how = Judging(
-                self.scenarios, self.recalibrate, self.engine, trials, self.seed, self.jobs,
-                self.progress,
-            )  # fmt: skip
-            best = best_looks(self.design, self.free, number, how)
-            made, calibrated, choices = best.design, best.calibrated, best.powers
-        if needs_calibration(made):
-            found = calibrate(
-                made, seed=self.seed, jobs=self.jobs, progress=self.progress, near=self.near,
-                trials=TRIALS * trials // self.trials,
-            )  # fmt: skip
-            made = with_found(made, found)
-            self.near = getattr(found, "threshold", None)
-        thresholds = {
-            rule.name: rule.at_least if rule.at_least is not None else rule.below
-            for rule in made.rules
-            if rule.decision.claims and calibrated
-        }
-        return Tried(
-            number,
-            tuple(float(at) for at in made.looks.at),
-            thresholds,
-            self._success(made, self.scenarios, trials),
-            {name: truth.role for name, truth in made.truths.items()},
-            made.model_dump(mode="json", by_alias=True, exclude_none=True),
-            choices,
-        )
-
-    def _success(
-        self, design: Design, scenarios: Sequence[str], trials: int
-    ) -> Mapping[str, Figure]:
-        """Success in some scenarios; enumerated in all, which costs next to nothing."""
-        truths = design.truths
-        engine = choose_engine(design, truths, self.engine)
-        if why := refused(design, engine):
-            raise EngineError(why)
-        if engine.engine == "exact":
-            return {name: exact(value) for name, value in success_of(design, truths).items()}
-        result = simulate(
-            design, trials=trials, seed=self.seed, jobs=self.jobs, engine="simulate",
-            scenarios=scenarios, progress=self.progress,
-        )  # fmt: skip
-        return {name: result.figure(name, "success") for name in scenarios}
-
-    def afresh(self, folder: Path, number: int, trials: int) -> Mapping[str, Figure]:
-        """Success of a size on fresh trials, with the thresholds and looks that it was run with.
-
-        Parameters
-        ----------
-        folder
-            Where they are, so that more go on from them.
-        """
-        result = simulate(
-            Design(**self.of(number).design), trials=trials,
-            seed=fresh_seed(self.seed, "size"), jobs=self.jobs, engine="simulate",
-            scenarios=self.scenarios, progress=self.progress, out=folder / str(number),
-        )  # fmt: skip
-        return {name: result.figure(name, "success") for name in self.scenarios}
 
 
 def _first_with(ordered: Sequence[Tried], scenarios: Sequence[str], power: float) -> int | None:

@@ -23,7 +23,8 @@ class Tried:
     Attributes
     ----------
     success
-        By scenario; of a simulated size far from the answer, in those alone where power is wanted.
+        By scenario; of a simulated size far from the answer, in those alone where power is wanted
+        and may be lacking.
     roles
         Of all scenarios.
     thresholds
@@ -43,8 +44,8 @@ class Tried:
     choices: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
     def power(self, scenarios: Sequence[str]) -> float:
-        """The least probability of success in some scenarios."""
-        return min(self.success[name].estimate for name in scenarios)
+        """The least probability of success in some scenarios, of those in which it was run."""
+        return min(self.success[name].estimate for name in scenarios if name in self.success)
 
     @property
     def type_one_error(self) -> Figure | None:

@@ -152,12 +152,12 @@ def test_what_cannot_be_searched_is_refused(asked: dict[str, Any], told: str) ->
 
 
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
-def coin(power: Callable[[int], float], seed: int) -> Callable[[int, int], Any]:
+def coin(power: Callable[[int], float], seed: int) -> Callable[..., Any]:
     """Success on fresh trials that are coins; more go on from fewer."""
     rng = np.random.default_rng(seed)
     thrown: dict[int, Any] = {}
 
-    def run(size: int, trials: int) -> Any:
+    def run(size: int, trials: int, _: Any = ()) -> Any:
         coins = thrown.setdefault(size, rng.random(4_000) < power(size))
         return {"expected": proportion(int(coins[:trials].sum()), trials)}
 
@@ -169,14 +169,14 @@ def test_a_size_that_lacks_the_power_is_taken_in_one_search_of_twenty_at_most() 
     taken = by_estimate = 0
     for seed in range(1_000):
         run = coin(lambda size: 0.7999, seed)
-        found = confirmed(range(20, 60), 0.8, 4_000, run)
+        found = confirmed(range(20, 60), 0.8, 4_000, ["expected"], run)
         assert len(found) <= 5
         taken += found[-1].holds
         by_estimate += run(20, 4_000)["expected"].estimate >= 0.8
     assert taken <= 1_000 * 0.05 + 3.0 * np.sqrt(1_000 * 0.05 * 0.95)
     assert by_estimate > 400
     run = coin(lambda size: 0.76 + (size - 20) * 0.02, 1)
-    found = confirmed(range(20, 60), 0.8, 4_000, run)
+    found = confirmed(range(20, 60), 0.8, 4_000, ["expected"], run)
     assert [one.holds for one in found] == [False] * (len(found) - 1) + [True]
     assert [one.size for one in found] == [*range(20, 20 + len(found))]
     assert len(found) > 2
@@ -190,6 +190,47 @@ def test_a_size_that_lacks_the_power_is_taken_in_one_search_of_twenty_at_most() 
         assert one.holds or given_up or one.trials == 4_000
 
 
+def test_a_scenario_that_is_shown_to_have_the_power_is_not_run_further() -> None:
+    """Where one is beyond doubt after a tenth, only the other goes on; both bounds are told."""
+    asked: list[tuple[int, tuple[str, ...]]] = []
+
+    def run(_: int, trials: int, names: Any) -> Any:
+        asked.append((trials, tuple(names)))
+        power = {"plain": 0.99, "hard": 0.815}
+        return {name: proportion(round(power[name] * trials), trials) for name in names}
+
+    (one,) = confirmed([20], 0.8, 9_000, ["plain", "hard"], run)
+    assert asked == [(900, ("plain", "hard")), (3_000, ("hard",)), (9_000, ("hard",))]
+    assert one.holds
+    assert one.lower["plain"] == pytest.approx(stats.beta.ppf(0.05 / 15, 891, 10), rel=1e-6)
+    assert one.words().startswith("20 on up to 9,000 fresh trials: power at least ")
+
+
+@pytest.mark.slow
+def test_a_search_finds_what_every_size_by_itself_does_in_several_scenarios() -> None:
+    """The slow twin: ``simulate`` of every size; where power is beyond doubt is left out or not."""
+    scenarios = {"null": {"role": "null", "dfr": {"cart": GOAL}}} | {
+        name: {"role": "alternative", "dfr": {"cart": rate}}
+        for name, rate in (("low", 0.48), ("kind", 0.5), ("high", 0.75))
+    }
+    told: dict[str, Any] = {"trials": 400, "engine": "simulate", "jobs": 1}
+    found = ac.size(single_arm(scenarios=scenarios), 0.7, least=50, most=90, fresh=0, **told)
+    sizes, has = list(range(50, 91)), {}
+    for number in sizes:
+        made = single_arm(scenarios=scenarios, looks={"observed": [number]},
+                          enrolment={"max_n": number, "per_month": 3.0})  # fmt: skip
+        run = ac.simulate(made, scenarios=["low", "kind", "high"], **told)
+        has[number] = {n: run.figure(n, "success") for n in ("low", "kind", "high")}
+    least = {number: min(one.estimate for one in has[number].values()) for number in sizes}
+    assert found.answer == by_hand(sizes, least.__getitem__, 0.7)
+    for one in found.tried:
+        assert {n: f for n, f in one.success.items() if n != "null"}.items() <= (
+            has[one.size].items()
+        )
+        assert one.power(["low", "kind", "high"]) == least[one.size]
+    assert any("high" not in one.success for one in found.tried)
+
+
 def test_a_line_is_drawn_by_no_more_trials_than_there_are(monkeypatch: Any) -> None:
     asked: list[int] = []
 
@@ -197,7 +238,7 @@ def test_a_line_is_drawn_by_no_more_trials_than_there_are(monkeypatch: Any) -> N
         asked.append(trials)
         return {name: proportion(trials // 2, trials) for name in scenarios}
 
-    monkeypatch.setattr("adaptive_cart.sweeps.sizing._Runs._success", run)
+    monkeypatch.setattr("adaptive_cart.sweeps.size_runs.SizeRuns._success", run)
     ac.size(single_arm(), 0.7, least=34, most=46, fresh=0, trials=20, engine="simulate", jobs=1)
     assert set(asked) == {20}
 

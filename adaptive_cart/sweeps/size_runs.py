@@ -1,0 +1,190 @@
+"""Sizes as a search runs them: each once, in the scenarios that the search hangs on.
+
+Where power is simulated a tenth of the trials draw the line first. After that a scenario in which
+the power is there beyond doubt, at the sizes on both sides that drew the line, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.errors import EngineError
+from adaptive_cart.nouns.streams import fresh_seed
+from adaptive_cart.results.operating import Figure, exact, proportion
+from adaptive_cart.running.adjusted import refused
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrating.search import TRIALS
+from adaptive_cart.running.engine import Engine, choose_engine
+from adaptive_cart.running.exact import success_of
+from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
+from adaptive_cart.running.run import Progress
+from adaptive_cart.running.stated_certificate import lower_bound
+from adaptive_cart.sweeps.counted_success import successes
+from adaptive_cart.sweeps.moving_looks import FreeLooks
+from adaptive_cart.sweeps.sized_looks import Judging, best_looks
+from adaptive_cart.sweeps.tried_sizes import KeptSizes, Tried
+from adaptive_cart.sweeps.varying import design_of_size
+
+ROUGH = 10  # the line is drawn by one in so many trials, where power is simulated
+FEWEST = 100  # trials that draw it
+PLAIN = 1e-6  # that a power is less than its bound on the trials that draw the line
+BEYOND = 0.05  # of power that this bound has above the one wanted, where none may be lacking
+NO_CHOICES: Mapping[tuple[int, ...], float] = {}
+
+
+@dataclass
+class SizeRuns:
+    """Sizes as they are run, each once."""
+
+    design: Design
+    free: FreeLooks | None
+    scenarios: tuple[str, ...]
+    wanted: float
+    recalibrate: bool
+    engine: Engine
+    trials: int
+    seed: int
+    fresh: int
+    jobs: int | None
+    progress: Progress
+    known: KeptSizes
+    number: int
+    tried: dict[int, Tried] = field(default_factory=dict)
+    rough: dict[int, Mapping[str, Figure]] = field(default_factory=dict)
+    counts: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
+    near: float | None = None  # threshold of the size that was calibrated last
+
+    def of(self, number: int) -> Tried:
+        """A size, run unless it was before."""
+        if number not in self.tried:
+            self.progress("sizes", len(self.tried), self.number)
+            made = design_of_size(self.design, number, self.recalibrate)
+            found = self.known.get(self._key(made))
+            if found is None:
+                found = self._run(number, made, self.trials, self._doubtful(number))
+                self.known.put(self._key(made), found)
+            self.tried[number] = found
+            self._also_in(number, self._doubtful(number))  # kept by a search for another power
+        return self.tried[number]
+
+    def _doubtful(self, number: int) -> tuple[str, ...]:
+        """Scenarios in which power is wanted, and may be lacking at a size.
+
+        Not those that have it beyond doubt at the sizes on both sides that drew the line. The one
+        with least power is always one of them.
+        """
+        if not self.rough:
+            return self.scenarios
+        beside = (
+            max(size for size in self.rough if size <= number),
+            min(size for size in self.rough if size >= number),
+        )
+        least = {n: min(_surely(self.rough[at][n]) for at in beside) for n in self.scenarios}
+        lowest, enough = min(least.values()), self.wanted + BEYOND
+        return tuple(n for n, power in least.items() if power == lowest or power < enough)
+
+    def _key(self, made: Design) -> str:
+        """What the numbers of a size hang on."""
+        return (
+            f"{digest_of(made)}; {self.free}; {self.scenarios}; {self.trials} trials; seed "
+            f"{self.seed}; {self.engine}"
+        )
+
+    def ordered(self) -> tuple[Tried, ...]:
+        """All that were run, by size."""
+        return tuple(self.tried[number] for number in sorted(self.tried))
+
+    def drawn(self, number: int) -> bool:
+        """Whether a size is simulated, and not enumerated."""
+        numbers = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
+        return choose_engine(numbers, numbers.truths, self.engine).engine == "simulate"
+
+    def simulated(self, number: int) -> bool:
+        """Whether a size was simulated, and not enumerated."""
+        return any(figure.n is not None for figure in self.of(number).success.values())
+
+    def roughly(self, number: int) -> float:
+        """Power of a size by a tenth of the trials."""
+        made = design_of_size(self.design, number, self.recalibrate)
+        few = min(max(self.trials // ROUGH, FEWEST), self.trials)
+        found = self._run(number, made, few, self.scenarios)
+        self.rough[number] = found.success
+        return found.power(self.scenarios)
+
+    def in_every_scenario(self, number: int) -> None:
+        """Run a size in the other scenarios too: where power is not wanted, or not in doubt."""
+        self._also_in(number, tuple(self.of(number).roles))
+
+    def _also_in(self, number: int, scenarios: Iterable[str]) -> None:
+        tried = self.tried[number]
+        rest = tuple(name for name in scenarios if name not in tried.success)
+        if rest:
+            success = {**tried.success, **self._success(Design(**tried.design), rest, self.trials)}
+            in_order = {name: success[name] for name in tried.roles if name in success}
+            self.tried[number] = replace(tried, success=in_order)
+            made = design_of_size(self.design, number, self.recalibrate)
+            self.known.put(self._key(made), self.tried[number])
+
+    def _run(self, number: int, made: Design, trials: int, scenarios: Sequence[str]) -> Tried:
+        calibrated, choices = needs_calibration(made), NO_CHOICES
+        if self.free is not None:
+            how = Judging(
+                self.scenarios, self.recalibrate, self.engine, trials, self.seed, self.jobs,
+                self.progress,
+            )  # fmt: skip
+            best = best_looks(self.design, self.free, number, how)
+            made, calibrated, choices = best.design, best.calibrated, best.powers
+        if needs_calibration(made):
+            found = calibrate(
+                made, seed=self.seed, jobs=self.jobs, progress=self.progress, near=self.near,
+                trials=TRIALS * trials // self.trials,
+            )  # fmt: skip
+            made = with_found(made, found)
+            self.near = getattr(found, "threshold", None)
+        thresholds = {
+            rule.name: rule.at_least if rule.at_least is not None else rule.below
+            for rule in made.rules
+            if rule.decision.claims and calibrated
+        }
+        return Tried(
+            number,
+            tuple(float(at) for at in made.looks.at),
+            thresholds,
+            self._success(made, scenarios, trials),
+            {name: truth.role for name, truth in made.truths.items()},
+            made.model_dump(mode="json", by_alias=True, exclude_none=True),
+            choices,
+        )
+
+    def _success(
+        self, design: Design, scenarios: Sequence[str], trials: int
+    ) -> Mapping[str, Figure]:
+        """Success in some scenarios; enumerated in all, which costs next to nothing."""
+        truths = design.truths
+        engine = choose_engine(design, truths, self.engine)
+        if why := refused(design, engine):
+            raise EngineError(why)
+        if engine.engine == "exact":
+            return {name: exact(value) for name, value in success_of(design, truths).items()}
+        number = successes(design, scenarios, self.seed, (0, trials), self.jobs)
+        return {n: proportion(k, trials) for n, k in zip(scenarios, number, strict=True)}
+
+    def afresh(self, number: int, trials: int, scenarios: Sequence[str]) -> Mapping[str, Figure]:
+        """Success of a size on fresh trials, with the thresholds and looks that it was run with."""
+        design, seed = Design(**self.of(number).design), fresh_seed(self.seed, "size")
+        there, before = self.counts.get(number, (0, {}))
+        self.progress("fresh trials", there, trials)
+        more = successes(design, scenarios, seed, (there, trials), self.jobs)
+        now = {name: before.get(name, 0) + k for name, k in zip(scenarios, more, strict=True)}
+        self.counts[number] = trials, now
+        return {name: proportion(k, trials) for name, k in now.items()}
+
+
+def _surely(figure: Figure) -> float:
+    """What a power is at least, but for one chance in a million."""
+    if figure.n is None:
+        return figure.estimate
+    return lower_bound(round(figure.estimate * figure.n), figure.n, PLAIN)

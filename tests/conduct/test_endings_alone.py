@@ -1,0 +1,43 @@
+"""How trials end, where nothing else is asked, is how they end in a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block, run_looks
+from adaptive_cart.participants.population import latents_for
+
+DESIGNS = Path(__file__).parents[2] / "designs"
+
+
+def ends_alike(design: ac.Design, trials: int) -> bool:
+    """Whether both ways give every trial the same end, by the same rule of the same target."""
+    plan = Plan.of(design)
+    for truth in design.truths.values():
+        unknown = (float("nan"),) * len(plan.estimands)
+        whole = run_block(plan, truth, unknown, latents_for(design, 5, 7, trials)).standing
+        alone = run_looks(plan, truth, latents_for(design, 5, 7, trials))
+        for one, other in ((whole.reason, alone.reason), (whole.rule, alone.rule),
+                           *((whole.won[k], alone.won[k]) for k in whole.won),
+                           *((whole.noted[k], alone.noted[k]) for k in whole.noted)):  # fmt: skip
+            if not np.array_equal(one, other):
+                return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "name", ["sle_autologous", "goldilocks_allogeneic", "enrichment_biomarker"]
+)
+def test_trials_end_as_they_do_where_everything_is_recorded(name: str) -> None:
+    assert ends_alike(ac.load_design(DESIGNS / f"{name}.toml"), 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted(DESIGNS.glob("*.toml")), ids=lambda file: file.stem)
+def test_trials_of_every_shipped_design_do(file: Path) -> None:
+    assert ends_alike(ac.load_design(file), 40)
