@@ -84,6 +84,14 @@ class _Truths:
     of: dict[str, list[str]]
     notes: list[str]
 
+    def kept(self, point: Point, claim: str) -> str:
+        """Keep the truth of a point; its name, which no other truth has."""
+        name = point.name
+        if self.by_name.get(name, point.truth) != point.truth:
+            name = f"{name} ({claim})"
+        self.by_name[name] = point.truth
+        return name
+
 
 class SharedClaims(Search):
     """The threshold for success for its own share, then those of the claims."""
@@ -297,8 +305,7 @@ def _truths(design: Design, asking: Sequence[str]) -> _Truths:
     problems = []
     for name in asking:
         points = [*_scenarios(design, rules[name]), *_rates(design, rules[name])]
-        found.of[name] = [point.name for point in points]
-        found.by_name.update({point.name: point.truth for point in points})
+        found.of[name] = [found.kept(point, name) for point in points]
         if not points:
             problems.append(
                 Problem(
@@ -327,15 +334,21 @@ def _rates(design: Design, rule: ResolvedRule) -> list[Point]:
     direct = [t for t in design.truths.values() if asked.endpoint in t.direct]
     if more or not (design.endpoints[asked.endpoint].binary and asked.of.about_levels and direct):
         return []
-    bases = direct[:1] if asked.endpoint == design.primary else direct
+    primary = asked.endpoint == design.primary
+    bases = direct[:1] if primary else direct
     controls = np.linspace(0.0, 1.0, WIDE_GRID)
     effects = effects_of([rule], design)
     return [
-        replace(point, name=point.name if len(bases) == 1 else f"{base.name}, {point.name}")
+        replace(point, name=point.name if primary else _named(base, asked.endpoint, point))
         for base in bases
         for point in rate_points(design, base, asked.endpoint, [rule], effects, controls)
         if point.false[rule.name]
     ]
+
+
+def _named(base: Truth, endpoint: str, point: Point) -> str:
+    """Name of rates of an endpoint that is not the primary: those of others are the scenario's."""
+    return f"{base.name}, {endpoint}: {point.name}"
 
 
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
