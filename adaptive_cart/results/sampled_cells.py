@@ -1,14 +1,14 @@
 """Means over the participants of a course, on the points that they are integrated over.
 
-One arm and stratum at a time. The same points serve every scenario: where two say the same of an
-arm, as most do of the control, its participants are followed once.
+One arm and stratum at a time. The same points serve every scenario, and every design of a sweep:
+where two say the same of an arm, as most do of the control, its participants are followed once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,21 +27,35 @@ Place: TypeAlias = tuple[int, int]  # an arm and a stratum
 Own: TypeAlias = tuple[Truth, tuple[bool, ...], bool]
 Key = TypeVar("Key")
 
+# what of a design means nothing to a participant who is followed to the end of an endpoint
+NO_MATTER = ("name", "description", "rules", "looks", "calibration", "claims", "simulation")
+
 
 class KnownCells:
     """What was measured on some points before, by what was true of those measured."""
 
     def __init__(self) -> None:
         self._known: list[tuple[Design, Place, Own, dict[str, Floats | None]]] = []
+        self._alike: list[tuple[Design, dict[str, Any]]] = []  # each with what is to be alike
 
     def of(self, design: Design, place: Place, own: Own) -> dict[str, Floats | None]:
         """By endpoint: ``(scramble,)`` means, to be read and added to; nothing if it has none."""
+        first = self._first_like(design)
         for known_design, known_place, known_own, known in self._known:
-            if known_design is design and known_place == place and known_own == own:
+            if known_design is first and known_place == place and known_own == own:
                 return known
         values: dict[str, Floats | None] = {}
-        self._known.append((design, place, own, values))
+        self._known.append((first, place, own, values))
         return values
+
+    def _first_like(self, design: Design) -> Design:
+        """The first design asked about whose participants fare as those of this one."""
+        if not any(known is design for known, _ in self._alike):
+            told = design.plain()
+            own = {key: value for key, value in told.items() if key not in NO_MATTER}
+            self._alike.append((design, own))
+        own = next(parts for known, parts in self._alike if known is design)
+        return next(known for known, parts in self._alike if parts == own)
 
 
 def endpoint_cells(

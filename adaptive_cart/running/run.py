@@ -103,6 +103,7 @@ def simulate(
     calibration: AnyCalibration | None = None,
     share: Share | None = None,
     finished: Sequence[Parts] = (),
+    points: SobolLatents | None = None,
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
@@ -140,6 +141,9 @@ def simulate(
         no measures. :func:`adaptive_cart.running.shares.merge` puts the shares together.
     finished
         Stretches of this run that were run elsewhere.
+    points
+        On which true values are integrated; pass the same to runs of designs that have arms in
+        common, and these are followed once.
 
     Raises
     ------
@@ -207,6 +211,7 @@ def simulate(
                 store.require_replaceable()
             run = _Run(design, truths, chosen, store, identity, found, progress, tell)
             run.calibration = next(of_design, None)
+            run.points = points or run.points
             run.replaced = replaced
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
@@ -325,6 +330,7 @@ class _Run:
         self.tell = tell
         self.started = time.time()
         self.calibration: AnyCalibration | None = None
+        self.points = SobolLatents()
         self.replaced: Mapping[str, Change] = {}
         self.share: dict[str, Any] | None = None
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
@@ -455,11 +461,10 @@ class _Run:
         )
 
     def _true_values(self) -> dict[str, TrueValues]:
-        points = SobolLatents()
         true = {}
         for number, name in enumerate(self.reported):
             self.progress("true values", number, len(self.reported))
-            true[name] = true_values(self.design, self.truths[name], points)
+            true[name] = true_values(self.design, self.truths[name], self.points)
         return true
 
     def _reach(self, job: Job, targets: Mapping[str, int], jobs: int) -> None:

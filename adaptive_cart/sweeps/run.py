@@ -25,6 +25,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import Store, version
 from adaptive_cart.running.engine import Engine
@@ -145,7 +146,7 @@ def run_variants(
     tell: Callable[[str], None] = lambda message: None,
 ) -> Iterator[tuple[Variant, Result]]:
     """Run variants one after the other, each into its folder of a sweep; parameters as there."""
-    told = set[str]()
+    told, points = set[str](), SobolLatents()
 
     def once(message: str) -> None:
         if message not in told:
@@ -171,6 +172,7 @@ def run_variants(
                 restart=restart,
                 backend=backend,
                 scheduler=scheduler,
+                points=points,
                 progress=show,
                 tell=once,
             ),
