@@ -13,8 +13,10 @@ success standing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from adaptive_cart.conduct.asking import Asking, Now, Prediction
 from adaptive_cart.conduct.comparison import Comparison
@@ -207,9 +209,18 @@ def listed(words: list[str]) -> str:
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
+# designs asked about last, with their rules: a run asks for those of one design dozens of times
+_RESOLVED: Final[deque[tuple[Design, tuple[ResolvedRule, ...]]]] = deque(maxlen=4)
+
+
 def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:
     """Turn a design's rules into what is judged."""
-    return tuple(_resolve(design, rule) for rule in design.rules)
+    for known, rules in tuple(_RESOLVED):
+        if known is design:
+            return rules
+    rules = tuple(_resolve(design, rule) for rule in design.rules)
+    _RESOLVED.append((design, rules))
+    return rules
 
 
 def _resolve(design: Design, rule: Rule) -> ResolvedRule:

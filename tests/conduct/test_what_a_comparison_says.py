@@ -61,3 +61,13 @@ def test_a_prediction_says_its_sample(sample: str, said: str) -> None:
     raw["rules"][1]["predictive"]["with"] = sample
     design, part = first_comparison(raw, 1)
     assert part.words(design).startswith(f"P(efficacy at the last look, {said}")
+
+
+def test_rules_are_those_of_the_design_asked_about_and_resolved_once() -> None:
+    raw = raw_design("hello")
+    strict = raw_design("hello")
+    strict["rules"][0]["at_least"] = 0.999
+    design, stricter = Design(**raw), Design(**strict)
+    again = resolve_rules(design), resolve_rules(stricter), resolve_rules(design)
+    assert [rules[0].parts[0].thresholds[1] for rules in again] == [0.985, 0.999, 0.985]
+    assert again[0] is again[2]
