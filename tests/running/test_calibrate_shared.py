@@ -61,7 +61,7 @@ CLAIMS = ("safe", "large", "any")
 def asking() -> dict[str, Any]:
     """The success asks one question, so that its threshold can be searched too."""
     raw = sharing()
-    raw["calibration"] = {"type_one_error": 0.04}
+    raw["calibration"] = {"type_one_error": 0.04, "confidence": "estimate"}  # a tenth of the trials
     raw["scenarios"]["small"] = {"cart": {"remission": {"probability": 0.45}}}
     for place in (0, 3, 4):
         raw["rules"][place]["at_least"] = "calibrate"
@@ -111,6 +111,10 @@ def test_the_upper_bound_of_each_claim_is_what_it_holds_where_that_is_asked_for(
         assert one.fresh.upper <= one.alpha
         assert other.fresh.n == 300
     assert "do not show" not in found.words()
+    del raw["calibration"]["confidence"]
+    left_out = calibrate(Design(**raw), trials=300, jobs=1)
+    assert isinstance(left_out, SharedCalibration)
+    assert left_out.claims == found.claims
     assert found.success is not None
     assert found.success.fresh is not None
     assert found.success.fresh.upper <= found.success.target

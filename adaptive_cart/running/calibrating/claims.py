@@ -146,8 +146,8 @@ def calibrate_shared(
     success
         What was found for the success rule; nothing where its threshold is written.
     trials
-        Simulated trials in each truth, of the search and of its confirmation; with ``confidence =
-        "upper"`` ten times as many confirm, and move the thresholds.
+        Simulated trials in each truth, of the search; ten times as many confirm it, and move the
+        thresholds. With ``confidence = "estimate"`` as many only tell their error.
     """
     graph = design.alpha_graph
     assert graph is not None
@@ -155,7 +155,7 @@ def calibrate_shared(
     asking = [rule.name for rule in design.further_claims if asks(rule)]
     truths = _truths(numbers, asking)
     open_ = _asked_alone(numbers)
-    upper = design.calibration is not None and design.calibration.confidence == "upper"
+    upper = design.calibration is None or design.calibration.by_upper_bound
     for name in asking:
         for amount in graph.amounts(graph.names.index(name)):
             path = f"claims.alpha.{name}"
