@@ -32,7 +32,7 @@ from adaptive_cart.conduct.completion_by_chains import (
     face_ahead,
     what_is_ahead,
 )
-from adaptive_cart.conduct.jointly import by_endpoint, product
+from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.weighing import Chains, Sums, chance_of_chains, mixed
@@ -178,7 +178,9 @@ class ReferencePosteriors:
         found, fast, troubles = [], 1.0, []
         for together in by_endpoint(asked):
             endpoint = together[0].endpoint
-            fits, open_strata, (tables, weights), trouble = self._draws(analysis, together[0])
+            fits, open_strata, (tables, weights), trouble = self._draws(
+                analysis, whose_data(together)
+            )
             reference = self._reference(endpoint)
             troubles += [trouble] if trouble is not None else []
             probability = variance = 0.0

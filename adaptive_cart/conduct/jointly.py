@@ -91,6 +91,11 @@ def by_endpoint(questions: tuple[Question, ...]) -> list[tuple[Question, ...]]:
     return [tuple(asked) for asked in found.values()]
 
 
+def whose_data(together: Sequence[Question]) -> Question:
+    """Which of some questions of one endpoint says whose data are analysed: that about a pair."""
+    return next((one for one in together if one.of.of_two), together[0])
+
+
 def product(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Product of independent numbers with their errors, and its own."""
     values = [value for value, _ in found]

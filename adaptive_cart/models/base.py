@@ -515,6 +515,11 @@ class AnalysisBase(Part):
         """
         return "pooled"
 
+    @property
+    def strata_apart(self) -> bool:
+        """Whether a question about a stratum is answered from its data alone, apart from all."""
+        return not self.by_stratum
+
     @classmethod
     def can_be_asked(cls, kind: QuestionKind) -> bool:
         """Whether its posterior knows the numbers of arms that a kind of question is made of."""

@@ -27,7 +27,7 @@ from adaptive_cart.conduct.completion_by_chains import (
     chains_completed,
     face_ahead,
 )
-from adaptive_cart.conduct.jointly import by_endpoint, product
+from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
@@ -211,7 +211,7 @@ class Comparison:
         self, look: ChosenLook, asked: Asked, together: tuple[Question, ...], fits: Fits
     ) -> tuple[float, float, tuple[Fit, str | None]]:
         """What is asked of one endpoint: the probability, its error, the fit and any trouble."""
-        question, endpoint = together[0], together[0].endpoint
+        question, endpoint = whose_data(together), together[0].endpoint
         reference = self.reference(endpoint)
         data = reference.data(look.summaries[endpoint], 0, asked.open_strata, question)
         exact = self.plan.fitted[endpoint][0].answered_by.error(question) < AS_GOOD_AS_EXACT

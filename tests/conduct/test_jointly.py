@@ -28,6 +28,7 @@ from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification import verified_rows
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
+from checks import raw_design
 from conduct.test_conditions import COUNTS, both
 
 BENEFIT = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.1}
@@ -173,6 +174,25 @@ def test_one_model_answers_the_same_strata_only() -> None:
                   {"endpoint": "dfr", "arm": "cart", "above": 0.2})  # fmt: skip
     raw["strata"] = {"mild": 0.5, "hard": 0.5}
     with pytest.raises(DesignError, match="other strata of 'dfr'"):
+        Design(**raw)
+
+
+@pytest.mark.parametrize(("ratios", "refused"), [("shared", True), ("own", False)])
+def test_a_hazard_ratio_of_all_strata_is_not_asked_with_that_of_one(
+    ratios: str, refused: bool
+) -> None:
+    """Shared, that of one stratum is of its data alone; own, that of all is made of them."""
+    raw = raw_design("lupus_first_flare")
+    raw["analysis"]["flare"]["hazard_ratios"] = ratios
+    ratio = {"endpoint": "flare", "arm": "cart", "hazard_ratio_to": "soc", "below": 0.9}
+    raw["rules"].append(
+        {"name": "both", "then": "claim", "at_least": 0.9,
+         "jointly": [ratio, ratio | {"stratum": "active"}]}
+    )  # fmt: skip
+    if refused:
+        with pytest.raises(DesignError, match="other strata of 'flare'"):
+            Design(**raw)
+    else:
         Design(**raw)
 
 

@@ -93,7 +93,8 @@ def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
         if not model.bayesian:
             yield place, "is answered by a test, which has no joint probability", where
         other = first.setdefault(question.about, question)
-        named = (("stratum", "strata", not model.by_stratum), ("arms", "arms", model.pairs))
+        strata_apart = not model.by_stratum if analysis is None else analysis.strata_apart
+        named = (("stratum", "strata", strata_apart), ("arms", "arms", model.pairs))
         for key, words, apart in named:
             mine, theirs = (_told_of(one, key) for one in (question, other))
             if apart and mine != theirs:

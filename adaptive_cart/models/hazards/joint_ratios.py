@@ -11,8 +11,8 @@ the normal copula of the correlations there.
 What they are off by is taken back by weights, and draws are taken anew in proportion to these, in
 equal steps, so that all count alike. With one experimental arm there is nothing to take back.
 
-Several arms say more about the baseline than one pair does, so the draws of a ratio differ a little
-from its own posterior, in which only its two arms have a say.
+Several arms say more about the baseline than one pair does. Where the ratio of a pair is asked for,
+the draws are of the data of its two arms (``ratios_analysis.py``).
 """
 
 from __future__ import annotations

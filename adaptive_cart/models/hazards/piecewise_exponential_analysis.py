@@ -138,9 +138,9 @@ class HazardsPosterior(RatiosPosterior):
 
         events, time = (part[rows] for part in self._tables(quantity.stratum))
         ratios = self._all_log_ratios(quantity.stratum)[rows]
-        ranks = self._ranks(quantity.stratum)[self.arms :]
+        ranks = self._ranks(quantity.stratum)[len(self.taken) :]
         of_control = self.model.drawn_hazards(events, time, ratios, ranks)
-        place = self.order.index(quantity.arm)
+        place = self.taken.index(quantity.arm)
         if place:
             of_control *= np.exp(ratios[:, place - 1])[:, None]
         curve = Curve(self.model.cuts, of_control)
@@ -154,20 +154,20 @@ class HazardsPosterior(RatiosPosterior):
         """Ranks of the draws of a stratum (or of all): of the ratios of the arms, of hazards."""
         from adaptive_cart.models.draws import ranks
 
-        each = self.arms + len(self.model.cuts) + 1
+        each = len(self.taken) + len(self.model.cuts) + 1
         first = max(stratum + 1, 0) * each
         return ranks((self.data.participants.shape[2] + 1) * each)[first : first + each]
 
     def _tables(self, stratum: int) -> tuple[Floats, Floats]:
         """Events and months at risk in the model's order, ``(trial, arm, interval)`` each."""
-        both = zip(*(self._arm(arm, stratum) for arm in self.order), strict=True)
+        both = zip(*(self._arm(arm, stratum) for arm in self.taken), strict=True)
         events, time = (np.stack(parts, axis=1) for parts in both)
         return events, time
 
     def _drawn_ratios(self, stratum: int) -> Floats:
         from adaptive_cart.models.hazards.joint_ratios import log_ratios
 
-        own = self._ranks(stratum)[1 : self.arms]
+        own = self._ranks(stratum)[1 : len(self.taken)]
         return log_ratios(self.model, *self._tables(stratum), own)
 
     def _followed_apart(self, apart: bool) -> Iterable[int]:

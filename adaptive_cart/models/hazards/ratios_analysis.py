@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -51,6 +51,8 @@ class RatiosPosterior(Posterior):
     def __post_init__(self) -> None:
         self._ratios: dict[tuple[int, int, int], Ratio] = {}
         self._log_ratios: dict[int, Floats] = {}
+        self._pairs: dict[tuple[int, ...], Self] = {}
+        self._pair: tuple[int, ...] = ()
 
     # ── what each of them supplies ────────────────────────────────────────────────────────
     @property
@@ -89,6 +91,11 @@ class RatiosPosterior(Posterior):
         return tuple(range(self.arms))
 
     @property
+    def taken(self) -> tuple[int, ...]:
+        """Arms that draws are of, the one whose hazard is the baseline first."""
+        return self._pair or self.order
+
+    @property
     def failed(self) -> Booleans | None:
         """Trials in which any hazard ratio asked for so far could not be computed."""
         found = [ratio.failed for ratio in self._ratios.values()]
@@ -109,7 +116,7 @@ class RatiosPosterior(Posterior):
 
     def _log_ratio(self, arm: int, stratum: int) -> Floats:
         """Draws of the log hazard ratio of an arm to the control, ``(trial, draw)``."""
-        drawn, place = self._all_log_ratios(stratum), self.order.index(arm)
+        drawn, place = self._all_log_ratios(stratum), self.taken.index(arm)
         return drawn[:, place - 1] if place else np.zeros_like(drawn[:, 0])
 
     def _all_log_ratios(self, stratum: int) -> Floats:
@@ -152,6 +159,27 @@ class RatiosPosterior(Posterior):
         if question.kind not in self.closed:
             return super().mean(question)
         return self._ratio(question).hazard_ratio_mean()
+
+    def drawn(self, question: Question) -> Floats:
+        return Posterior.drawn(self._of_pair([question]), question)
+
+    def together(self, questions: Sequence[Question]) -> Floats:
+        return Posterior.together(self._of_pair(questions), questions)
+
+    def _of_pair(self, questions: Sequence[Question]) -> Self:
+        """Draws of two arms by themselves, where their hazard ratio is asked for; else of all.
+
+        So they are of the posterior that answers it without draws.
+        """
+        ratios = {one.pair[::-1] for one in questions if one.kind in self.closed}
+        if len(self.taken) <= 2 or not ratios:
+            return self
+        # asked both ways round, the arm that comes first has the baseline
+        pair = min(ratios, key=lambda one: self.order.index(one[0]))
+        if pair not in self._pairs:
+            self._pairs[pair] = replace(self)  # type: ignore[type-var]
+            self._pairs[pair]._pair = pair
+        return self._pairs[pair]
 
     def completed(
         self, summary: Summary, coming: Coming, some: Completions, apart: bool

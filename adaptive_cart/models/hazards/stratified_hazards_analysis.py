@@ -143,10 +143,10 @@ class StratifiedPosterior(RatiosPosterior):
         from adaptive_cart.models.draws import ranks
         from adaptive_cart.models.hazards.joint_ratios import log_ratios
 
-        arms, strata = tuple(range(self.arms)), len(self.model.shares)
-        rank = ranks((strata + 1) * self.arms)
-        first = max(stratum + 1, 0) * self.arms
-        own = rank[first + 1 : first + self.arms]
+        arms, strata = self.taken, len(self.model.shares)
+        rank = ranks((strata + 1) * len(arms))
+        first = max(stratum + 1, 0) * len(arms)
+        own = rank[first + 1 : first + len(arms)]
         if stratum >= 0:
             return log_ratios(self.model.one, *_counted(self._of_stratum(arms, stratum)), own)
         if not self.model.own:
@@ -209,6 +209,10 @@ class StratifiedPiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
 
     ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = StratifiedPosterior
+
+    @property
+    def strata_apart(self) -> bool:
+        return self.hazard_ratios == "shared"
 
     @property
     def over_strata(self) -> str:
