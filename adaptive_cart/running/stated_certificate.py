@@ -18,7 +18,8 @@ The control rates are cut into tiles before they are simulated, finely where an 
 simulation saw large errors. In each, f(p0) is replaced by its Clopper-Pearson upper 95% bound. The
 truth with the largest error lies in one tile, whose bound holds there with 95% confidence: so the
 largest bound of all tiles exceeds the largest error with at least that, and nothing has to be
-shared out between the tiles.
+shared out between the tiles. Where claims have several margins, tiles are laid along each, and the
+same is true of all of them together.
 """
 
 from __future__ import annotations
@@ -87,8 +88,6 @@ def why_not_stated(design: Design, region: Region) -> str | None:
         return "outcomes of one participant are correlated, so that others tell of a rate too"
     if truth.mixture is not None:
         return "parts of the participants fare otherwise, so that one rate does not say the truth"
-    if len(effects_of(_rules(design), design)) > 1:
-        return "claims have several margins, and tiles are laid along one"
     return None
 
 
@@ -237,42 +236,71 @@ def stated(
     seeds
         Of the tiles, and of the random truths.
     """
-    (effect,) = effects_of(_rules(design), design)
     known: dict[float, float] = {}
     for place in places:
         for control in place.rates.values():
             known[control] = max(known.get(control, 0.0), place.figure.estimate)
     controls = np.array(sorted(known))
     errors = np.array([known[control] for control in controls])
-    at_rate = _points(design, region, effect)
-    limits = _where_false(at_rate, region.limits)
-    tiles = list(
-        laid(
-            lambda control: _drawn(at_rate(control), region.endpoint),
-            limits,
-            functools.partial(_seen_beside, controls, errors),
-            design.enrolment.max_n,
-            trials,
-        )
-    )
-    inside = [tile.control for tile in tiles]
-    at = functools.partial(_falsely, design, region, effect, trials=trials, seed=seeds[0])
+    foreseen = functools.partial(_seen_beside, controls, errors)
+    lines, tiles = [], []
+    for effect in effects_of(_rules(design), design):
+        line = _line(design, region, effect)
+        if line is not None:
+            lines.append(line)
+            tiles += [(line, tile) for tile in line.tiles(design, foreseen, trials)]
+    inside = [(line.effect, tile.control) for line, tile in tiles]
+    at = functools.partial(_falsely, design, region, trials=trials, seed=seeds[0])
     seen: list[tuple[int, str]] = []
     for name, wrong in spread(at, inside, jobs):
         seen.append((wrong, name))
         progress("certificate", len(seen) * trials, len(tiles) * trials)
-    bound = bound_of(tiles, [wrong for wrong, _ in seen], trials, design.enrolment.max_n)
+    bound = bound_of(
+        [tile for _, tile in tiles], [wrong for wrong, _ in seen], trials, design.enrolment.max_n
+    )
     most, where = max(seen)
     one = Stated(bound, CONFIDENCE, most / trials, where, len(tiles), trials, seeds[0], 0, 0)
-    return tried(one, design, region, effect, limits, seeds[1], jobs)
+    return tried(one, design, region, lines, seeds[1], jobs)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The truths at one margin, by control rate.
+
+    Attributes
+    ----------
+    rates
+        ``(cell,)`` what is drawn, by control rate.
+    limits
+        Control rates between which a claim can be false there.
+    """
+
+    effect: Effect
+    rates: Callable[[float], Floats]
+    limits: tuple[float, float]
+
+    def tiles(
+        self, design: Design, foreseen: Callable[[float], float], trials: int
+    ) -> Iterator[Tile]:
+        """Its control rates, cut into tiles."""
+        return laid(self.rates, self.limits, foreseen, design.enrolment.max_n, trials)
+
+
+def _line(design: Design, region: Region, effect: Effect) -> _Line | None:
+    """The truths at one margin; nothing where none of them is in the region."""
+    at_rate = _points(design, region, effect)
+    limits = _where_false(at_rate, region.limits)
+    if limits is None:
+        return None
+    return _Line(effect, lambda control: _drawn(at_rate(control), region.endpoint), limits)
 
 
 def _where_false(
     at: Callable[[float], Point | None], limits: tuple[float, float]
-) -> tuple[float, float]:
-    """The control rates of the region at which the claim can be false."""
+) -> tuple[float, float] | None:
+    """The control rates of the region at which the claim can be false; nothing if at none."""
     held = [float(one) for one in np.linspace(*limits, 1_001) if at(float(one)) is not None]
-    return held[0], held[-1]
+    return (held[0], held[-1]) if held else None
 
 
 def _drawn(point: Point | None, endpoint: str) -> Floats:
@@ -296,9 +324,10 @@ def _points(design: Design, region: Region, effect: Effect) -> Callable[[float],
 
 
 def _falsely(
-    design: Design, region: Region, effect: Effect, control: float, *, trials: int, seed: int
+    design: Design, region: Region, place: tuple[Effect, float], *, trials: int, seed: int
 ) -> tuple[str, int]:
-    """Name of a truth, and how many trials succeed falsely there."""
+    """Name of the truth at a margin and control rate, and how many trials succeed falsely there."""
+    effect, control = place
     point = _points(design, region, effect)(control)
     assert point is not None
     return point.name, false_successes(design, point, trials, seed)
@@ -308,14 +337,14 @@ def tried(
     one: Stated,
     design: Design,
     region: Region,
-    effect: Effect,
-    limits: tuple[float, float],
+    lines: Sequence[_Line],
     seed: int,
     jobs: int | None,
 ) -> Stated:
     """Look at random truths whether the bound is exceeded there, beyond what chance can do."""
-    controls = np.random.default_rng(seed).uniform(*limits, TRIED)
-    at = functools.partial(_falsely, design, region, effect, trials=one.trials, seed=seed)
-    wrong = [found for _, found in spread(at, [float(c) for c in controls], jobs)]
+    draw = np.random.default_rng(seed)
+    places = [(line.effect, float(c)) for line in lines for c in draw.uniform(*line.limits, TRIED)]
+    at = functools.partial(_falsely, design, region, trials=one.trials, seed=seed)
+    wrong = [found for _, found in spread(at, places, jobs)]
     exceeded = sum(lower_bound(k, one.trials, SURE) > one.bound for k in wrong)
-    return replace(one, tried=TRIED, exceeded=exceeded)
+    return replace(one, tried=len(places), exceeded=exceeded)

@@ -181,6 +181,31 @@ def test_a_design_with_strata_has_a_bound_too(few: None) -> None:
     assert found.stated.bound > found.stated.found
 
 
+def test_the_bound_of_claims_at_several_margins_is_above_both_known_errors(few: None) -> None:
+    """Two successes, each false at its own margin and below: enumerated at random rates of both."""
+    raw = tiny_design()
+    (rule,) = (one for one in raw["rules"] if one["then"] == "declare_success")
+    asked = rule["posterior"] | {"above": rule["posterior"]["above"] + 0.2}
+    raw["rules"].insert(0, rule | {"name": "large", "posterior": asked, "at_least": 0.85})
+    design = Design(**raw)
+    found = ac.worst_case(
+        design, engine="simulate", points=5, trials=400, jobs=1, certify_simulated=True
+    )
+    assert found.stated is not None
+    assert found.stated.holds
+    assert found.stated.tried == 8  # four random truths at each margin
+    error = ExactError(design, set(), (0.0, 1.0))
+    controls = np.linspace(0.0, 1.0, 201)
+    largest = [
+        float(error.at(np.stack([controls, np.minimum(controls + gap, 1.0)], axis=1)).max())
+        for gap in (rule["posterior"]["above"], asked["above"])
+    ]
+    assert max(largest) == pytest.approx(error.worst(np.nan).error, rel=0.02)
+    assert largest[1] > 1.5 * largest[0]  # tiles along the first margin alone would miss it
+    assert max(largest) < found.stated.bound < 1.0
+    assert found.stated.found > 1.2 * largest[0]  # seen at the second margin
+
+
 def test_what_no_bound_can_be_stated_for_is_refused() -> None:
     course = Design(**raw_design("sle_autologous"))
     with pytest.raises(InputError, match="the truths are scenarios, and nothing lies between"):
