@@ -14,6 +14,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Rule
+from adaptive_cart.design.spending import first_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written
@@ -419,10 +420,12 @@ class Evidence:
         told = listed(values)
         if isinstance(asked.threshold, AlphaSpending):
             told += line(
-                ", as planned (", SHAPES[asked.threshold.spending], " spending of a one-sided type "
-                "I error of ", given(f"{asked.threshold.alpha:g}", path), "; at the numbers that a "
-                "look sees it is worked out anew)",
-            )  # fmt: skip
+                f", as planned{first_of(self.design, rule)} (",
+                SHAPES[asked.threshold.spending],
+                " spending of a one-sided type I error of ",
+                given(f"{asked.threshold.alpha:g}", path),
+                "; at the numbers that a look sees it is worked out anew)",
+            )
         return line(sign, secret(told, otherwise="a threshold given in the restricted annex"))
 
     def probability_of(self, rule: Rule, number: int = 0) -> Line:

@@ -18,7 +18,7 @@ from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
-from adaptive_cart.design.spending import planned_bounds
+from adaptive_cart.design.spending import first_of, planned_bounds
 from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
@@ -353,22 +353,32 @@ def _spent(design: Design, rule: Rule) -> Iterator[str]:
     """How a rule spends a type I error, and at which boundaries."""
     if not isinstance(rule.threshold, AlphaSpending):
         return
-    bounds = ", ".join(
-        "none" if math.isinf(bound) else f"{bound:.4f}"
-        for bound in planned_bounds(design, rule).values()
-    )
     shape = SHAPES[rule.threshold.spending]
+    told = f"    one-sided type I error {rule.threshold.alpha:g}, {shape} spending"
+    anew = "worked out anew at those that a look sees"
+    each = rule.posterior is not None and rule.posterior.arm == "each"
+    if design.stays is None or not each:
+        yield f"{told}: z at least {_bounds(design, rule)} at the planned numbers, {anew}"
+        return
     yield (
-        f"    one-sided type I error {rule.threshold.alpha:g}, {shape} spending: z at least "
-        f"{bounds} at the planned numbers, worked out anew at those that a look sees"
+        f"{told} of each arm, by what is planned for its own comparison (n1 n0 / (n1 + n0)): z at "
+        f"least, at the planned numbers, {anew},"
     )
+    for arm in design.experimental_names:
+        yield f"      {arm}: {_bounds(design, rule, arm)}"
+
+
+def _bounds(design: Design, rule: Rule, arm: str | None = None) -> str:
+    found = planned_bounds(design, rule, arm).values()
+    return ", ".join("none" if math.isinf(bound) else f"{bound:.4f}" for bound in found)
 
 
 def _thresholds(design: Design, rule: Rule, asked: Comparing) -> str:
     threshold = asked.threshold
     if isinstance(threshold, AlphaSpending):
-        planned = (f"{design.threshold_at(rule, look):.6f}" for look in design.judged_at(rule))
-        return f"{asked.sign} {', '.join(planned)} (by look, as planned)"
+        values = (design.threshold_at(rule, look) for look in design.judged_at(rule))
+        planned = ", ".join("none" if math.isinf(value) else f"{value:.6f}" for value in values)
+        return f"{asked.sign} {planned} (by look, as planned{first_of(design, rule)})"
     if threshold == "calibrate":
         return f"{asked.sign} {TO_CALIBRATE}"
     if isinstance(threshold, ByAlpha):

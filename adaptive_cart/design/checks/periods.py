@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.planned import may_close
-from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.design.rule_tables import AlphaSpending, Comparing
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
 
@@ -192,12 +192,32 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
             continue
         path = f"rules[{position}]"
         for part in asked.comparisons:
-            if isinstance(part.threshold, AlphaSpending):
-                yield (
-                    path,
-                    f"{which}, and the numbers at which a type I error is spent are not planned "
-                    f"for that; write the thresholds as numbers",
-                )
+            yield from _spent(pieces, part, path, which)
+
+
+def _spent(pieces: Pieces, part: Comparing, path: str, which: str) -> Found:
+    """Whether a type I error is spent by the participants of an arm's own comparison."""
+    spends = [
+        rule.name
+        for rule in pieces.rules
+        if rule is not None and isinstance(rule.threshold, AlphaSpending)
+    ]
+    if part.predictive is not None and part.predictive.rule in spends:
+        yield (
+            f"{path}.predictive.rule",
+            f"{which}, and '{part.predictive.rule}' spends a type I error by what each arm's own "
+            f"comparison has seen, which is not predicted; write its thresholds as numbers",
+        )
+    if not isinstance(part.threshold, AlphaSpending) or part.posterior is None:
+        return
+    analysis = pieces.analysis.get(part.posterior.about)
+    if getattr(analysis, "information", "") == "events":
+        yield (
+            path,
+            f"{which}; a type I error is spent there by the participants of an arm and of its "
+            f"comparator, and '{part.posterior.about}' is tested by events; write the thresholds "
+            f"as numbers",
+        )
 
 
 def adjusted(pieces: Pieces) -> Found:

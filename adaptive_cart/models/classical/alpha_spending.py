@@ -59,17 +59,18 @@ class Spending:
     shape
         In what shape it is spent, one of :data:`SHAPES`.
     most
-        Participants (or events) planned for the last look, in all arms.
+        Participants (or events) planned for the last look, in all arms; or the information of one
+        comparison.
     """
 
     error: float
     shape: str
-    most: int
+    most: float
 
     def bounds(
         self,
-        information: tuple[int, ...],
-        reached: tuple[int, ...] | None = None,
+        information: tuple[float, ...],
+        reached: tuple[float, ...] | None = None,
         ended: bool = True,
         fineness: int = FINENESS,
     ) -> tuple[float, ...]:
@@ -92,7 +93,9 @@ class Spending:
             for look in range(len(seen))
         )
 
-    def thresholds(self, information: Integers, reached: Integers, last: Booleans) -> Floats:
+    def thresholds(
+        self, information: Integers | Floats, reached: Integers | Floats, last: Booleans
+    ) -> Floats:
         """Smallest 1 − p that succeeds at the newest of some looks, ``(trial,)``.
 
         Parameters
@@ -119,7 +122,7 @@ def as_thresholds(bounds: Floats) -> Floats:
     return np.where(np.isinf(bounds), math.inf, ndtr(bounds))
 
 
-Seen = tuple[tuple[int, int], ...]  # information and what the trial has reached, look by look
+Seen = tuple[tuple[float, float], ...]  # information and what the trial has reached, look by look
 
 
 @lru_cache(maxsize=65_536)
@@ -135,10 +138,10 @@ def _boundary(spending: Spending, seen: Seen, last: bool, fineness: int = FINENE
 
 
 @lru_cache(maxsize=4_096)
-def _so_far(spending: Spending, seen: Seen, fineness: int) -> tuple[_Grid | None, float, int]:
+def _so_far(spending: Spending, seen: Seen, fineness: int) -> tuple[_Grid | None, float, float]:
     """Who has not stopped after some looks, the error spent by then, and the information."""
     if not seen:
-        return None, 0.0, 0
+        return None, 0.0, 0.0
     grid, before, at = _so_far(spending, seen[:-1], fineness)
     bound = _boundary(spending, seen, False, fineness)
     if math.isinf(bound):

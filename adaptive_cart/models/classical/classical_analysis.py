@@ -60,6 +60,10 @@ class Tested(Posterior):
         """What the arms of a question have, and what all arms have, ``(trial,)`` each."""
         raise NotImplementedError  # abstract: every test supplies it
 
+    def participants(self, question: Question) -> Integers:
+        """Participants analysed in each arm of a question, ``(arm, trial)``."""
+        raise NotImplementedError  # a test whose information is participants supplies it
+
     def computed(self, question: Question) -> Floats:
         """One less the one-sided p-value of what a rule asks."""
         z = self.statistic(question)
@@ -113,9 +117,10 @@ class OfProportions(Tested):
         return rates[0] if len(rates) == 1 else rates[0] - rates[1]
 
     def information(self, question: Question) -> tuple[Integers, Integers]:
-        arms = [arm for arm in (question.arm, question.minus) if arm is not None]
-        mine = np.sum([self._of(self.summary.totals, question, arm) for arm in arms], axis=0)
-        return mine, self.summary.totals.sum(axis=(1, 2))
+        return self.participants(question).sum(axis=0), self.summary.totals.sum(axis=(1, 2))
+
+    def participants(self, question: Question) -> Integers:
+        return np.stack([self._of(self.summary.totals, question, arm) for arm in question.pair])
 
 
 @dataclass(frozen=True)
