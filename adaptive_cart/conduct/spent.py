@@ -83,6 +83,8 @@ class Spent:
         here = judged[analysis.trials]
         rows = analysis.trials[here]
         for place, target in enumerate(self.part.targets):
+            mine: Numbers
+            everybody: Numbers
             if analysis.plan.design.stays is None:
                 mine, everybody = test.information(target)
             else:

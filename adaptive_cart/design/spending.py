@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.design import Design, Enrolment
     from adaptive_cart.design.rule_tables import Rule
     from adaptive_cart.nouns.questions import Question
-    from adaptive_cart.nouns.records import Floats
+    from adaptive_cart.nouns.records import Floats, Integers
 
 
 def spending_of(design: Design, rule: Rule) -> Spending | None:
@@ -38,7 +38,7 @@ def spending_of(design: Design, rule: Rule) -> Spending | None:
     return Spending(written.alpha, written.spending, most)
 
 
-def of_comparison(numbers: Floats) -> Floats:
+def of_comparison(numbers: Floats | Integers) -> Floats:
     """Information of a comparison: n₁ n₀ / (n₁ + n₀), or the participants of the one arm.
 
     Parameters

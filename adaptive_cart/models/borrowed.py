@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, PrivateAttr
 
+from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 
 CONFLICT = 0.05  # a p-value below it is told as a conflict with the arm's own data
@@ -80,22 +83,41 @@ class Borrowed(Part):
         """The same by what was seen in one stratum alone."""
         return self._of(tuple(one.in_stratum(stratum) for one in self.seen))
 
-    def as_drawn(self, responders: tuple[int, ...]) -> Self:
-        """The same by what was drawn with a trial.
-
-        Parameters
-        ----------
-        responders
-            Of all external data of the endpoint that are drawn anew, in the order written.
-        """
-        drawn = dict(zip(self._beside, responders, strict=True))
+    def as_drawn(self, drawn: Mapping[str, Mapping[str, float]]) -> Self:
+        """The same by what was drawn with a trial: numbers by name of the external data."""
         both = zip(self.external, self.seen, strict=True)
         return self._of(
-            tuple(
-                one.as_drawn({"responders": drawn[name]}) if name in drawn else one
-                for name, one in both
-            )
+            tuple(one.once_drawn(drawn[name]) if name in drawn else one for name, one in both)
         )
+
+    def numbers(self, row: Floats | Integers, keys: tuple[str, ...]) -> dict[str, dict[str, float]]:
+        """What was drawn with a trial by name, of one row of :meth:`lent`."""
+        table = np.asarray(row).reshape(len(self._beside), len(keys)).tolist()
+        both = zip(self._beside, table, strict=True)
+        return {name: dict(zip(keys, numbers, strict=True)) for name, numbers in both}
+
+    def lent(self, summary: Summary) -> Floats | None:
+        """Numbers drawn with each trial from which the prior borrows, ``(trial, number)``.
+
+        Of all external data of the endpoint that are drawn anew, in the order written; nothing
+        where none are, as in a real trial.
+        """
+        outside = summary.seen_outside()
+        if not self.redrawn or outside is None:
+            return None
+        own = outside[:, outside.shape[1] - len(self._beside) :]
+        return own.reshape(len(own), -1)
+
+    def added_anew(self, arm: int, summary: Summary, keys: tuple[str, ...]) -> Added | None:
+        """What is added to an arm in each trial; nothing where the prior is the same in all."""
+        lent = self.lent(summary)
+        if lent is None:
+            return None
+        found = Added(*np.full((2, len(lent)), np.nan))
+        for row, here in each_distinct(lent):
+            one = self.as_drawn(self.numbers(row, keys)).added(arm, summary.rows(here))
+            found.participants[here], found.conflict[here] = one.participants, one.conflict
+        return found
 
     @property
     def seen(self) -> tuple[External, ...]:
@@ -155,6 +177,20 @@ class Power(Borrowed):
     def in_words(self) -> str:
         """What the method does, as a protocol says it."""
         return f"an external participant counts as {self.weight:g} of one of the arm (power prior)"
+
+
+def with_lent(outside: Floats, keys: tuple[str, ...], drawn: Mapping[str, Drawn]) -> Floats:
+    """Put what is drawn with each trial, and borrowed from, behind what arms are compared with.
+
+    Parameters
+    ----------
+    outside
+        ``(trial, external data, number)``.
+    keys
+        Of the numbers.
+    """
+    lent = np.stack([np.stack([one[key] for key in keys], axis=1) for one in drawn.values()], 1)
+    return np.concatenate([np.broadcast_to(outside, (len(lent), *outside.shape[1:])), lent], axis=1)
 
 
 def drawn_names(external: Mapping[str, External], endpoint: str) -> tuple[str, ...]:

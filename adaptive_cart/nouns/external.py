@@ -90,8 +90,8 @@ class External(Part):
     )
     redrawn: bool = Field(
         default=False,
-        description="drawn anew in every simulated trial: where arms are compared with them, and "
-        "counts also where priors borrow from them",
+        description="drawn anew in every simulated trial, where arms are compared with them or "
+        "priors borrow from them",
     )
 
     @property
@@ -222,6 +222,10 @@ class External(Part):
     def as_drawn(self, drawn: Mapping[str, float]) -> External:
         """The same with the numbers that were drawn in one trial, all strata together."""
         return self.model_copy(update={key: self.total(key) for key in self.said} | dict(drawn))
+
+    def once_drawn(self, drawn: Mapping[str, float]) -> External:
+        """The same of one trial, in which nothing is drawn any more."""
+        return self.as_drawn(drawn).model_copy(update={"redrawn": False})
 
     @property
     def in_words(self) -> str:

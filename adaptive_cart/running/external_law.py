@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,10 +51,27 @@ def external_tables(design: Design, truth: Truth) -> tuple[ExternalTable, ...]:
 
 
 def number_of_tables(design: Design, truths: Iterable[Truth]) -> int:
-    """How many may be drawn in any scenario, at most: all of each source with all of the others."""
-    by_scenario = [_laws(design, truth, design.redrawn) for truth in truths]
-    by_source = zip(*by_scenario, strict=True)
-    return math.prod(len({int(x) for own, _ in laws for x in own}) for laws in by_source)
+    """How many may be drawn in any scenario; at most so many, where sources are very many.
+
+    In a scenario a source has all numbers from its least to its largest, so that sets are boxes:
+    each source is cut where any scenario's begins or ends, and cells that lie in a box are added.
+    """
+    by_scenario = [
+        [(int(own[0]), int(own[-1]) + 1) for own, _ in _laws(design, truth, design.redrawn)]
+        for truth in truths
+    ]
+    edges = [
+        np.unique([end for box in by_scenario for end in box[source]])
+        for source in range(len(design.redrawn))
+    ]
+    sizes = [np.diff(own) for own in edges]
+    if math.prod(map(len, sizes)) > MANY:
+        return math.prod(int(own.sum()) for own in sizes)
+    inside = np.zeros(tuple(map(len, sizes)), dtype=np.bool_)
+    for box in by_scenario:
+        cells = (slice(*np.searchsorted(own, ends)) for own, ends in zip(edges, box, strict=True))
+        inside[tuple(cells)] = True
+    return int(functools.reduce(np.multiply.outer, sizes)[inside].sum())
 
 
 def expected_distinct(design: Design, truth: Truth, endpoint: str, trials: int) -> float:
@@ -63,7 +80,7 @@ def expected_distinct(design: Design, truth: Truth, endpoint: str, trials: int) 
     Parameters
     ----------
     endpoint
-        Whose external data that are drawn anew count: responders.
+        Whose external data that are drawn anew count: responders, or events.
     """
     laws = _laws(design, truth, drawn_names(design.external, endpoint))
     if math.prod(len(masses) for _, masses in laws) > MANY:
@@ -73,12 +90,18 @@ def expected_distinct(design: Design, truth: Truth, endpoint: str, trials: int) 
 
 
 def _laws(design: Design, truth: Truth, names: Iterable[str]) -> list[tuple[Integers, Floats]]:
-    """By source: responders that are likely enough, and how likely they are."""
+    """By source: responders (or events) that are likely enough, and how likely they are."""
+    from scipy import stats
+
     found = []
     for name in names:
         data = design.external[name]
-        rate = truth.external_source[data.endpoint, name]
-        found.append(_binomial(int(data.total("participants")), rate))
+        level = truth.external_source[data.endpoint, name]
+        if data.has("events"):
+            unit = design.endpoints[data.endpoint].gives.external_level.months
+            found.append(_likely(stats.poisson(level * data.total("months") / unit)))
+        else:
+            found.append(_likely(stats.binom(int(data.total("participants")), level)))
     return found
 
 
@@ -93,11 +116,9 @@ def drawn_with(design: Design, responders: tuple[int, ...], trials: int) -> Mapp
     return {name: {"responders": np.full(trials, x)} for name, x in both}
 
 
-def _binomial(number: int, rate: float) -> tuple[Integers, Floats]:
-    """Responders that are likely enough, and how likely they are."""
-    from scipy import stats
-
-    law = stats.binom(number, rate)
+def _likely(law: Any) -> tuple[Integers, Floats]:
+    """Numbers that are likely enough, and how likely they are."""
     low, high = law.ppf(LEFT_OUT), law.isf(LEFT_OUT)
-    responders = np.arange(max(int(low), 0), min(int(high), number) + 1)
-    return responders, np.asarray(law.pmf(responders), dtype=np.float64)
+    last = min(float(high), float(law.support()[1]))
+    numbers = np.arange(max(int(low), 0), int(last) + 1)
+    return numbers, np.asarray(law.pmf(numbers), dtype=np.float64)

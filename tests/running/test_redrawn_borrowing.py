@@ -26,6 +26,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.borrowing import borrowing_columns
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.running.external_law import external_tables, number_of_tables
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
 from adaptive_cart.verification.verified_rows import Comparison
@@ -276,3 +277,20 @@ WRONG = [
 def test_what_is_refused(change: dict[str, Any], path: str, words: str) -> None:
     told_ = found(changed(borrowing("sam"), change))
     assert any(place == path and words in message for place, message in told_), told_
+
+
+def test_tables_of_several_scenarios_are_counted_one_by_one() -> None:
+    """Sources whose likely numbers move in opposite ways: most of the whole box is never drawn."""
+    raw = borrowing("pooled")
+    raw["external"]["trial"] |= {"participants": 300, "responders": 30}
+    raw["external"]["other"] = dict(raw["external"]["trial"])
+    raw["analysis"]["dfr"]["prior"]["soc"]["external"] = ["trial", "other"]
+    rates = {"first": (0.05, 0.9), "second": (0.9, 0.05), "third": (0.07, 0.87)}
+    raw["scenarios"] = {
+        name: {"dfr": {"soc": 0.3, "cart": 0.65, "trial_source": a, "other_source": b}}
+        for name, (a, b) in rates.items()
+    }
+    design = Design(**raw)
+    tables = [external_tables(design, truth) for truth in design.truths.values()]
+    every = {table.responders for own in tables for table in own}
+    assert number_of_tables(design, design.truths.values()) == len(every) < sum(map(len, tables))

@@ -18,7 +18,6 @@ UNNAMED = "nothing is compared with it and nothing borrows from it; leave it out
 def external(pieces: Pieces) -> Found:
     """Whether external data fit the endpoint that they are of, and are named by anything."""
     named = set(_named(pieces))
-    lent = {name for _, prior in _borrowing(pieces) for name in prior.external}
     for name, data in pieces.external.items():
         path = path_to("external", name)
         if data is None:
@@ -78,13 +77,6 @@ def external(pieces: Pieces) -> Found:
                 f"found the strata {one_of(strata)}; those of the design are {of_design}, and "
                 "numbers by stratum are of just these (or are told for all together)",
                 "strata",
-            )
-        if data.redrawn and name in lent and "responders" not in needed:
-            yield (
-                path_to(path, "redrawn"),
-                "a prior borrows from them, and of counts alone those are drawn anew that it does; "
-                "leave it out, and they stay as they were observed",
-                "rules",
             )
         if name not in named:
             yield path, UNNAMED, "analysis"

@@ -382,10 +382,10 @@ class BetaBinomialAnalysis(AnalysisBase):
         )
         if not fitted.redrawn or lent_to(summary) is None or not len(summary.totals):
             return whole
-        from adaptive_cart.models.binary.borrowing_analysis import PosteriorsAsDrawn
+        from adaptive_cart.models.as_drawn_analysis import posteriors_as_drawn
 
         parts = tuple((rows, whole.of(model, rows)) for model, rows in fitted.each(summary, ALL))
-        return PosteriorsAsDrawn(parts, len(summary.totals))
+        return posteriors_as_drawn(parts, len(summary.totals))
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> CountsBeside:
         assert isinstance(summary, Counts)

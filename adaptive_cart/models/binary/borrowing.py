@@ -76,7 +76,7 @@ class BorrowedCounts(Borrowed):
             return Added(self.participants(successes, totals), self.conflict(successes, totals))
         found = Added(*np.full((2, len(totals)), np.nan))
         for row, here in each_distinct(lent):
-            one = self.as_drawn(tuple(map(int, row)))
+            one = self.as_drawn(self.numbers(row, ("responders",)))
             found.participants[here] = one.participants(successes[here], totals[here])
             found.conflict[here] = one.conflict(successes[here], totals[here])
         return found

@@ -8,20 +8,16 @@ for each stratum and each set of numbers, and every answer is that of the one th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
 from adaptive_cart.models.binary.borrowing import BorrowedCounts
-from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.distinct_rows import each_distinct
-from adaptive_cart.nouns.questions import Quantity, Question
-from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.records import Integers
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.nouns.summaries.counts_beside import lent_to
 
@@ -58,7 +54,8 @@ class BorrowingBetaBinomial(BetaBinomial):
         """The model of a trial with which these were drawn."""
         if responders not in self._kept:
             self._kept[responders] = self._with(
-                prior.as_drawn(responders) for _, prior in self.borrows
+                prior.as_drawn(prior.numbers(np.array(responders), ("responders",)))
+                for _, prior in self.borrows
             )
         return self._kept[responders]
 
@@ -80,92 +77,3 @@ class BorrowingBetaBinomial(BetaBinomial):
     @cached_property
     def _kept(self) -> dict[Any, BetaBinomial]:
         return {}
-
-
-@dataclass(frozen=True)
-class PosteriorsAsDrawn(Posterior):
-    """Posteriors of trials with which different external data were drawn, each answered apart.
-
-    Attributes
-    ----------
-    parts
-        Positions of trials, and their posterior.
-    number
-        Of all trials.
-    """
-
-    parts: tuple[tuple[Integers, Posterior], ...]
-    number: int
-
-    exactly = CountsPosterior.exactly
-    closed = CountsPosterior.closed
-    fast_error = CountsPosterior.fast_error
-    drawn_error = CountsPosterior.drawn_error
-    arms_apart = True
-
-    @property
-    def arms(self) -> int:
-        return self.parts[0][1].arms
-
-    def _each(self, answers: Iterator[Any]) -> Any:
-        """Put the answers of the parts back in the order of the trials."""
-        found: Any = None
-        for (rows, _), answer in zip(self.parts, answers, strict=True):
-            if found is None:
-                found = np.empty((self.number, *answer.shape[1:]), dtype=answer.dtype)
-            found[rows] = answer
-        return found
-
-    def draw(self, quantity: Quantity) -> Floats:
-        found: Floats = self._each(own.draws(quantity) for _, own in self.parts)
-        return found
-
-    def computed(self, question: Question) -> Floats:
-        found: Floats = self._each(own.computed(question) for _, own in self.parts)
-        return found
-
-    def sides(self, question: Question) -> Sides:
-        own = [part.sides(question) for _, part in self.parts]
-        whose, place = self._whose
-
-        def sides(threshold: float, rows: Integers) -> Floats:
-            found = np.empty(len(rows))
-            for part, answer in enumerate(own):
-                here = whose[rows] == part
-                if here.any():
-                    found[here] = answer(threshold, place[rows[here]])
-            return found
-
-        return sides
-
-    @cached_property
-    def _whose(self) -> tuple[Integers, Integers]:
-        """By trial: its part, and its position there."""
-        whose, place = np.zeros((2, self.number), dtype=np.int64)
-        for part, (rows, _) in enumerate(self.parts):
-            whose[rows], place[rows] = part, np.arange(len(rows))
-        return whose, place
-
-    def mean(self, question: Question) -> Floats:
-        found: Floats = self._each(own.mean(question) for _, own in self.parts)
-        return found
-
-    def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
-        both = self._each(np.stack(own.limits(question, level), axis=1) for _, own in self.parts)
-        return both[:, 0], both[:, 1]
-
-    def best(self, question: Question, rows: Integers) -> Floats:
-        every = [np.arange(len(own)) for own, _ in self.parts]
-        both = zip(self.parts, every, strict=True)
-        found: Floats = self._each(own.best(question, here) for (_, own), here in both)
-        return found[rows]
-
-    def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
-        found: Floats = self._each(
-            own.best_of_open(order, open_arms[rows]) for rows, own in self.parts
-        )
-        return found
-
-    def where_open(self, open_strata: Booleans) -> PosteriorsAsDrawn:
-        parts = tuple((rows, own.where_open(open_strata[rows])) for rows, own in self.parts)
-        return replace(self, parts=parts)

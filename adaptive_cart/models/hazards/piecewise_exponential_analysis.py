@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Discriminator, PrivateAttr, Tag
 
+from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.between_visits import ByIntervals
 from adaptive_cart.models.borrowed import how_known
@@ -23,10 +24,11 @@ from adaptive_cart.models.hazards.ratios_analysis import (
     Ratio,
     RatiosPosterior,
 )
+from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.external_draws import Drawn, beside
+from adaptive_cart.nouns.external_draws import beside
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
 
 
-DRAWN = ("events",)  # of external data, from trial to trial
 TRIALS_AT_ONCE = 64  # whose hazards are held at once
 
 
@@ -231,7 +232,7 @@ class BorrowingHazardsPrior(HazardPriors):
     ]
 
 
-class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
+class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
     """Proportional hazards over a baseline that is constant between cuts."""
 
     model: Literal["piecewise_exponential"]
@@ -255,7 +256,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior
     beside_external: ClassVar[bool] = True
-    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
+    numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
     _controlled: bool = PrivateAttr(default=True)
 
     def _borrows(self) -> BorrowedHazard | None:
@@ -301,9 +302,6 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
             one = "the control cannot borrow where an arm is compared with external data"
             yield "prior.baseline", f"{one}; write {{ a = …, b = … }}"
 
-    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
-        return summary.beside(beside(self._beside, DRAWN, drawn))
-
     def _outside(self, summary: Summary) -> Outside | None:
         """External data behind the arms; nothing where none are of this endpoint."""
         seen = [data.has("events") for data in self._beside.values()]
@@ -311,11 +309,11 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
             return None
         events = summary.seen_outside()
         if events is None:
-            events = beside(self._beside, DRAWN, {})
+            events = beside(self._beside, NUMBERS, {})
         months = [data.total("months") if data.has("months") else 0.0
                   for data in self._beside.values()]  # fmt: skip
         baseline = None if self._controlled else seen.index(True)
-        return Outside(events[:, :, 0], np.array(months), baseline)
+        return Outside(events[:, : len(seen), 0], np.array(months), baseline)
 
     def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_gammas, of_part
@@ -346,6 +344,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
         from adaptive_cart.models.hazards.mixed_baseline import MixedBaseline
 
+        self.made_for(arms, shares)
         found, model = self._borrows(), self._of_one_table()
         return model if found is None else MixedBaseline.of(model, found.as_mixture)
 
@@ -360,8 +359,11 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
 
     def posterior(
         self, fitted: PiecewiseExponential, summary: Summary, open_strata: Booleans | None
-    ) -> HazardsPosterior:
+    ) -> Posterior:
         assert isinstance(summary, Durations)
+        apart = self.part_by_part(summary, open_strata, self.borrowed(("",)))
+        if apart is not None:
+            return apart
         return self._answering(fitted, summary, open_strata, self._outside(summary))
 
     def reference(
@@ -373,8 +375,11 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
         )
 
         if self.intervals:
-            return IntervalHazardsReference(self.fitted(arms, shares), arms)
+            return self.reference_as_drawn(
+                IntervalHazardsReference(self.fitted(arms, shares), arms)
+            )
         outside = self._outside(Durations.empty(len(arms), 1))
-        return PiecewiseExponentialReference(
+        found = PiecewiseExponentialReference(
             self.fitted(arms, shares), (*arms, *self._beside) if outside else arms, outside
         )
+        return self.reference_as_drawn(found)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.normal.mean_mixture import NormalMixture
 
 WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
+NUMBERS = ("mean", "sd")  # of external data, from trial to trial
 VAGUE = 1.0  # participants that the vague part is worth
 
 
@@ -93,6 +94,17 @@ class BorrowedMeans(Borrowed):
             found = found.with_participants(data, self.share)
         return found
 
+    def known_anew(self, lent: Floats) -> Known:
+        """The same by what was drawn with each trial, of :meth:`lent`: arrays, one a trial."""
+        drawn = lent.reshape(len(lent), -1, len(NUMBERS))
+        found = NOTHING
+        for name, data in zip(self.external, self.seen, strict=True):
+            mean, sd = data.total("mean"), data.total("sd")
+            if name in self._beside:
+                mean, sd = drawn[:, self._beside.index(name)].T
+            found = found.with_so_many(data.total("participants"), mean, sd, self.share)
+        return found
+
     @property
     def parts(self) -> tuple[tuple[float, Known], ...]:
         """Components of the prior of the arm's mean, with their weights."""
@@ -124,6 +136,9 @@ class BorrowedMeans(Borrowed):
         """
         from scipy import special
 
+        anew = self.added_anew(arm, summary, NUMBERS)
+        if anew is not None:
+            return anew
         assert isinstance(summary, Scores)
         known, last = self.known, summary.products.shape[-1] - 1
         products = pooled(np.moveaxis(summary.products[:, arm, :, -1], 1, -1))
@@ -218,6 +233,9 @@ class MixedMeans(BorrowedMeans):
         """
         from scipy import special
 
+        anew = self.added_anew(arm, summary, NUMBERS)
+        if anew is not None:
+            return anew
         number, change = _own(arm, summary)
         weights, means, worth = (
             np.array(part)

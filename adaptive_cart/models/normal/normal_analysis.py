@@ -10,14 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, PrivateAttr, Tag
+from pydantic import Discriminator, Field, Tag
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
+from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.baselines import share_beyond
 from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.completed_scores import Law, completed
 from adaptive_cart.models.normal.borrowed_means import (
     NOTHING,
+    NUMBERS,
     AnyBorrowedMeans,
     BorrowedMeans,
     Known,
@@ -29,7 +31,6 @@ from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.external_draws import Drawn, beside
 from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
 
-DRAWN = ("mean", "sd")  # of external data, from trial to trial
 EQUAL = (
     1e-12  # of the scale: posteriors whose centre is that near to a value are symmetric about it
 )
@@ -288,7 +288,7 @@ def _asked(question: Question) -> tuple[int, int | None]:
     return question.arm, question.minus
 
 
-class NormalAnalysis(AnalysisBase):
+class NormalAnalysis(BorrowsAnew):
     """Mean changes from baseline, adjusted for it: arms share the slope and the spread."""
 
     model: Literal["normal"]
@@ -319,7 +319,7 @@ class NormalAnalysis(AnalysisBase):
     knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = MeansPosterior
     beside_external: ClassVar[bool] = True
-    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
+    numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
     def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedMeans]:
         given = self.prior or {}
@@ -388,6 +388,7 @@ class NormalAnalysis(AnalysisBase):
             yield from tips_of(fitted, arms)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
+        self.made_for(arms, shares)
         given = self.prior or {}
         known = [given[arm].known if arm in given else NOTHING for arm in arms]
         mixed = {
@@ -435,13 +436,11 @@ class NormalAnalysis(AnalysisBase):
         pairs = enumerate(self._beside.values())
         return [place for place, data in pairs if data.redrawn and data.has("mean")]
 
-    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
-        return summary.beside(beside(self._beside, DRAWN, drawn))
-
     def _anew(self, fitted: Normal, summary: Scores) -> KnownAnew | None:
         """What external data say in every trial; nothing where they stay as they are."""
         redrawn, outside = self._redrawn, summary.seen_outside()
-        if not redrawn or outside is None:  # of a real trial as they were observed
+        lent = self._lent(summary)
+        if outside is None or not (redrawn or lent):  # of a real trial as they were observed
             return None
         squares = np.full(len(outside), fitted.sd_worth * fitted.sd**2)
         first, means = len(fitted.mean) - len(self._beside), []
@@ -451,8 +450,23 @@ class NormalAnalysis(AnalysisBase):
             found = own[place].with_so_many(number, *outside[:, place].T)
             squares += found.squares - own[place].with_participants(here).squares
             means.append(found.mean)
-        places = tuple(first + place for place in redrawn)
+        for prior in lent.values():
+            numbers = prior.lent(summary)
+            assert numbers is not None
+            found = prior.known_anew(numbers)
+            squares += found.squares - prior.known.squares
+            means.append(found.mean)
+        places = (*(first + place for place in redrawn), *lent)
         return KnownAnew(places, np.stack(means, axis=1), squares)
+
+    def _lent(self, summary: Scores) -> dict[int, BorrowedMeans]:
+        """By position of an arm: its prior, where that is one normal of what was drawn."""
+        arms, _ = self._made_for
+        return {
+            arms.index(arm): prior
+            for arm, prior in self.borrowed(arms).items()
+            if not isinstance(prior, MixedMeans) and prior.lent(summary) is not None
+        }
 
     def _together(self, known: list[Known]) -> Normal:
         """Priors of all arms, and of the spread what they say of it together."""
@@ -469,8 +483,12 @@ class NormalAnalysis(AnalysisBase):
 
     def posterior(
         self, fitted: Normal, summary: Summary, open_strata: Booleans | None
-    ) -> MeansPosterior:
+    ) -> Posterior:
         assert isinstance(summary, Scores)
+        mixed = {a: p for a, p in self.borrowed(()).items() if isinstance(p, MixedMeans)}
+        apart = self.part_by_part(summary, open_strata, mixed)
+        if apart is not None:
+            return apart
         products = last_visit(summary)
         outside = len(fitted.mean) - products.shape[1]  # nobody of a trial is in external data
         if outside:
@@ -487,7 +505,9 @@ class NormalAnalysis(AnalysisBase):
         from adaptive_cart.models.normal.normal_reference import NormalReference
 
         names, beside = (*arms, *self._beside), tuple(self._beside.values())
-        return NormalReference(self._without_redrawn(arms, shares), names, beside)
+        found = NormalReference(self._without_redrawn(arms, shares), names, beside)
+        self.made_for(arms, shares)
+        return self.reference_as_drawn(found)
 
     def _without_redrawn(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
         """Priors that have not seen the external data that are drawn anew with every trial."""

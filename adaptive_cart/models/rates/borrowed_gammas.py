@@ -114,6 +114,10 @@ def _prior(value: Any) -> Between:
     return found
 
 
+FIT_SECONDS = 0.5  # a meta-analysis fitted by gammas
+NUMBERS = ("events",)  # of external data, from trial to trial
+
+
 class BorrowedGamma(Borrowed):
     """What every way to borrow events and exposure has, and says."""
 
@@ -161,6 +165,9 @@ class BorrowedGamma(Borrowed):
 
     def added(self, arm: int, summary: Summary) -> Added:
         """What is added to an arm (its position) by what was seen of its endpoint."""
+        anew = self.added_anew(arm, summary, NUMBERS)
+        if anew is not None:
+            return anew
         events, exposure, people = self.shown(arm, summary)
         return Added(
             self.participants(events, exposure, people),
@@ -209,13 +216,20 @@ class RobustMapGamma(BorrowedGamma):
         description="SD of the half-normal prior of the SD between sources, on the logarithm",
     )
 
+    @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about."""
+        return FIT_SECONDS
+
     def too_little(self) -> str | None:
         """Why nothing follows from what was seen."""
         return no_events(self.sources)
 
     @property
     def informative(self) -> GammaMixture:
-        """What external data say of the arm."""
+        """What external data say of the arm; as its own prior if none drew an event."""
+        if self.too_little() is not None:
+            return self.own
         return predicted(self.sources, _prior(self.heterogeneity))
 
     @property
@@ -223,7 +237,7 @@ class RobustMapGamma(BorrowedGamma):
         """The prior of the arm, as models take it."""
         from adaptive_cart.models.rates.gamma_mixture_fit import rounded
 
-        if self.weight == 1.0:
+        if self.weight == 1.0 or self.too_little() is not None:
             return self.informative
         return rounded(self.informative.mixed(self.own, self.weight))
 
@@ -246,6 +260,11 @@ class SamGamma(BorrowedGamma):
         description="as of robust_map, whose informative part it then has; else data are added",
     )
 
+    @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about."""
+        return 0.0 if self.heterogeneity is None else FIT_SECONDS
+
     def too_little(self) -> str | None:
         """Why nothing follows from what was seen."""
         return None if self.heterogeneity is None else no_events(self.sources)
@@ -255,6 +274,8 @@ class SamGamma(BorrowedGamma):
         """What external data say of the arm."""
         if self.heterogeneity is None:
             return added_up(self.own, self.sources, 1.0)
+        if self.too_little() is not None:
+            return self.own
         return predicted(self.sources, _prior(self.heterogeneity))
 
     @property
@@ -287,6 +308,11 @@ class CommensurateGamma(BorrowedGamma):
         "number s (half-normal(s)), { half_normal = s }, { half_cauchy = s }, or { spike, slab, "
         "weight } of its precision"
     )
+
+    @property
+    def seconds(self) -> float:
+        """What it takes of one core to make the prior of other data, about."""
+        return FIT_SECONDS
 
     @property
     def informative(self) -> GammaMixture:

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
+from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.borrowed import how_known
+from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.external import MONTHS, External
-from adaptive_cart.nouns.external_draws import Drawn, beside
+from adaptive_cart.nouns.external_draws import beside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.models.rates.arm_rates import ArmRates
     from adaptive_cart.models.rates.gamma_mixture import GammaMixture
-
-
-DRAWN = ("events",)  # of external data, from trial to trial
 
 
 class GammaPrior(Part):
@@ -213,7 +212,7 @@ class RatesPosterior(Posterior):
         return replace(self, open_strata=open_strata)
 
 
-class GammaPoissonAnalysis(AnalysisBase):
+class GammaPoissonAnalysis(BorrowsAnew):
     """Events by patient-years in each arm, with gamma priors of the yearly rates."""
 
     model: Literal["gamma_poisson"]
@@ -237,7 +236,7 @@ class GammaPoissonAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = RatesPosterior.closed
     answered_by: ClassVar[type[Posterior]] = RatesPosterior
     beside_external: ClassVar[bool] = True
-    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
+    numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, RatePrior]:
         return dict(self.prior) if isinstance(self.prior, dict) else dict.fromkeys(arms, self.prior)
@@ -307,6 +306,7 @@ class GammaPoissonAnalysis(AnalysisBase):
         from adaptive_cart.models.rates.arm_rates import ArmRates
         from adaptive_cart.models.rates.gamma_mixture import after
 
+        self.made_for(arms, shares)
         given = self._by_arm((*arms, *self._beside))
         priors = [given[arm].as_mixture for arm in arms]
         for name, data in self._beside.items():
@@ -327,12 +327,12 @@ class GammaPoissonAnalysis(AnalysisBase):
 
     def posterior(
         self, fitted: ArmRates, summary: Summary, open_strata: Booleans | None
-    ) -> RatesPosterior:
+    ) -> Posterior:
         assert isinstance(summary, Exposure)
+        apart = self.part_by_part(summary, open_strata, self.borrowed(()))
+        if apart is not None:
+            return apart
         return RatesPosterior(fitted, with_outside(summary, self._beside), open_strata)
-
-    def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
-        return summary.beside(beside(self._beside, DRAWN, drawn))
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
@@ -340,7 +340,8 @@ class GammaPoissonAnalysis(AnalysisBase):
         from adaptive_cart.models.rates.gamma_poisson_reference import GammaPoissonReference
 
         names, beside = (*arms, *self._beside), tuple(self._beside.values())
-        return GammaPoissonReference(self.fitted(arms, shares), names, beside)
+        found = GammaPoissonReference(self.fitted(arms, shares), names, beside)
+        return self.reference_as_drawn(found)
 
 
 def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposure:
@@ -350,7 +351,7 @@ def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposur
         return summary
     outside = summary.seen_outside()
     if outside is None:  # a real trial: as they were observed
-        outside = beside(external, DRAWN, {})
+        outside = beside(external, NUMBERS, {})
     more = [(0, 0), (0, len(redrawn)), (0, 0)]
     events, years = np.pad(summary.events, more), np.pad(summary.years, more)
     for place, data in enumerate(external.values()):
