@@ -46,7 +46,7 @@ def early_probability(
     arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
     laws = [responders(waiting[:, arm], early.moved[:, arm], prior) for arm in arms]
     numbers = np.stack([part[:, arm] for arm in arms for part in (now, np.maximum(final, now))], 1)
-    model = seen.plan.fitted[question.endpoint][1]
+    model = seen.plan.fitted[question.endpoint][1].in_stratum(question.stratum)
     place = list(arms)
     return np.clip(
         averaged(

@@ -180,7 +180,7 @@ class Plan:
         Then in each stratum, where a rule asks about any and the data are told by stratum.
         """
         names, found = self.design.arm_names, []
-        asked = {q.endpoint for part in self.parts for q in part.targets if q.stratum >= 0}
+        asked = {q.endpoint for part in self.parts for q in part.about if q.stratum >= 0}
         for endpoint, (analysis, _) in self.fitted.items():
             for arm, prior in analysis.borrowed(names).items():
                 place, of = names.index(arm), f"{endpoint}_{arm}"

@@ -99,7 +99,7 @@ def only_as_observed(design: Design, rule: ResolvedRule) -> str:
     outside = {
         design.compared_names[question.minus]
         for part in rule.parts
-        for question in part.targets
+        for question in part.about
         if question.minus is not None
     }
     drawn = [n for n in design.comparators if n in outside and design.external[n].redrawn]

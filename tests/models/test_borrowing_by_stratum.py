@@ -266,6 +266,51 @@ def test_no_trials_are_drawn_of_priors_that_differ_by_stratum() -> None:
     assert prior_predictive(Design(**raw), trials=10).trials == 10
 
 
+def test_earlier_months_predict_by_what_is_borrowed_in_the_stratum() -> None:
+    """The twin says the prior of one stratum in numbers, for both: Beta(1, 1) and what was seen."""
+    raw = stratified("pooled")
+    raw["prediction"] = {"dfr": {"from": [3.0]}}
+    late = {"month": 6.0, "from_in": {"in": 0.9}, "from_out": {"in": 0.2}}
+    raw["scenarios"]["expected"]["dfr"] = {
+        arm: {"chain": [{"month": 3.0, "in": share, "failed": 0.1}, late]}
+        for arm, share in (("soc", 0.3), ("cart", 0.6))
+    }
+    ahead = raw["rules"].pop()
+    raw["rules"].insert(0, ahead)
+
+    def predicted(raw: dict[str, Any]) -> np.ndarray:
+        design = Design(**raw)
+        plan, latents = Plan.of(design), latents_for(design, 3, 0, 8)
+        targets = (0.24,) * len(plan.estimands)
+        block = run_block(plan, design.truths["expected"], targets, latents)
+        return block.looks[0].probabilities["ahead"]
+
+    mine = predicted(raw)
+    for place, name in enumerate(STRATA):
+        x, n = SEEN[name]
+        told = copy.deepcopy(raw)
+        del told["external"]
+        told["analysis"]["dfr"]["prior"] = {
+            "soc": {"a": 1.0 + x, "b": 1.0 + n - x}, "cart": {"a": 1.0, "b": 1.0}
+        }  # fmt: skip
+        np.testing.assert_allclose(mine[:, place], predicted(told)[:, place], rtol=1e-12)
+    assert np.ptp(mine) > 0.01
+
+
+def test_the_second_endpoint_of_a_joint_question_is_measured_by_stratum_too() -> None:
+    raw = stratified("pooled")
+    raw["endpoints"] = {
+        "crs": {"type": "landmark", "month": 6, "primary": True}, "dfr": raw["endpoints"]["dfr"]
+    }  # fmt: skip
+    asked = raw["rules"][0].pop("posterior")
+    raw["rules"] = [raw["rules"][0] | {"jointly": [asked | {"endpoint": "crs"}, asked]}]
+    raw["scenarios"]["expected"]["crs"] = dict(raw["scenarios"]["expected"]["dfr"])
+    plan = Plan.of(Design(**raw))
+    assert [arm.suffix for arm in plan.borrowing] == [
+        "dfr_soc", "dfr_soc_active", "dfr_soc_quiet"
+    ]  # fmt: skip
+
+
 WRONG = [
     ({"external/registry/responders": 15, "external/registry/participants": 50},
      "rules[0].posterior.stratum", "write the numbers of [external.registry] by stratum"),
@@ -274,8 +319,6 @@ WRONG = [
      "external.registry.responders", "found the strata active, calm; those of the design"),
     ({"rules/0/posterior/stratum": "open"}, "rules[0].posterior.stratum", "not in those that are"),
     ({"external/registry/redrawn": True}, "rules[0].posterior.stratum", "drawn anew"),
-    ({"prediction": {"dfr": {"from": [3.0]}}}, "rules[0].posterior.stratum",
-     "[prediction] knows one"),
 ]  # fmt: skip
 
 

@@ -171,7 +171,7 @@ def _of_strata(
     for position, rule in enumerate(pieces.rules):
         for place, asked in questions(rule, f"rules[{position}]") if rule is not None else ():
             if asked.endpoint == endpoint and asked.stratum is not None:
-                why = _why_no_stratum(pieces, endpoint, asked.stratum, prior, sources)
+                why = _why_no_stratum(asked.stratum, prior, sources)
                 if why:
                     yield (
                         path_to(place, "stratum"),
@@ -190,8 +190,6 @@ def _of_strata(
 
 
 def _why_no_stratum(
-    pieces: Pieces,
-    endpoint: str,
     stratum: str,
     prior: Borrowed,
     sources: Mapping[str, External],
@@ -210,6 +208,4 @@ def _why_no_stratum(
         return f"what was seen in one stratum or in all, and not in those that are open; {other}"
     if any(data.redrawn for data in sources.values()):
         return f"data that are drawn anew, of all strata together (redrawn); {other}"
-    if endpoint in pieces.prediction:
-        return f"another prior in each stratum, and [prediction] knows one; {other}"
     return ""
