@@ -84,6 +84,38 @@ def test_many_participants_and_a_flat_prior_give_group_sequential_bounds(
         assert stats.norm.ppf(threshold) == pytest.approx(bound, abs=0.08)
 
 
+@pytest.mark.parametrize(("shape", "futility"), [("pocock", 0.96), ("obrien_fleming", 0.9)])
+def test_futility_that_does_not_bind_leaves_the_group_sequential_bounds(
+    shape: str, futility: float
+) -> None:
+    """One that binds lowers them, as the integral over those who pass it at the first look says."""
+    raw = two_arms([150, 300], 0.025, shape, null_region={"soc": [0.5, 0.5]})
+    raw["rules"].append(
+        {"name": "weak", "then": "declare_futility", "below": futility, "looks": [1],
+         "posterior": raw["rules"][0]["posterior"]}
+    )  # fmt: skip
+    assert raw["rules"][0]["posterior"]["above"] == 0.0
+    loose = copy.deepcopy(raw)
+    loose["calibration"]["futility"] = "not_binding"
+    factors = np.array([np.sqrt(2.0), 1.0]) if shape == "obrien_fleming" else np.ones(2)
+    both = stats.multivariate_normal(np.zeros(2), [[1.0, np.sqrt(0.5)], [np.sqrt(0.5), 1.0]])
+    passes = stats.norm.ppf(futility)
+
+    def excess(c: float) -> float:
+        first, last = c * factors
+        inside = stats.norm.cdf(first) - stats.norm.cdf(passes)
+        lost = both.cdf([first, last]) - both.cdf([passes, last])
+        return float(stats.norm.sf(first) + inside - lost - 0.025)
+
+    binding = optimize.brentq(excess, 1.0, 4.0, xtol=1e-6) * factors
+    free = np.array(critical([0.5, 1.0], 0.025, shape))
+    for tables, bounds in ((raw, binding), (loose, free)):
+        found = calibrate(Design(**tables))
+        thresholds = found.by_look.get("efficacy", (found.threshold,) * 2)
+        assert stats.norm.ppf(thresholds) == pytest.approx(bounds, abs=0.08)
+    assert free[-1] - binding[-1] > 0.1  # what the tolerance tells apart
+
+
 # ── what is written ───────────────────────────────────────────────────────────────────────────
 def test_the_written_thresholds_have_the_shape_and_keep_the_error() -> None:
     raw = two_arms([16, 32], 0.05, "obrien_fleming")
