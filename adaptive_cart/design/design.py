@@ -356,7 +356,10 @@ class Design(Part):
                 {name: data.in_order_of(names) for name, data in self.external.items()}
             )
         if found is not None and self.comparators:
-            beside = {name: self.external[name] for name in self.comparators}
+            beside = {
+                name: self.external[name].in_order_of(self.stratum_names)
+                for name in self.comparators
+            }
             own = {
                 name: data if data.endpoint == endpoint else data.of_another
                 for name, data in beside.items()

@@ -458,6 +458,8 @@ class AnalysisBase(Part):
         Whether its answers are a matter of responders and participants alone.
     beside_external
         Whether arms can be compared with external data of the endpoint.
+    external_by_stratum
+        Whether that is so in one stratum, by what was seen there.
     beside_control
         Whether its parameters are those of the control, and what each other arm differs by.
     by_period
@@ -488,6 +490,7 @@ class AnalysisBase(Part):
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
     beside_external: ClassVar[bool] = False
+    external_by_stratum: ClassVar[bool] = False
     beside_control: ClassVar[bool] = False
     by_period: ClassVar[bool] = False
     cures: ClassVar[bool] = False

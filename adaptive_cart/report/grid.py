@@ -275,7 +275,9 @@ def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
 
 
 def _expected_of_control(evidence: Evidence) -> float | None:
-    """Mean of the prior of the control's rate; nothing where its model has no such prior."""
+    """Mean of the prior of the control's probability; nothing where its model has no such prior."""
+    if not evidence.design.primary_endpoint.binary:
+        return None
     fitted = evidence.plan.fitted.get(evidence.design.primary)
     priors = getattr(fitted[1], "priors", None) if fitted else None
     if evidence.design.control is None:

@@ -12,10 +12,13 @@ from adaptive_cart.report.chapters.borrowing import borrowing
 from adaptive_cart.report.document import Paragraph, Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
+from adaptive_cart.report.grid import _expected_of_control
 from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.sensitivity import _priors
 from adaptive_cart.running.run import simulate
 from checks import raw_design
+from models.test_borrowed_numbers import borrowing as lent
+from models.test_borrowed_numbers import rates
 
 
 def hybrid() -> Design:
@@ -51,6 +54,19 @@ def test_the_section_names_its_sources_and_holds_the_measures(tmp_path: Path, en
         assert abs(shown - found.estimate) < 0.6
         share = result.figure(scenario, "conflict_dfr", arm="soc", **where).estimate
         assert abs(float(conflict.split()[0]) - share) < 0.006
+
+
+def test_rates_that_are_borrowed_anew_are_said_to_be(tmp_path: Path) -> None:
+    own = {"a": 0.5, "b": 0.5, "external": ["registry"], "method": "pooled"}
+    raw = lent(rates(), own)
+    raw["external"]["registry"]["redrawn"] = True
+    result = simulate(Design(**raw), trials=20, engine="simulate", jobs=1, out=tmp_path / "run")
+    evidence = Evidence(result, Facts(), 0)
+    _, said, _ = borrowing(evidence)
+    assert isinstance(said, Paragraph)
+    anew = "drawn anew in every trial, so that characteristics are unconditional"
+    assert anew in plain(said.line)
+    assert _expected_of_control(evidence) is None, "the prior of a rate has no probability"
 
 
 def test_a_design_that_does_not_borrow_has_no_such_section(tmp_path: Path) -> None:

@@ -318,7 +318,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
      "stays as observed; write redrawn = true"),
     ({"scenarios/null/dfr/registry": 1.2}, "scenarios.null.dfr.registry", "found 1.2"),
     ({"strata": {"a": 0.5, "b": 0.5}, "rules/0/posterior/stratum": "a"},
-     "rules[0].posterior.minus", "leave `stratum` out"),
+     "rules[0].posterior.minus", "are not told by stratum; leave `stratum` out"),
     ({"prediction": {"dfr": {"from": [6.0]}}}, "rules[0].posterior.minus",
      "leave [prediction.dfr] out"),
     ({"calibration": {"type_one_error": 0.05, "null_region": {"other": [0.0, 0.1]}}},

@@ -21,6 +21,8 @@ from adaptive_cart.nouns.questions import KEYS, KINDS
 
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import PosteriorQuestion
+    from adaptive_cart.models import AnalysisBase
+    from adaptive_cart.nouns.external import External
 
 _EXAMPLE = "one with a weight for each endpoint, [utility.net_benefit] with dfr = 1.0, crs3 = -0.4"
 
@@ -110,12 +112,14 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             path_to("analysis", about, "model"),
         )
     if question.stratum is not None:
-        yield (
-            place,
-            f"found {shown(name)}, external data, with which all strata together are compared; "
-            f"leave `stratum` out",
-            f"{place.rpartition('.')[0]}.stratum",
-        )
+        why = _why_not_there(model, data, question.stratum, name)
+        if why:
+            yield (
+                place,
+                f"found {shown(name)}, external data, {why}; leave `stratum` out",
+                f"{place.rpartition('.')[0]}.stratum",
+                path_to("external", name),
+            )
     if analysis is not None and analysis.over_time() is not analysis:
         yield (
             place,
@@ -130,6 +134,23 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"[prediction.{about}] out",
             path_to("prediction", about),
         )
+
+
+def _why_not_there(model: type[AnalysisBase], data: External, stratum: str, name: str) -> str:
+    """Why one stratum cannot be compared with external data; blank where it can."""
+    if not model.external_by_stratum:
+        able = [key for key, other in ANALYSES.items() if other.external_by_stratum]
+        return f"with which all strata together are compared but by {one_of(able)}"
+    if data.strata is None:
+        return (
+            f"with which all strata together are compared: the numbers of "
+            f"[{path_to('external', name)}] are not told by stratum"
+        )
+    if stratum == "open":
+        return "with which one stratum is compared or all are, and not those that are open"
+    if data.redrawn:
+        return "with which all strata together are compared where they are drawn anew (redrawn)"
+    return ""
 
 
 def _no_control(pieces: Pieces, question: PosteriorQuestion, key: str, name: str) -> str:

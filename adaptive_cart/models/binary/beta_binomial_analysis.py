@@ -250,6 +250,7 @@ class BetaBinomialAnalysis(AnalysisBase):
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
     beside_external: ClassVar[bool] = True
+    external_by_stratum: ClassVar[bool] = True
     _beside: dict[str, OutsideCounts] = PrivateAttr(default_factory=dict)
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, OnePrior]:
@@ -326,13 +327,17 @@ class BetaBinomialAnalysis(AnalysisBase):
         given = self._by_arm(arms)
         uniform = BetaPrior(a=1.0, b=1.0)
         priors = [given.get(arm, uniform).as_mixture for arm in arms]
+        outside = []
         for name, seen in self._beside.items():
-            priors.append(after(given.get(name, uniform).as_mixture, seen.known))
+            own = given.get(name, uniform).as_mixture
+            if seen.by_stratum:
+                outside.append((len(priors), tuple(after(own, part) for part in seen.by_stratum)))
+            priors.append(after(own, seen.known))
         borrows = tuple((arms.index(arm), prior) for arm, prior in self.borrowed(arms).items())
-        if any(prior.strata or prior.redrawn for _, prior in borrows):
+        if outside or any(prior.strata or prior.redrawn for _, prior in borrows):
             from adaptive_cart.models.binary.borrowing_analysis import BorrowingBetaBinomial
 
-            return BorrowingBetaBinomial(tuple(priors), borrows=borrows)
+            return BorrowingBetaBinomial(tuple(priors), borrows=borrows, outside=tuple(outside))
         return BetaBinomial(tuple(priors))
 
     def error(

@@ -1,4 +1,4 @@
-"""Binomial arms of which some borrow from data that differ by stratum, or from trial to trial.
+"""Binomial arms beside external data that differ by stratum, or from trial to trial.
 
 A prior that external data make is an ordinary one once these are known. In one stratum they are
 what was seen there; where they are drawn anew, what was drawn with the trial. So there is a model
@@ -30,9 +30,13 @@ class BorrowingBetaBinomial(BetaBinomial):
     ----------
     borrows
         Position and prior of each arm that borrows.
+    outside
+        Position of external data that arms are compared with, and by stratum what is known of their
+        rate.
     """
 
     borrows: tuple[tuple[int, BorrowedCounts], ...] = field(default=(), compare=False)
+    outside: tuple[tuple[int, tuple[BetaMixture, ...]], ...] = field(default=(), compare=False)
 
     @property
     def redrawn(self) -> bool:
@@ -44,10 +48,14 @@ class BorrowingBetaBinomial(BetaBinomial):
         if stratum < 0:
             return self
         if stratum not in self._kept:
-            self._kept[stratum] = self._with(
+            whole = self._with(
                 prior.in_stratum(prior.strata[stratum]) if prior.strata else prior
                 for _, prior in self.borrows
             )
+            priors = list(whole.priors)
+            for place, known in self.outside:
+                priors[place] = known[stratum]
+            self._kept[stratum] = BetaBinomial(tuple(priors))
         return self._kept[stratum]
 
     def as_drawn(self, responders: tuple[int, ...]) -> BetaBinomial:

@@ -21,7 +21,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class OutsideCounts(NamedTuple):
-    """Responders and participants of external data, all strata together.
+    """Responders and participants of external data.
 
     Attributes
     ----------
@@ -29,10 +29,13 @@ class OutsideCounts(NamedTuple):
         Those that are the same in every trial, and stand in the prior.
     drawn
         Those that are drawn anew, as they were observed; nobody where they are not.
+    by_stratum
+        The former in each stratum; nothing where they are told of all strata together.
     """
 
     known: tuple[float, float]
     drawn: tuple[int, int]
+    by_stratum: tuple[tuple[float, float], ...] = ()
 
 
 def seen_in(data: External) -> OutsideCounts:
@@ -43,7 +46,11 @@ def seen_in(data: External) -> OutsideCounts:
     seen = data.total("responders"), data.total("participants")
     if data.redrawn:
         return OutsideCounts(nobody, (int(seen[0]), int(seen[1])))
-    return OutsideCounts(seen, nobody)
+    own = tuple(
+        (data.of("responders", stratum), data.of("participants", stratum))
+        for stratum in data.strata or ()
+    )
+    return OutsideCounts(seen, nobody, own)
 
 
 def after(prior: BetaMixture, seen: tuple[float, float]) -> BetaMixture:
