@@ -314,10 +314,6 @@ class EndpointBase(Part):
         """Follow-up by the look of those who left before; nothing where none is asked after."""
         return None
 
-    def unpredicted(self) -> str:
-        """Why what is still to come cannot be drawn, and what to write; blank where it can."""
-        return ""
-
     def principal_stratum(self) -> bool:
         """Whether only the infused are analysed."""
         return False

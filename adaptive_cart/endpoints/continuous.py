@@ -45,6 +45,7 @@ from adaptive_cart.endpoints.reference import (
     Leavers,
     Reference,
     drawn,
+    predicted,
 )
 from adaptive_cart.nouns.ahead import Ahead
 from adaptive_cart.nouns.attendance import Attendance
@@ -53,7 +54,7 @@ from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Finite, PositiveMonths
 from adaptive_cart.nouns.questions import Cut
-from adaptive_cart.nouns.records import Booleans, Floats, Outcome, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Outcome, Population, Snapshot
 from adaptive_cart.nouns.scored import Scored, SeenScores, Values
 from adaptive_cart.nouns.scores_ahead import ScoresAhead, pool_of
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
@@ -262,14 +263,7 @@ class Continuous(EndpointBase):
         baseline, score = prepared.vector[0], prepared.vector[-1].copy()
         assert prepared.without is not None
         at = np.nonzero(left.mask(population.participants) & ~prepared.without)
-        leavers = Leavers(
-            trial=at[0],
-            arm=population.arm[at],
-            stratum=population.label[at],
-            seen=prepared.seen[at],
-            values=np.stack([values[at] for values in prepared.vector], axis=-1),
-            uniform=population.imputations[prepared.name][at],
-        )
+        leavers = self._leavers(prepared, population, at, prepared.seen)
         found = drawn(self.missing, seen.products, leavers)
         known = np.isfinite(found)
         counted = due.without(left).mask(population.participants)
@@ -280,12 +274,21 @@ class Continuous(EndpointBase):
         products = products_of((baseline, score))
         return Scores.of(population, products, counted.astype(np.int8), seen.missing)
 
-    def unpredicted(self) -> str:
-        if self.missing not in (COPY, INCREMENTS):
-            return ""
-        return (
-            f'has `missing = "{self.missing}"`, of which what is to come is not drawn; write '
-            f'"at_random", "worst_case" or "{JUMP}"'
+    @staticmethod
+    def _leavers(
+        prepared: Prepared,
+        population: Population,
+        at: tuple[npt.NDArray[np.intp], ...],
+        seen: npt.NDArray[Any],
+    ) -> Leavers:
+        """Those who left at some places, ``(trial, participant)``, seen at so many visits."""
+        return Leavers(
+            trial=at[0],
+            arm=population.arm[at],
+            stratum=population.label[at],
+            seen=seen[at],
+            values=np.stack([values[at] for values in prepared.vector], axis=-1),
+            uniform=population.imputations[prepared.name][at],
         )
 
     def to_come(
@@ -294,7 +297,8 @@ class Continuous(EndpointBase):
         """Visits of those who are in, and of those still to be enrolled; nobody leaves any more.
 
         Who has left is not seen again: with ``worst_case`` they will have the worst score, with
-        ``jump_to_reference`` that of the control.
+        ``jump_to_reference`` that of the control, and who copies it (or its increments) is drawn as
+        at the look.
         """
         population, visits = snapshot.population, len(prepared.visits)
         shape, here = ahead.arrival.shape, slice(0, population.participants)
@@ -315,18 +319,41 @@ class Continuous(EndpointBase):
         gone[:, here] = ((reached == visits) & (prepared.seen < visits)) | ~enrolled
         if population.last_seen is not None:
             gone[:, here] |= population.last_seen <= until(snapshot.follow_up())
-        like = ahead.arm
+        like, left = ahead.arm, None
         if self.dropout_counts():  # they count at the month, unless they are counted already
             due = gone & (reach == visits)
             due[:, here] &= enrolled & (reached < visits)
-            if self.worst is None:
+            if self.missing in (COPY, INCREMENTS):
+                left = self._left(prepared, population, seen[:, here], due)
+                due &= np.isfinite(left[..., 0])
+            elif self.worst is None:
                 like = np.where(due, np.zeros_like(like), like)
             else:
                 known[..., -1] = np.where(due, self.worst, known[..., -1])
             gone &= ~due
         reach = np.where(gone, np.minimum(reach, seen), reach)
         pool, size = pool_of(prepared.vector[0], enrolled, population.label, population.strata)
-        return ScoresAhead(known, seen, reach, ahead.arm, ahead.stratum, like, pool, size)
+        found = ScoresAhead(known, seen, reach, ahead.arm, ahead.stratum, like, pool, size, left)
+        return found if left is None else found.last_visit()  # the month alone is analysed
+
+    def _left(
+        self,
+        prepared: Prepared,
+        population: Population,
+        seen: Integers,
+        due: Booleans,
+    ) -> Floats:
+        """How the score of who has left and will be due is distributed as the look has it.
+
+        ``(trial, column, part)``, as what is ahead has it.
+        """
+        none = np.zeros((population.trials, population.arms, population.strata), np.int64)
+        products = Scores.of(population, prepared.products, seen.astype(np.int8), none).products
+        at = np.nonzero(due[:, : population.participants])
+        law = predicted(self.missing, products, self._leavers(prepared, population, at, seen))
+        found = np.full((*due.shape, 3), np.nan)
+        found[at] = np.stack([law.centre + law.back, law.scale, law.freedom], axis=-1)
+        return found
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:

@@ -129,8 +129,8 @@ class Regression:
         known = (self.number > 0) & (self.number[:, :1] > 0)
         return np.where(known, gap, np.nan)
 
-    def drawn(self, trial: Integers, stratum: Labels, values: Floats, uniform: Floats) -> Floats:
-        """Draw the score of participants of the control, given the values before it, ``(row,)``.
+    def predicted(self, trial: Integers, stratum: Labels, values: Floats) -> Predicted:
+        """The score of participants of the control, given the values before it.
 
         nan where the control has nobody, or nothing is known of the spread.
         """
@@ -139,10 +139,36 @@ class Regression:
         away = values - means[:, :-1]
         wide = 1.0 + 1.0 / np.maximum(number, 1.0)
         wide += np.einsum("ri,rij,rj->r", away, self.precision[trial], away)
-        t = special.stdtrit(np.maximum(freedom, 1), np.maximum(uniform, SMALLEST))
         score = means[:, -1] + (self.slopes[trial] * away).sum(axis=1)
-        score = score + t * np.sqrt(self.variance[trial] * wide)
-        return np.where(known, score, np.nan)
+        scale = np.sqrt(self.variance[trial] * wide)
+        none = np.zeros(len(trial))
+        return Predicted(np.where(known, score, np.nan), scale, np.maximum(freedom, 1), none)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """t distributions of the scores of some participants, ``(row,)`` each.
+
+    Attributes
+    ----------
+    centre
+        nan where nothing is known.
+    scale, freedom
+        With so many degrees of freedom.
+    back
+        What is added to the score.
+    """
+
+    centre: Floats
+    scale: Floats
+    freedom: Integers
+    back: Floats
+
+    def at(self, uniform: Floats) -> Floats:
+        """The quantiles at some uniforms, ``(row,)``."""
+        t = special.stdtrit(self.freedom, np.maximum(uniform, SMALLEST))
+        found: Floats = (self.centre + t * self.scale) + self.back
+        return found
 
 
 def drawn(way: str, products: Floats, leavers: Leavers) -> Floats:
@@ -151,10 +177,23 @@ def drawn(way: str, products: Floats, leavers: Leavers) -> Floats:
     Parameters
     ----------
     products
+        As for :func:`predicted`.
+    """
+    return predicted(way, products, leavers).at(leavers.uniform)
+
+
+def predicted(way: str, products: Floats, leavers: Leavers) -> Predicted:
+    """The score at the last visit of those who left before it.
+
+    Parameters
+    ----------
+    products
         ``(trial, arm, stratum, visit, place, place)`` of those seen at each visit, as a summary of
         scores has them; to jump to the reference, of the last visit alone.
     """
-    score, found = products.shape[-1] - 1, np.full(len(leavers.trial), np.nan)
+    score, rows = products.shape[-1] - 1, len(leavers.trial)
+    centre, scale, freedom = np.full(rows, np.nan), np.ones(rows), np.ones(rows, dtype=np.int64)
+    back = np.zeros(rows)
     gaps = []
     if way == INCREMENTS:
         visits = range(products.shape[3] - 1)
@@ -164,13 +203,14 @@ def drawn(way: str, products: Floats, leavers: Leavers) -> Floats:
         if not len(who):
             continue
         own = tuple(label[who] for label in (leavers.trial, leavers.arm, leavers.stratum))
-        values, back = leavers.values[who, : seen + 1].copy(), np.zeros(len(who))
+        values = leavers.values[who, : seen + 1].copy()
         for visit, gap in enumerate(gaps[:seen], start=1):
-            back = gap[own]
-            values[:, visit] -= back
+            back[who] = gap[own]
+            values[:, visit] -= back[who]
         fit = Regression.of(products[..., -1, :, :], range(1, seen + 2), score)
-        found[who] = fit.drawn(own[0], own[2], values, leavers.uniform[who]) + back
-    return found
+        mine = fit.predicted(own[0], own[2], values)
+        centre[who], scale[who], freedom[who] = mine.centre, mine.scale, mine.freedom
+    return Predicted(centre, scale, freedom, back)
 
 
 @dataclass(frozen=True)

@@ -92,16 +92,18 @@ def completed(
     coming = coming.columns(coming_columns)
     values = [coming.baselines(uniform(0))]
     for visit, law in enumerate(laws, start=1):
-        normal = special.ndtri(np.maximum(uniform(visit), SMALLEST))
+        own = np.maximum(uniform(visit), SMALLEST)
         known = coming.known[..., visit, None]
-        values.append(np.where(np.isnan(known), law.drawn(coming, values, normal), known))
+        score = law.drawn(coming, values, special.ndtri(own))
+        score = np.where(np.isnan(known), score, known)
+        values.append(coming.of_who_left(score, own) if visit == len(laws) else score)
     trials, arms, strata = summary.missing.shape
     cells = np.arange(arms * strata)
-    own = coming.arm.astype(np.int64) * strata + coming.stratum
+    cell = coming.arm.astype(np.int64) * strata + coming.stratum
     more = np.zeros((trials, len(cells), some.number, *summary.products.shape[3:]))
     for visit in range(len(laws)):
         newly = (coming.reach > visit) & (coming.seen <= visit)
-        members = ((own[:, None] == cells[:, None]) & newly[:, None]).astype(np.float64)
+        members = ((cell[:, None] == cells[:, None]) & newly[:, None]).astype(np.float64)
         seen = [np.ones(values[0].shape), *values[: visit + 2]]
         seen = [np.where(newly[..., None], each, 0.0) for each in seen]
         for one, other in zip(*np.triu_indices(visit + 3), strict=True):

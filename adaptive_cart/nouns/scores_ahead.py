@@ -28,6 +28,10 @@ class ScoresAhead(Coming):
     pool, size
         ``(trial, stratum, place)`` baselines observed, from which those of the participants still
         to be enrolled are taken, and how many they are, ``(trial, stratum)``.
+    left
+        ``(trial, column, part)`` of who has left and will count: centre, scale and degrees of
+        freedom of the t distribution of the last score; nan for all others. Nothing where nobody's
+        score is drawn so.
     """
 
     known: Floats
@@ -38,6 +42,7 @@ class ScoresAhead(Coming):
     like: Labels
     pool: Floats
     size: Integers
+    left: Floats | None = None
 
     @property
     def nothing(self) -> Booleans:
@@ -61,7 +66,27 @@ class ScoresAhead(Coming):
             name: getattr(self, name)[:, chosen]
             for name in ("known", "seen", "reach", "arm", "stratum", "like")
         }
+        if self.left is not None:
+            cut["left"] = self.left[:, chosen]
         return replace(self, **cut)
+
+    def of_who_left(self, score: Floats, uniform: Floats) -> Floats:
+        """Last scores, ``(trial, column, completion)``, with those of who has left drawn.
+
+        Parameters
+        ----------
+        uniform
+            ``(column, completion)``.
+        """
+        from scipy import special  # slow to import
+
+        if self.left is None:
+            return score
+        found = score.copy()
+        trial, column = np.nonzero(np.isfinite(self.left[..., 0]))
+        centre, scale, freedom = self.left[trial, column].T[..., None]
+        found[trial, column] = centre + scale * special.stdtrit(freedom, uniform[column])
+        return found
 
     def baselines(self, uniform: Floats) -> Floats:
         """Baselines, ``(trial, column, completion)``; those not known are of those observed.

@@ -7,7 +7,6 @@ observed; and the rule is judged on what has been seen and drawn, by least squar
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -16,8 +15,6 @@ import pytest
 from scipy import stats
 
 from adaptive_cart.conduct.completion import Completion
-from adaptive_cart.design.design import Design
-from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.scored import Scored
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from conduct.test_completion import ALLOWED, Table, looks_of, predicting
@@ -61,8 +58,10 @@ def scores(model: str, **endpoint: Any) -> Table:
 class Person:
     """Who is in at the look, or will be: the arm, whose scores, and what is known of them."""
 
-    def __init__(self, arm: int, values: list[float], reach: int, like: int | None = None) -> None:
-        self.arm, self.values, self.reach = arm, values, reach
+    def __init__(
+        self, arm: int, values: list[float], reach: int, like: int | None = None, left: bool = False
+    ) -> None:
+        self.arm, self.values, self.reach, self.left = arm, values, reach, left
         self.like = arm if like is None else like
 
 
@@ -85,7 +84,7 @@ def people(conduct: Any, trial: int, sample: str, missing: str) -> tuple[list[Pe
         known = values[: 1 + seen]
         if gone and seen < 2 and missing == "worst_case":
             known, reach = [values[0], math.nan, 13.0], 2
-        found.append(Person(arm, known, reach, like))
+        found.append(Person(arm, known, reach, like, gone))
     if sample == "max_n":
         arms = population.arm[trial, :number]
         for arm in (0, 1):
@@ -223,8 +222,68 @@ def test_before_there_is_a_posterior_nothing_is_predicted() -> None:
     assert np.isnan(conduct.records[0].probabilities["ahead"]).all()
 
 
+def who_left(way: str, seen: list[Person], person: Person) -> tuple[float, float, int]:
+    """Centre, scale and degrees of freedom of the last score of who left, from the control."""
+    whole = [other for other in seen if len(other.values) == 3]
+    known = list(person.values)
+    back = 0.0
+    if way == "copy_increments_in_reference" and len(known) == 2:
+        rows = [(p.arm, p.values[:1], p.values[1]) for p in seen if len(p.values) > 1]
+        beta = fitted(rows)[0]
+        back = beta[person.arm] - beta[0]
+        known[1] -= back
+    rows = [(p.arm, p.values[: len(known)], p.values[2]) for p in whole]
+    beta, gram, left, freedom = fitted(rows)
+    x = np.array([1.0, 0.0, *known])
+    return float(beta @ x + back), float(np.sqrt(left / freedom * (1.0 + x @ gram @ x))), freedom
+
+
 @pytest.mark.parametrize("missing", ["copy_reference", "copy_increments_in_reference"])
-def test_who_copies_the_reference_is_not_predicted(missing: str) -> None:
-    with pytest.raises(DesignError) as refused:
-        Design(**copy.deepcopy(predicting(scores("normal", missing=missing), "better")))
-    assert "jump_to_reference" in str(refused.value)
+def test_who_has_left_copies_the_reference_as_it_is_at_the_look(missing: str) -> None:
+    """Others are completed by the model; who left is drawn anew in every completion."""
+    raw = predicting(scores("normal", missing=missing), "better", at_least=1.0)
+    raw["looks"] = {"observed": [20, 36]}
+    raw["truth"]["dropout"]["per_year"] = 0.3
+    raw["truth"]["mgadl"]["cart"]["change"] = [-4.0, -2.0]  # what was gained early is lost
+    trials = 80
+    conduct, _ = looks_of(raw, trials, "expected")
+    found = conduct.records[0].probabilities["ahead"][:, 0]
+    ahead = Completion(conduct.kept[0], enrolled=False, apart=False).coming("mgadl")
+    assert isinstance(ahead, ScoresAhead)
+    assert ahead.left is not None
+    rng, compared, copied = np.random.default_rng(6), [], 0
+    for trial in range(trials):
+        everybody, baselines = people(conduct, trial, "max_n", "jump_to_reference")
+        sums = conduct.kept[0].summary("mgadl")
+        left = [p for p in everybody if p.reach == 2 and p.left and len(p.values) < 3]
+        imputed = sums.analysed[trial].sum() - sum(len(p.values) == 3 for p in everybody)
+        if imputed or not any(len(p.values) == 2 for p in left):
+            continue
+        compared.append(trial)
+        copied += len(left)
+        laws = {id(p): who_left(missing, everybody, p) for p in left}
+        for column, person in enumerate(everybody):
+            law = laws.get(id(person), (np.nan,) * 3)
+            assert ahead.left[trial, column] == pytest.approx(law, rel=1e-9, nan_ok=True)
+        seen = [p.values for p in everybody]
+        beta, gram, rest, freedom = fitted(last_rows(everybody, seen, True))
+        root, hits = np.linalg.cholesky(gram), 0
+        for _ in range(DRAWS):
+            sd = np.sqrt(rest / rng.chisquare(freedom))
+            drawn = beta + sd * (root @ rng.standard_normal(3))
+            values = []
+            for person in everybody:
+                own = list(person.values)
+                if id(person) in laws:
+                    centre, scale, degrees = laws[id(person)]
+                    own = [own[0], math.nan, centre + scale * rng.standard_t(degrees)]
+                elif person.reach == 2 and len(own) < 3:
+                    baseline = own[0] if own else rng.choice(baselines)
+                    mean = drawn[person.arm] + drawn[2] * baseline
+                    own = [baseline, math.nan, mean + sd * rng.standard_normal()]
+                values.append(own)
+            hits += holds(everybody, values)
+        assert found[trial] == pytest.approx(hits / DRAWS, abs=ALLOWED + SLOW)
+    assert len(compared) >= 2
+    assert copied >= 3
+    assert np.ptp(found[compared]) > 0.1

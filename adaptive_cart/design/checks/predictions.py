@@ -105,10 +105,6 @@ def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
             f"{one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
             path_to("analysis", about, "model"),
         )
-    why = "" if endpoint is None else endpoint.unpredicted()
-    if why:
-        place = path_to("endpoints", about, "missing")
-        yield path, f"'{name}' asks about '{about}', which {why}", place
 
 
 def _dated_by(pieces: Pieces, target: Rule) -> str | None:
