@@ -186,6 +186,8 @@ def question_of(name: str, **more: Any) -> Question:
     minus = 0 if QUESTIONS[name].other else None
     if QUESTIONS[name].of_several:
         more = {"weights": (("free", 1.0), ("safe", -0.5)), **more}
+    if QUESTIONS[name].always_by:
+        more = {"ordered_by": QUESTIONS[name].always_by, **more}
     return Question("free", 1, minus, kind=name, month=12.0, category=category, cut=cut, **more)
 
 

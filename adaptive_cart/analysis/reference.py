@@ -35,7 +35,7 @@ from adaptive_cart.conduct.completion_by_chains import (
 from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
-from adaptive_cart.conduct.weighing import Chains, Sums, chance_of_chains, mixed
+from adaptive_cart.conduct.weighing import Chains, Sums, Weighing, mixed
 from adaptive_cart.models.base import holds
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.nouns.questions import Question, weighed
@@ -195,13 +195,15 @@ class ReferencePosteriors:
         return Answer(*product(found), fast, "; ".join(troubles) or None)
 
     def _weighed(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
-        """That a utility lies beyond a value, from the draws of each endpoint."""
-        found, troubles = self._chains(analysis, target)
+        """What is asked of a utility, from the draws of each endpoint."""
+        assert isinstance(part.asks, Weighing)
+        found, troubles = self._chains(analysis, target, part.asks)
         fast = float(analysis.fast_probability(part, target)[0])
-        return Answer(*chance_of_chains(target, found), fast, "; ".join(troubles) or None)
+        answer = part.asks.chance_of_chains(target, found)
+        return Answer(*answer, fast, "; ".join(troubles) or None)
 
     def _chains(
-        self, analysis: RecordedAnalysis, question: Question
+        self, analysis: RecordedAnalysis, question: Question, asks: Weighing
     ) -> tuple[list[Chains], list[str]]:
         """Draws of the quantity of each endpoint that a question is about, and any trouble."""
         found, troubles = [], []
@@ -209,7 +211,10 @@ class ReferencePosteriors:
             fits, open_strata, _, trouble = self._draws(analysis, one)
             reference = self._reference(one.endpoint)
             found.append(
-                [(reference.quantity(fit.draws, one, open_strata), weight) for fit, weight in fits]
+                [
+                    (asks.of_chain(reference, fit.draws, one, open_strata), weight)
+                    for fit, weight in fits
+                ]
             )
             troubles += [trouble] if trouble is not None else []
         return found, troubles
@@ -325,7 +330,7 @@ class ReferencePosteriors:
         weights = [weight for _, weight in question.weights]
         mean = float(weighed(question, [part.mean for part, _ in parts]))
         error = math.hypot(*(w * error for w, (_, error) in zip(weights, parts, strict=True)))
-        found, _ = self._chains(analysis, question)
+        found, _ = self._chains(analysis, question, Weighing())
         terms = [
             w * np.quantile(mixed(own), MIDDLES)[None]
             for w, own in zip(weights, found, strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import numpy as np
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.weighing import drawn_of
+from adaptive_cart.conduct.weighing_arms import best_of_open
 from adaptive_cart.design.planned import planned_ahead
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import undecided
@@ -108,6 +110,7 @@ class LookAnalysis:
                 endpoint: posterior.where_open(now)
                 for endpoint, posterior in self._posteriors.items()
             }
+            self.places.clear()
 
     def summary(self, endpoint: str) -> Summary:
         """Summary of all trials of the block."""
@@ -148,6 +151,11 @@ class LookAnalysis:
             self._posteriors[endpoint] = analysis.posterior(model, summary, self.open_strata)
         return self._posteriors[endpoint]
 
+    @cached_property
+    def places(self) -> dict[object, Floats]:
+        """Places of arms by utilities, as far as they have been worked out."""
+        return {}
+
     def known_posterior(self, endpoint: str) -> Posterior | None:
         """Posterior of the chosen trials if it has been worked out."""
         return self._posteriors.get(endpoint)
@@ -175,6 +183,8 @@ class LookAnalysis:
 
     def best(self, order: Question, among: Booleans) -> Floats:
         """Probability of each experimental arm to be the best of some, ``(chosen trial, arm)``."""
+        if order.of.of_several:
+            return best_of_open(order, self, among)
         return self.posterior(order.endpoint).best_of_open(order, among)
 
     def undecided(

@@ -21,7 +21,7 @@ from adaptive_cart.models.base import Told
 from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
-from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, KINDS, Best, BestUtility, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import CalendarCounts, Counts, EarlyCounts, PeriodCounts, Summary
 
@@ -368,11 +368,18 @@ def order_of(design: Design) -> Question:
     """What response-adaptive shares follow: which of the open arms is the best, and in what."""
     assert isinstance(design.randomisation, ResponseAdaptive)
     order = design.randomisation.by or Order(endpoint=design.primary)
-    by, lowest = design.order_of(order.endpoint, order)
-    month = KINDS["best"].month(order)
-    first = min(design.experimental)
+    about, first = order.about, min(design.experimental)
+    by, lowest = design.order_of(about, order)
+    kind = KINDS[BestUtility.name if order.utility else Best.name]
     return Question(
-        order.endpoint, first, kind="best", month=month, ordered_by=by, lowest=lowest, first=first
+        about,
+        first,
+        kind=kind.name,
+        month=kind.month(order),
+        ordered_by=kind.always_by or by,
+        lowest=lowest,
+        first=first,
+        weights=tuple(design.utility.get(about, {}).items()),
     )
 
 

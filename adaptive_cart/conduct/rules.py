@@ -23,6 +23,7 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.conditions import Condition, Shape, Target, Together
 from adaptive_cart.conduct.jointly import Jointly
 from adaptive_cart.conduct.weighing import Weighing
+from adaptive_cart.conduct.weighing_arms import WeighingArms
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
@@ -294,7 +295,9 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
     asks: Asking = Now()
     if asked.posterior is not None:
         targets = targets_of(design, asked.posterior)
-        asks = Weighing() if asked.posterior.kind.of_several else asks
+        kind = asked.posterior.kind
+        if kind.of_several:
+            asks = WeighingArms() if kind.among_open else Weighing()
     elif asked.jointly is not None:
         targets, asks = _jointly(design, asked.jointly)
     else:
@@ -375,7 +378,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             month=kind.month(asked),
             category=None if endpoint is None else endpoint.category(kind.category(asked)),
             cut=None if endpoint is None else endpoint.cut(kind.cut(asked)),
-            ordered_by=by,
+            ordered_by=kind.always_by or by,
             lowest=lowest,
             places=kind.places(asked),
             first=min(design.experimental),

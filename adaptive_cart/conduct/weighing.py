@@ -26,9 +26,10 @@ import numpy as np
 
 from adaptive_cart.conduct.asking import Now, own_error, said_by
 from adaptive_cart.models import Posterior
+from adaptive_cart.models.base import Reference
 from adaptive_cart.models.ties import Error, Sides, not_known
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
     from adaptive_cart.conduct.look_analysis import LookAnalysis
@@ -96,6 +97,20 @@ class Weighing(Now):
             for _, one in terms_of(question, apart)
         )
         return Error(round(math.hypot(*errors), 4))
+
+    def of_chain(
+        self,
+        reference: Reference,
+        draws: Mapping[str, Floats],
+        one: Question,
+        open_strata: Booleans | None,
+    ) -> Floats:
+        """What an endpoint has, of the draws of its Markov chains: ``(chain, draw)``."""
+        return reference.quantity(draws, one, open_strata)
+
+    def chance_of_chains(self, question: Question, found: Sequence[Chains]) -> tuple[float, float]:
+        """The probability by such draws of every endpoint, and its Monte Carlo standard error."""
+        return chance_of_chains(question, found)
 
     def composed(self, question: Question) -> str:
         """Say that posteriors are independent, and where the probability comes from."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.courses.triggers import TRIGGERS, Trigger
-from adaptive_cart.nouns.parts import Count, Part, PositiveMonths, Probability
+from adaptive_cart.nouns.parts import Count, Part, PositiveMonths, Probability, UtilityName
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
 
@@ -66,7 +66,10 @@ def _control_shape(value: Any) -> str:
 class Order(Part):
     """What arms are put in order by."""
 
-    endpoint: str = Field(description="the endpoint whose best arm is sought")
+    endpoint: str | None = Field(default=None, description="the endpoint whose best arm is sought")
+    utility: UtilityName | None = Field(
+        default=None, description="or the utility whose best arm is sought, of [utility.NAME]"
+    )
     remains_at: PositiveMonths | None = Field(
         default=None, description="by the fraction without the event at this month"
     )
@@ -74,6 +77,11 @@ class Order(Part):
         default=None, description="by the mean months without the event, of the first so many"
     )
     median: bool | None = Field(default=None, description="by the median months to the event")
+
+    @property
+    def about(self) -> str:
+        """Name of the endpoint, or of the utility."""
+        return self.endpoint or self.utility or ""
 
 
 class ResponseAdaptive(Part):

@@ -526,7 +526,7 @@ class AnalysisBase(Part):
     @classmethod
     def can_be_asked(cls, kind: QuestionKind) -> bool:
         """Whether its posterior knows the numbers of arms that a kind of question is made of."""
-        if kind.among_open:  # of whatever its arms are put in order by
+        if kind.among_open and not kind.of_several:  # of whatever its arms are put in order by
             return True
         if kind.of_several and not cls.bayesian:  # a test has no draws to put together
             return False

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
+from adaptive_cart.conduct.weighing_arms import OF_BEST, WeighingArms
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, holds, tails
 from adaptive_cart.models.sampling import Fit, mean_and_error
 from adaptive_cart.nouns.questions import Question
@@ -126,7 +127,8 @@ class _Beside:
         for arm, fast in () if shared is None else zip(shared.open_arms, shared.fast, strict=True):
             assert shared is not None
             question = replace(self.plan.order, arm=arm, among=shared.open_arms)
-            yield self._best(question, fast, shared)
+            best = self._best_weighed if question.of.of_several else self._best
+            yield best(question, fast, shared)
 
     def _posterior(self, endpoint: str) -> Posterior:
         analysis, model = self.plan.fitted[endpoint]
@@ -179,6 +181,16 @@ class _Beside:
         analysis: AnalysisBase = self.plan.fitted[question.endpoint][0]
         allowed = allowed_of(analysis.answered_by.drawn_error)
         return self._row(SHARES, BEST, question, fast, chance, error, fit, allowed)
+
+    def _best_weighed(self, question: Question, fast: float, shared: Shared) -> Row:
+        """The same by a utility."""
+        found = self.comparison.weighed(
+            self.look, question, WeighingArms(), shared.open_strata, self.fits
+        )
+        allowed = allowed_of(OF_BEST)
+        return self._row(
+            SHARES, BEST, question, fast, found.probability, found.error, found.fits[0], allowed
+        )
 
     def _anew(self, analysis: AnalysisBase, tested: Posterior, question: Question) -> Row:
         """A test's estimate by other code."""

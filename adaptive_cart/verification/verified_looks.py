@@ -242,8 +242,8 @@ class _Watched(SimulatedConduct):
             found = {name: summaries[name].rows(here) for name in self._endpoints(trial)}
             shared = self._shared.get(trial)
             if shared is not None:
-                name = self.plan.order.endpoint
-                found[name] = summaries[name].rows(here)
+                for name in self.plan.order.endpoints:
+                    found[name] = summaries[name].rows(here)
             if trial in self._ended:
                 for name in self._estimated:
                     found[name] = self._ended[trial].summary(name).rows(here)

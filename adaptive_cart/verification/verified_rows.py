@@ -31,12 +31,12 @@ from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
-from adaptive_cart.conduct.weighing import chance_of_chains
+from adaptive_cart.conduct.weighing import Weighing
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import AnalysisBase, Reference, holds
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_and_error
 from adaptive_cart.nouns.questions import ALL, Question
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 from adaptive_cart.verification.verified_estimates import beside
@@ -156,21 +156,30 @@ class Comparison:
     # ── what is so now ────────────────────────────────────────────────────────────────────
     def _now(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
         """The probability now: of what is weighed, or of all that is asked at once."""
-        weighs = self.plan.parts[asked.part].asks.weighs
-        return (self._weighed if weighs else self._multiplied)(look, asked, fits)
+        asks = self.plan.parts[asked.part].asks
+        if isinstance(asks, Weighing):
+            return self.weighed(look, asked.question, asks, asked.open_strata, fits)
+        return self._multiplied(look, asked, fits)
 
-    def _weighed(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
-        """That a utility lies beyond a value, from the draws of each endpoint."""
+    def weighed(
+        self,
+        look: ChosenLook,
+        question: Question,
+        asks: Weighing,
+        open_strata: Booleans | None,
+        fits: Fits,
+    ) -> Answer:
+        """What is asked of a utility, from the draws of each endpoint."""
         draws = DRAWS
         while True:
             found, chains = [], []
-            for one in asked.question.of_endpoints:
+            for one in question.of_endpoints:
                 reference = self.reference(one.endpoint)
-                data = reference.data(look.summaries[one.endpoint], 0, asked.open_strata, one)
+                data = reference.data(look.summaries[one.endpoint], 0, open_strata, one)
                 fit = self.fit(look, one.endpoint, reference, data, draws, fits)
-                chains.append([(reference.quantity(fit[0].draws, one, asked.open_strata), 1.0)])
+                chains.append([(asks.of_chain(reference, fit[0].draws, one, open_strata), 1.0)])
                 found.append(fit)
-            probability, error = chance_of_chains(asked.question, chains)
+            probability, error = asks.chance_of_chains(question, chains)
             troubled = any(why is not None for _, why in found)
             if error <= WANTED_ERROR or draws >= MOST_DRAWS or troubled:
                 return Answer(probability, error, found)

@@ -12,7 +12,7 @@ from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.nouns.questions import KINDS, QuestionKind, ordered_by
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.arms import ResponseAdaptive
+    from adaptive_cart.design.arms import Order, ResponseAdaptive
 
 ORDERS = tuple(str(kind.asked_by) for kind in KINDS.values() if kind.orders)
 
@@ -52,9 +52,34 @@ def by_problems(asked: Any, endpoint: EndpointBase, model: type[AnalysisBase], p
         )
 
 
+def _order_by_utility(pieces: Pieces, by: Order) -> Found:
+    """Whether shares can follow the best arm by a utility, and nothing else is named."""
+    path = "randomisation.by"
+    if by.utility is None:
+        yield (
+            f"{path}.endpoint",
+            "missing; the name of an endpoint is expected (or write `utility`, with the name of a "
+            "table [utility.NAME])",
+            f"{path}.endpoint",
+            f"{path}.utility",
+        )
+        return
+    beside = [key for key in ("endpoint", *ORDERS) if getattr(by, key) is not None]
+    if beside:
+        yield path, f"found utility and {one_of(beside)}; the utility alone puts arms in order"
+    if by.utility not in pieces.utility:
+        told = unknown(by.utility, "utilities", pieces.utility) if pieces.utility else (
+            f"found '{by.utility}'; this design has no [utility.NAME]"
+        )  # fmt: skip
+        yield f"{path}.utility", told, "utility"
+
+
 def order_problems(pieces: Pieces, rule: ResponseAdaptive) -> Found:
     """Whether response-adaptive shares can follow P(best): of the primary, or of another."""
-    name = (pieces.primary or "") if rule.by is None else rule.by.endpoint
+    if rule.by is not None and (rule.by.utility is not None or rule.by.endpoint is None):
+        yield from _order_by_utility(pieces, rule.by)
+        return
+    name = (pieces.primary or "") if rule.by is None else rule.by.about
     if rule.by is not None and pieces.endpoints and name not in pieces.endpoints:
         yield (
             "randomisation.by.endpoint",

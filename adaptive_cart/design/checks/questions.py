@@ -219,7 +219,8 @@ def _sides(question: PosteriorQuestion, path: str) -> Found:
             yield path, f"found {one_of(extra)}; `{kind.asked_by}` takes none of them"
     elif len(sides) != 1:
         found = one_of(sides) or "neither"
-        valueless = [kind.asked_by for kind in KINDS.values() if not kind.has_value]
+        asked = (kind.asked_by for kind in KINDS.values() if not kind.has_value)
+        valueless = dict.fromkeys(asked)
         yield (
             path,
             f"found {found}; exactly one of above, below is needed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.nouns.questions.best import Best
+from adaptive_cart.nouns.questions.best_utility import BestUtility
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of, ordered_by
 from adaptive_cart.nouns.questions.quantity import (
@@ -28,6 +29,7 @@ __all__ = [
     "OPEN",
     "TO_CALIBRATE",
     "Best",
+    "BestUtility",
     "Category",
     "Cut",
     "Key",

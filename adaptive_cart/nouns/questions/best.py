@@ -33,7 +33,11 @@ class Best(QuestionKind):
     has_value = False
     among_open = True
     asked_for = "the best arm"
-    by_keys = ("remains_at", "restricted_mean", "median")  # of kinds that may put arms in order
+    by_keys: ClassVar[tuple[str, ...]] = (
+        "remains_at",
+        "restricted_mean",
+        "median",
+    )  # of kinds that may put arms in order
 
     @property
     def takes(self) -> tuple[str, ...]:

@@ -78,6 +78,11 @@ class QuestionKind:
         summary has it.
     orders
         Whether a question that compares the open arms may put them in order by it.
+    always_by
+        Name of the kind whose number puts arms in order, whatever the table says; none for most.
+    alone
+        Of a kind made of several endpoints that compares the open arms: the kind that asks the same
+        of one.
     ties
         Whether two arms may be equal by it, in the truth and in draws: neither is then the better.
     claimable
@@ -106,6 +111,8 @@ class QuestionKind:
     of_several: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float] | None] = None
     orders: ClassVar[bool] = False
+    always_by: ClassVar[str | None] = None
+    alone: ClassVar[str] = ""
     ties: ClassVar[bool] = False
     claimable: ClassVar[bool] = True
     heavy: ClassVar[bool] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.nouns.questions.best import Best
+from adaptive_cart.nouns.questions.best_utility import BestUtility
 from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.beyond import Beyond
 from adaptive_cart.nouns.questions.common_odds_ratio import CommonOddsRatio
@@ -16,6 +17,7 @@ from adaptive_cart.nouns.questions.median import Median
 from adaptive_cart.nouns.questions.median_ratio import MedianRatio
 from adaptive_cart.nouns.questions.odds_ratio import OddsRatio
 from adaptive_cart.nouns.questions.rank import Rank
+from adaptive_cart.nouns.questions.rank_utility import RankUtility
 from adaptive_cart.nouns.questions.ratio import Ratio
 from adaptive_cart.nouns.questions.reaches import Reaches
 from adaptive_cart.nouns.questions.remaining import Remaining
@@ -42,6 +44,8 @@ _ALL: tuple[QuestionKind, ...] = (
     Rank(),
     ExpectedRank(),
     Utility(),
+    BestUtility(),
+    RankUtility(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
 KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.nouns.parts import Count
 from adaptive_cart.nouns.questions.best import Best
@@ -19,7 +19,9 @@ class Rank(Best):
     """The place of an arm, 1 the best; asked is whether it is among the best so many."""
 
     name = "rank"
-    keys = (Key("among_best", Count, "Asks for P(the arm is among the best so many)."),)
+    keys: ClassVar[tuple[Key, ...]] = (
+        Key("among_best", Count, "Asks for P(the arm is among the best so many)."),
+    )
     asked_for = "the rank of an arm"
 
     def places(self, asked: Any) -> int:
