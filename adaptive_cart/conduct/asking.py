@@ -284,7 +284,11 @@ class Prediction(Asking):
         """All that is asked of the target that a question stands for."""
         if self.whole is None:
             return (question,)
-        return self._questions()[self.stand_ins.index(question)]
+        return self._questions()[self._place(question)]
+
+    def _place(self, question: Question) -> int:
+        """Which target a question stands for, whatever arms it has been asked among."""
+        return self.stand_ins.index(replace(question, among=()))
 
     def _arms(self, question: Question, endpoint: str, arms: int) -> list[int]:
         """Arms of an endpoint that are asked about, for one of the targets."""
@@ -312,7 +316,7 @@ class Prediction(Asking):
         if self.whole is None:
             condition = self.condition(question)
             return condition.holds(Now().answer(last, condition.question))
-        asked = self._questions()[self.stand_ins.index(question)]
+        asked = self._questions()[self._place(question)]
         look = last.plan.design.looks.number
         held = [
             part.compared(last.probability(part, one), part.threshold_at(look))

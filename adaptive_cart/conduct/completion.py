@@ -188,6 +188,8 @@ def settled(hits: Floats, drawn: int, against: tuple[float, ...]) -> Booleans:
 class _Completed(LookAnalysis):
     """Trials that have been completed, as they are looked at."""
 
+    orders = 1
+
     def __init__(self, completion: Completion, rows: Integers, some: Completions) -> None:
         seen = completion.seen
         self.plan, self.snapshot, self.prepared = seen.plan, seen.snapshot, {}

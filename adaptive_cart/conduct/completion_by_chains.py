@@ -96,6 +96,8 @@ def what_is_ahead(
 class CompletedTrials(LookAnalysis):
     """Completions of one trial, as they are looked at."""
 
+    orders = 1
+
     def __init__(self, plan: Plan, ahead: WhatIsAhead, summaries: dict[str, Summary]) -> None:
         number = len(next(iter(summaries.values())).analysed)
         self.plan, self.prepared = plan, {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,14 +30,20 @@ class Jointly(Now):
     Attributes
     ----------
     questions
-        By target: all of them, in the order written; the first about the target stands for it.
+        By target: all of them, in the order written. One about the target stands for it, the first
+        that compares the open arms if any does.
     """
 
     questions: tuple[tuple[Question, ...], ...]
 
     def every(self, question: Question) -> tuple[Question, ...]:
-        """All that is asked at once, where this one is."""
-        return next(asked for asked in self.questions if question in asked)
+        """All that is asked at once, where this one is, and among the same arms."""
+        written = replace(question, among=())
+        asked = next(asked for asked in self.questions if written in asked)
+        if not question.among:
+            return asked
+        arms = question.among
+        return tuple(replace(one, among=arms) if one.of.among_open else one for one in asked)
 
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """The product over endpoints."""

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.weighing import drawn_of
-from adaptive_cart.conduct.weighing_arms import best_of_open
+from adaptive_cart.conduct.weighing_arms import ORDERS, best_of_open
 from adaptive_cart.design.planned import planned_ahead
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import undecided
@@ -34,7 +34,15 @@ NOTHING_DRAWN: Final[Mapping[str, Drawn]] = MappingProxyType({})
 
 
 class LookAnalysis:
-    """Summaries and posteriors of some trials at a snapshot, each worked out when asked for."""
+    """Summaries and posteriors of some trials at a snapshot, each worked out when asked for.
+
+    Class attributes
+    ----------------
+    orders
+        In how many orders draws of endpoints are put together where arms are compared by a utility.
+    """
+
+    orders: ClassVar[int] = ORDERS
 
     def __init__(
         self,

@@ -344,8 +344,9 @@ def _jointly(
     for target in (Target(arm, stratum) for arm in arms for stratum in strata):
         every = tuple(part[_place(part, target)] for part in parts)
         sets.append(every)
-        about = (one for one in every if one.arm == target.arm and one.stratum == target.stratum)
-        first.append(next(about, every[0]))
+        about = [one for one in every if one.arm == target.arm and one.stratum == target.stratum]
+        about.sort(key=lambda one: not one.of.among_open)
+        first.append(next(iter(about), every[0]))
     return tuple(first), Jointly(tuple(sets))
 
 

@@ -3,8 +3,9 @@
 Each endpoint's model draws its levels in all arms together, and endpoints are independent: draws of
 one endpoint are put together with those of the others in so many orders, the same for every trial,
 and the share in which the arm has the place that is asked for is the answer. What an endpoint has
-in several arms stays together, whether or not its model takes arms for independent. Where one
-endpoint alone is weighed its model answers.
+in several arms stays together, whether or not its model takes arms for independent. A completed
+trial is judged by one order: it is one of thousands. Where one endpoint alone is weighed its model
+answers.
 
 Against numerical integration over exact posteriors of counts and rates, three arms and two
 endpoints, the answer is off by less than :data:`OF_BEST` (``tests/conduct/test_best_utility.py``).
@@ -130,10 +131,15 @@ def _known_again(levels: Sequence[Levels]) -> Floats:
     )
 
 
-def places(weights: Sequence[float], levels: Sequence[Levels]) -> Floats:
+def places(weights: Sequence[float], levels: Sequence[Levels], orders: int = ORDERS) -> Floats:
     """Probability of each arm to have each place by the utility, ``(trial, arm, place)``.
 
     Of equals the earlier arm is the better one; nan where any posterior failed.
+
+    Parameters
+    ----------
+    orders
+        In how many orders draws are put together.
     """
     _, first, which = np.unique(
         _known_again(levels), axis=0, return_index=True, return_inverse=True
@@ -144,14 +150,14 @@ def places(weights: Sequence[float], levels: Sequence[Levels]) -> Floats:
         rows = slice(start, start + AT_ONCE)
         chosen = [[own[first[rows]] for own in each] for each in levels]
         total = np.zeros((len(chosen[0][0]), arms, arms))
-        for number in range(ORDERS):
+        for number in range(orders):
             taken = [
                 [own[:, _order(place, number, own.shape[1])] for own in each]
                 for place, each in enumerate(chosen)
             ]
             total += _shares([_sum(weights, own) for own in zip(*taken, strict=True)])
         unknown = np.logical_or.reduce([np.isnan(own[:, 0]) for each in chosen for own in each])
-        found[rows] = np.where(unknown[:, None, None], np.nan, total / ORDERS)
+        found[rows] = np.where(unknown[:, None, None], np.nan, total / orders)
     whole: Floats = found[which.reshape(-1)]
     return whole
 
@@ -222,7 +228,7 @@ def places_seen(question: Question, seen: LookAnalysis) -> Floats:
     key = question.weights, question.among, question.stratum
     if key not in seen.places:
         weights = [weight for _, weight in question.weights]
-        seen.places[key] = places(weights, levels_of(question, seen.posterior))
+        seen.places[key] = places(weights, levels_of(question, seen.posterior), seen.orders)
     return seen.places[key]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,8 +89,10 @@ def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
         place, analysis = f"{path}.jointly[{number}]", pieces.analysis.get(question.about)
         model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
         where = path_to("analysis", question.about, "model")
-        if question.kind.among_open or question.kind.of_several:
+        if question.kind.of_several or not question.kind.claimable:
             yield place, f"asks for {question.kind.asked_for}, which is asked by itself"
+        elif question.kind.among_open:
+            yield from _of_the_same_arm(asked, question, place)
         if not model.bayesian:
             yield place, "is answered by a test, which has no joint probability", where
         other = first.setdefault(question.about, question)
@@ -105,6 +108,23 @@ def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
                     f"answers them one at a time; write `all` with a comparison for each",
                     where,
                 )
+
+
+def _of_the_same_arm(
+    asked: Sequence[PosteriorQuestion], question: PosteriorQuestion, place: str
+) -> Found:
+    """Whether all that is asked beside the best arm is about that arm, in the same strata."""
+    for other in asked:
+        for key in ("arm", "stratum"):
+            mine, theirs = getattr(question, key), getattr(other, key)
+            if mine != theirs and not (key == "stratum" and theirs is None):
+                yield (
+                    f"{place}.{key}",
+                    f"found {shown(mine)} beside {shown(theirs)}; what is asked at once with "
+                    f"{question.kind.asked_for} is about the same {key}",
+                    f"{place}.{key}",
+                )
+                return
 
 
 def _told_of(question: PosteriorQuestion, key: str) -> object:
