@@ -55,11 +55,14 @@ def _estimated(plan: Plan, like: Question) -> Iterator[Question]:
 
 
 def _places(plan: Plan) -> Iterator[Question]:
-    """The place of every experimental arm, where a rule asks which is the best, or among them."""
+    """The place of every experimental arm, where a rule asks which is the best, or among them.
+
+    By a utility none: that is told itself, of every arm.
+    """
     every = tuple(plan.design.experimental)
     for rule in plan.rules:
         for target in rule.asked:
-            if target.of.among_open and len(every) > 1:
+            if target.of.among_open and not target.of.of_several and len(every) > 1:
                 one = replace(target, kind="rank", places=1, against=(), among=every)
                 yield from (replace(one, arm=arm) for arm in every)
 

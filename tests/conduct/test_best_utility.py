@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from adaptive_cart.analysis.posteriors import questions_of
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
@@ -217,6 +218,13 @@ def test_markov_chains_put_together_agree_with_integration(key: str) -> None:
         exact = chance[arm - 1, : places_of[key]].sum()
         assert 0.0005 < error < 0.01
         assert answer == pytest.approx(exact, abs=4 * error + 0.001)
+
+
+def test_what_is_told_of_a_real_trial_is_of_endpoints_with_a_posterior() -> None:
+    plan = Plan.of(Design(**raw()))
+    asked = list(questions_of(plan))
+    assert {name for one in asked for name in one.endpoints} == set(plan.fitted)
+    assert {one.arm for one in asked if one.endpoint == "net_benefit"} == {0, 1, 2, 3}
 
 
 def wrong(change: Any) -> str:
