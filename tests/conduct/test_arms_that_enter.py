@@ -180,6 +180,30 @@ def test_a_table_of_participants_is_the_same_trial(stays: str, method: str) -> N
         same_end(block, trial, replayed(Plan.of(design), participants))
 
 
+@pytest.mark.parametrize("spends", [False, True])
+def test_a_real_trial_is_completed_and_spends_as_the_simulated_one(spends: bool) -> None:
+    raw = platform(STAYS["two enter"])
+    if spends:
+        raw["analysis"] = {"free": {"model": "proportions_test"}}
+        raw["rules"] = [raw["rules"][1] | {"at_least": {"alpha": 0.05}}]
+        del raw["rules"][0]["looks"]
+    else:
+        asked = raw["rules"].pop()
+        level = {"endpoint": "free", "arm": "each", "above": 0.2}
+        both = [{key: asked.pop(key) for key in ("posterior", "at_least")},
+                {"posterior": level, "at_least": 0.7}]  # fmt: skip
+        raw["rules"] = [
+            {"name": "ahead", "then": "drop_arm", "predictive": {"rule": "works"}, "below": 0.1,
+             "looks": [1, 2, 3, 4]},
+            asked | {"all": both, "looks": ["final"]},
+        ]  # fmt: skip
+    design = Design(**raw)
+    block = simulated(design, "one", 2)
+    for trial in range(2):
+        participants = read_participants(table(design, block, trial), design)
+        same_end(block, trial, replayed(Plan.of(design), participants))
+
+
 REFUSED: list[tuple[Raw, str]] = [
     ({"allo": {"enters": 30.0}}, "arms.allo.enters: found 30; 'allo' enters after the trial can"),
     ({"usual": {"enters": 3.0}}, "arms.usual.enters: 'usual' is the control, which enrols from"),
