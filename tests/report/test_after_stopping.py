@@ -66,6 +66,10 @@ def test_what_each_corrected_estimate_gains_and_costs_is_told(exact: Evidence) -
 def test_calibration_and_conditional_assurance_are_told(exact: Evidence) -> None:
     blocks = ahead(exact)
     averages = exact.result.averages["honest"]
+    assert tables_of(blocks)["t-ahead"].notes == ()
+    run = ac.simulate(exact.design, trials=20, jobs=1, engine="simulate")
+    (simulated,) = tables_of(ahead(Evidence(run, Facts(), 0)))["t-ahead"].notes
+    assert "they do not tell" in plain(simulated)
     (row,) = text_of(tables_of(blocks)["t-ahead"])
     values = [
         averages[f"conditional_assurance_1_{p}"].estimate for p in ("mean", "p05", "p50", "p95")

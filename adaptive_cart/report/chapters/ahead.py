@@ -14,6 +14,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     paragraph,
+    prose,
     row,
     without_blank_columns,
 )
@@ -24,6 +25,11 @@ from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import AVERAGES
 from adaptive_cart.running.conditional_assurance import PERCENTS
 
+SIMULATED = prose(
+    "Of simulated trials: the share of those that go on which succeed. How the conditional "
+    "assurance differs from trial to trial they do not tell, since that needs the probability of "
+    "what was seen under each truth."
+)
 PARTS = ("mean", *(f"p{percent:02d}" for percent in PERCENTS))
 
 
@@ -95,6 +101,7 @@ def ahead(evidence: Evidence) -> list[Block]:
                 ),
                 rows=tuple(rows),
                 align=("left", *("right",) * (1 + len(PARTS))),
+                notes=() if evidence.exact else (SIMULATED,),
             )
         ),
     ]
