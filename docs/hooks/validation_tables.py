@@ -129,7 +129,7 @@ def verified_designs() -> Iterable[str]:
                              own["largest_difference"], own["rms_difference_in_mcse"],
                              own["too_large"], own["verdict"]))  # fmt: skip
             elif name in before:
-                rows.append((name, before[name], *[""] * 5, "before estimates were compared"))
+                rows.append((name, before[name], *[""] * 5, "of an earlier run, by rule"))
             else:
                 rows.append((name, *[""] * 6, "not run"))
     head = ("design", "looks", "probabilities", "estimates", "largest difference",
