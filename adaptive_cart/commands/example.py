@@ -14,7 +14,7 @@ from adaptive_cart.commands import options
 @options.settings
 @click.option("--scenario", help="Which truth; the first alternative if left out.")
 @click.option("--trial", type=int, default=0, show_default=True, help="Number of the trial.")
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.seed
 @click.option(
     "--participants",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -59,7 +59,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 @click.option(
     "--candidates", type=int, default=300, show_default=True, help="Designs judged at most."
 )
-@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
+@options.trials
 @click.option(
     "--fresh",
     type=int,
@@ -67,7 +67,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
     show_default=True,
     help="Trials of another seed that confirm what was found, where it is simulated.",
 )
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.seed
 @options.workers
 @options.engine()
 @options.formats("Of the figure")

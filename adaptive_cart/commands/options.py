@@ -33,6 +33,13 @@ settings = click.option(
     metavar="KEY=VALUE",
     help="Set a key of the design otherwise, as in enrolment.max_n=90; may be repeated.",
 )
+trials = click.option(
+    "--trials", type=int, help="Simulated trials a scenario; else the design's number."
+)
+seed = click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+scenarios = click.option(
+    "--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated."
+)
 resume = click.option(
     "--resume/--restart",
     default=True,

@@ -15,9 +15,9 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.command(name="simulate")
 @options.design
 @options.settings
-@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
-@click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
+@options.trials
+@options.seed
+@options.scenarios
 @options.workers
 @options.engine()
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")

@@ -39,8 +39,8 @@ from adaptive_cart.commands.terminal import encodable, progress
     is_flag=True,
     help="Calibrate the thresholds of the success rules at every size.",
 )
-@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.trials
+@options.seed
 @options.workers
 @options.engine()
 @click.option(

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Where enrolment.max_n is varied, move the looks by number with it.",
 )
-@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
-@click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
+@options.trials
+@options.seed
+@options.scenarios
 @options.workers
 @options.engine()
 @options.formats("Of the figures")

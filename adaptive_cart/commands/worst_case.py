@@ -41,7 +41,7 @@ from adaptive_cart.commands.terminal import encodable, progress
     type=int,
     help="Simulated trials at each point  [10000]; none where the error is enumerated.",
 )
-@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.seed
 @options.workers
 @options.engine("Enumerate the error, simulate, or enumerate where that is valid and quick.")
 @click.option(

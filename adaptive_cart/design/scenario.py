@@ -7,11 +7,13 @@ together, and what is missing, or contradicts what is elsewhere in the design, i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
 from adaptive_cart.design.external_truths import apart, external_sources, external_truths
@@ -24,6 +26,7 @@ from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.correlated import Correlated
+from adaptive_cart.nouns.time_trend import TimeTrend
 
 
 @lru_cache(maxsize=32)
@@ -55,20 +58,8 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     mixture = mixture_of(frame, reader, lambda part, own: _of_part(frame, name, part, table, own))
     if frame.reported > before:
         return None
-    truth = Truth(
-        name=name,
-        role=role_of(name, scenario),
-        arms=frame.arms,
-        strata=frame.strata or ("",),
-        shares=frame.shares,
-        courses=courses,
-        direct=direct,
-        dropout=reader.dropout(courses),
-        accrual=_accrual(frame, table),
-        sources=reader.sources,
-        correlated=reader.correlated(),
-        trends=trends,
-        follow_up=_follow_up(frame, table),
+    truth = replace(
+        _truth(reader, name, table, courses, direct, trends),
         external=external,
         external_source=sources,
         mixture=mixture,
@@ -92,9 +83,22 @@ def _of_part(
         reader.refuse_death()
     if frame.reported > before:
         return None
+    return _truth(reader, part, table, courses, direct, trends)
+
+
+def _truth(
+    reader: Reader,
+    name: str,
+    table: Mapping[str, Any],
+    courses: tuple[tuple[GroupCourse, ...], ...] | None,
+    direct: dict[str, tuple[tuple[Any, ...], ...]],
+    trends: Mapping[str, tuple[TimeTrend | None, ...]],
+) -> Truth:
+    """What was read of the participants, or of a part of them."""
+    frame = reader.frame
     return Truth(
-        name=part,
-        role=role_of(name, frame.scenarios[name]),
+        name=name,
+        role=role_of(reader.name, frame.scenarios[reader.name]),
         arms=frame.arms,
         strata=frame.strata or ("",),
         shares=frame.shares,

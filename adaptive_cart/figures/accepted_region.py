@@ -23,7 +23,6 @@ from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called
 from adaptive_cart.figures.source import looks_of, plan_of, scenarios, trials_of
 from adaptive_cart.figures.style import (
     BLACK,
-    BLUE,
     GREY,
     ORANGE,
     PALE,
@@ -36,6 +35,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.figures.thinning import left_out, shown_scenarios
+from adaptive_cart.figures.weighed import draw_trials
 from adaptive_cart.figures.words_measures import few_of
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -280,7 +280,7 @@ def draw_accepted(tables: Tables) -> Figure:
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         _region(axes, cells[cells["scenario"] == name], handles)
-        _trials(axes, points[points["scenario"] == name], handles)
+        draw_trials(axes, points[points["scenario"] == name], "risk", handles)
         of = frame[frame["scenario"] == name].iloc[0]
         handles["mean of the trials"] = axes.plot(
             [of["risk"]], [of["benefit"]], "X", color=ORANGE, markersize=9.0,
@@ -347,18 +347,6 @@ def _edges(values: Any) -> Any:
     middle = (values[1:] + values[:-1]) / 2.0
     first, last = values[0] - (middle[0] - values[0]), values[-1] + (values[-1] - middle[-1])
     return np.concatenate([[first], middle, [last]])
-
-
-def _trials(axes: Axes, points: Any, handles: dict[str, Any]) -> None:
-    won = points["succeeds"].astype(bool)
-    for inside, label, face in ((~won, "trial without success", "white"),
-                                (won, "trial that succeeds", BLUE)):  # fmt: skip
-        handles[label] = axes.plot(
-            points.loc[inside, "risk"], points.loc[inside, "benefit"],
-            "o" if face == BLUE else "s", markersize=3.2, markerfacecolor=face,
-            markeredgecolor=BLUE if face == BLUE else GREY, markeredgewidth=0.6,
-            linestyle="none", zorder=3, alpha=0.8,
-        )[0]  # fmt: skip
 
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────

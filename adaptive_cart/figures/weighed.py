@@ -132,7 +132,7 @@ def draw_utility(tables: Tables) -> Figure:
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         _claim(axes, row, handles)
-        _trials(axes, points[points["scenario"] == name], handles)
+        draw_trials(axes, points[points["scenario"] == name], "harm", handles)
         of = frame[frame["scenario"] == name].iloc[0]
         handles["true value"] = axes.plot(
             [of["harm"]], [of["benefit"]], "X", color=ORANGE, markersize=9.0,
@@ -176,12 +176,13 @@ def _claim(axes: Axes, row: Any, handles: dict[str, Any]) -> None:
     axes.plot(across, line, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
 
 
-def _trials(axes: Axes, points: Any, handles: dict[str, Any]) -> None:
+def draw_trials(axes: Axes, points: Any, across: str, handles: dict[str, Any]) -> None:
+    """Trials by their benefit and what is ``across``, those that succeed apart from the others."""
     won = points["succeeds"].astype(bool)
     for inside, label, face in ((~won, "trial without success", "white"),
                                 (won, "trial that succeeds", BLUE)):  # fmt: skip
         handles[label] = axes.plot(
-            points.loc[inside, "harm"], points.loc[inside, "benefit"], "o" if face == BLUE else "s",
+            points.loc[inside, across], points.loc[inside, "benefit"], "o" if face == BLUE else "s",
             markersize=3.2, markerfacecolor=face, markeredgecolor=BLUE if face == BLUE else GREY,
             markeredgewidth=0.6, linestyle="none", zorder=3, alpha=0.8,
         )[0]  # fmt: skip

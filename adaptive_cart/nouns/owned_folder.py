@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,6 +90,31 @@ class OwnedFolder:
             raise ResultsError(
                 f"{self.folder}: {'; '.join(found[:SHOWN])}{more}. Nothing of it is replaced: move "
                 f"it away, or choose another --out"
+            )
+
+    def require_same(self, record: str, identity: Mapping[str, Any], what: str) -> None:
+        """Raise a :class:`ResultsError` where a record, if it is there, tells of something else.
+
+        Parameters
+        ----------
+        record, identity
+            Name of a JSON file, and what must stand in it.
+        what
+            The folder holds, in a word: ``sweep``.
+        """
+        path = self.path(record)
+        if not path.exists():
+            return
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            other = [name for name, value in identity.items() if held[name] != value]
+        except (ValueError, KeyError, TypeError):
+            raise ResultsError(f"{path}: is damaged; --restart replaces this {what}") from None
+        if other:
+            told = "; ".join(f"{name} {held[name]} there, {identity[name]} now" for name in other)
+            raise ResultsError(
+                f"{self.folder}: holds another {what}: {told}. Choose another --out, or --restart "
+                f"to replace it"
             )
 
     def _linked(self, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -84,24 +84,6 @@ def evaluation_of(told: Mapping[str, Any]) -> Evaluation:
         told["error_at"],
         told["thresholds"],
     )
-
-
-class Evaluator(Protocol):
-    """Judges candidates.
-
-    Attributes
-    ----------
-    how
-        In words.
-    key
-        What an evaluation hangs on beside the candidate.
-    """
-
-    how: str
-    key: str
-
-    def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
-        """What a candidate has, and it with its thresholds."""
 
 
 def with_thresholds_found(

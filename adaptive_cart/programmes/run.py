@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import DesignError, Problem, ResultsError
+from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.programmes.known import known_of
 from adaptive_cart.programmes.measured import Measures, measures_of
@@ -229,20 +229,8 @@ def _stretch(programme: Programme, truths: Truths, seed: int, span: Span) -> Col
 def _require_ours(owned: OwnedFolder, identity: Mapping[str, Any], restart: bool) -> None:
     """Raise a :class:`ResultsError` where a folder holds something else."""
     owned.require_free(name for name in FILES if owned.path(name).exists())
-    path = owned.path(RECORD)
-    if restart or not path.exists():
-        return
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name, value in identity.items() if held[name] != value]
-    except (ValueError, KeyError, TypeError):
-        raise ResultsError(f"{path}: is damaged; --restart replaces this programme") from None
-    if other:
-        told = "; ".join(f"{name} {held[name]} there, {identity[name]} now" for name in other)
-        raise ResultsError(
-            f"{owned.folder}: holds another programme: {told}. Choose another --out, or --restart "
-            f"to replace it"
-        )
+    if not restart:
+        owned.require_same(RECORD, identity, "programme")
 
 
 def _parts(owned: OwnedFolder) -> list[Span]:

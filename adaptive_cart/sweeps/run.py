@@ -181,22 +181,10 @@ def run_variants(
 
 def _require_ours(folder: Path, identity: Mapping[str, Any], restart: bool) -> None:
     """Raise a :class:`ResultsError` where a folder holds a sweep of another design."""
-    path = folder / SWEEP
     owned = OwnedFolder(folder)
     owned.require_free([name for name in (SWEEP, *Sweep.FILES) if (folder / name).exists()])
-    if restart or not path.exists():
-        return
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name, value in identity.items() if held[name] != value]
-    except (ValueError, KeyError, TypeError):
-        raise ResultsError(f"{path}: is damaged; --restart replaces this sweep") from None
-    if other:
-        told = "; ".join(f"{name} {held[name]} there, {identity[name]} now" for name in other)
-        raise ResultsError(
-            f"{folder}: holds another sweep: {told}. Choose another --out, or --restart to "
-            f"replace it"
-        )
+    if not restart:
+        owned.require_same(SWEEP, identity, "sweep")
 
 
 def _cost(
