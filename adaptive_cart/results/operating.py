@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan, compared_by, estimand_of
-from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.best_arm import best_selected, target_columns
 from adaptive_cart.results.borrowing import CONFLICT, PARTICIPANTS, PERCENTILES, column_of
-from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
+from adaptive_cart.results.claims import FALSE, UNKNOWN
 from adaptive_cart.results.costs import costs_of
 from adaptive_cart.results.estimand import TrueValues, target_of
 from adaptive_cart.results.long_term import bound, one_participant
@@ -228,7 +228,9 @@ def measures(
     if passed < 1.0:  # what is screened until the last is randomised, on average
         rows.add("n_screened_mean", mean(np.asarray(trials["n_randomised"]) / passed))
     _estimation(rows, design, true, trials, reason, look)
-    _best_selected(rows, design, true, trials)
+    selected = best_selected(design, true, trials)
+    if selected is not None:
+        rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
     _utilities(rows, design, true, trials)
     _described(rows, design, truth, true, ends)
     _long_term(rows, design, truth, trials)
@@ -393,16 +395,6 @@ def _within_error(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None
             rows.add(column, proportion(int(hung.sum()), len(hung)))
 
 
-def _target_columns(design: Design) -> dict[str, tuple[int, int]]:
-    """Columns of ``trials.parquet`` that hold an arm's (or an arm's and stratum's) success."""
-    found = {}
-    for arm, name in enumerate(design.arm_names):
-        found[f"success_{name}"] = (arm, -1)
-        for stratum, label in enumerate(design.stratum_names):
-            found[f"success_{name}_{label}"] = (arm, stratum)
-    return found
-
-
 def _false(verdicts: Any) -> Figure:
     """Share of trials with a false success; nan where of some it is not known."""
     if (verdicts == UNKNOWN).any():
@@ -412,7 +404,7 @@ def _false(verdicts: Any) -> Figure:
 
 def _successes(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
     """Success by arm and stratum."""
-    for name, (arm, stratum) in _target_columns(design).items():
+    for name, (arm, stratum) in target_columns(design).items():
         if name in trials:
             events = int((np.asarray(trials[name]) > 0).sum())
             label = None if stratum < 0 else design.stratum_names[stratum]
@@ -432,59 +424,6 @@ def _left(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None
         if f"closed_{name}" in trials:
             closed = int((np.asarray(trials[f"closed_{name}"]) > 0).sum())
             rows.add("stratum_closed", proportion(closed, n), stratum=name)
-
-
-def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:
-    """Probability that the arm selected is the truly best experimental arm.
-
-    Selected is the successful arm with the best estimate; several truly best arms count alike.
-    """
-    names = design.experimental_names
-    lower = lower_is_better(design)
-    best = [_truly_best(design, true, arm, lower) for arm in design.experimental]
-    if len(names) < 2 or None in best or f"estimate_{names[0]}" not in trials:
-        return
-    estimates = []
-    for arm, name in zip(design.experimental, names, strict=True):
-        estimate = np.asarray(trials[f"estimate_{name}"], dtype=np.float64)
-        won = np.zeros(len(estimate), dtype=np.bool_)
-        for column, (whose, _) in _target_columns(design).items():
-            if whose == arm and column in trials:
-                won |= np.asarray(trials[column]) > 0
-        better = -estimate if lower else estimate
-        estimates.append(np.where(won & np.isfinite(estimate), better, -np.inf))
-    table = np.stack(estimates, axis=1)
-    selected = np.isfinite(table.max(axis=1)) & np.array(best)[table.argmax(axis=1)]
-    rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
-
-
-def lower_is_better(design: Design) -> bool:
-    """Whether success rules claim that the primary's parameter is low: a harm, a hazard."""
-    sides = {
-        target.above
-        for rule in resolve_rules(design)
-        if rule.decision.ends == SUCCESS
-        for claimed in rule.claimed
-        for target in claimed.of_endpoints
-        if target.endpoint == design.primary and target.of.has_value
-    }
-    return sides == {False} or (not sides and compared_by(design).lower_is_better)
-
-
-def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool | None:
-    """Whether no experimental arm is truly better than this one; nothing where it is not known."""
-    asked = estimand_of(design)
-    if asked is None:
-        return None
-    for other in design.experimental:
-        if other == arm:
-            continue
-        found = true.quantity(replace(asked, arm=other, minus=arm))
-        if found is None or math.isnan(found.value):
-            return None
-        if beyond(found, asked.of.no_effect, above=not lower):
-            return False
-    return True
 
 
 def _distribution(rows: Rows, name: str, values: Floats) -> None:

@@ -39,7 +39,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.results.operating import lower_is_better
+from adaptive_cart.results.best_arm import lower_is_better
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.engine import Choice
 from adaptive_cart.running.exact import JudgedLook, judged_look

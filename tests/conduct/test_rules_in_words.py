@@ -14,7 +14,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.questions.words import Parameter, Wording, asked
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Means
-from adaptive_cart.results.operating import lower_is_better
+from adaptive_cart.results.best_arm import lower_is_better
 from adaptive_cart.telling.check import described
 from checks import raw_design, tiny_design
 
