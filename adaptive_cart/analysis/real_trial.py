@@ -14,8 +14,9 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.conditions import Target
-from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
+from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
+from adaptive_cart.conduct.look_record import LookRecord, Thresholds
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule

@@ -18,13 +18,8 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.analysis.decisions import decided
-from adaptive_cart.analysis.real_trial import (
-    Answers,
-    Judgement,
-    RealTrial,
-    RecordedAnalysis,
-)
-from adaptive_cart.conduct.holding import LookRecord, between_looks, by_name
+from adaptive_cart.analysis.real_trial import Answers, Judgement, RealTrial, RecordedAnalysis
+from adaptive_cart.conduct.look_record import LookRecord, between_looks, by_name
 from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, rhythm

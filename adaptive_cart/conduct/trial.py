@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
+from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.look_record import LookRecord, Thresholds
 from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
@@ -28,14 +29,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import Question, weighed
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Floats,
-    Integers,
-    Population,
-    Snapshot,
-    any_of,
-)
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary

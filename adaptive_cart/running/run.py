@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +18,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.errors import (
-    DesignError,
-    EngineError,
-    Problem,
-    ResultsError,
-    RunError,
-    nearest,
-    one_of,
-)
+from adaptive_cart.errors import DesignError, EngineError, ResultsError, RunError, one_of
 from adaptive_cart.results.averages import averages_csv
 from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
@@ -51,6 +40,16 @@ from adaptive_cart.results.store import (
     Identity,
     Store,
     version,
+)
+from adaptive_cart.running.asked import (
+    MOST_TRIALS,
+    folder_of,
+    kept_calibration,
+    number_in,
+    plain_changes,
+    scenarios_chosen,
+    versions,
+    wrong_numbers,
 )
 from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
@@ -74,7 +73,6 @@ from adaptive_cart.running.stretches import (
 )
 from adaptive_cart.running.workers import Workers, all_cores
 
-MOST_TRIALS = 100_000_000
 ROUNDED = 2_500  # trials, of which a run as sure as wanted has a multiple
 
 
@@ -152,7 +150,7 @@ def simulate(
     RunError
         If the run fails; what was finished is kept.
     """
-    chosen = _chosen(design, scenarios)
+    chosen = scenarios_chosen(design, scenarios)
     number = design.simulation.trials if trials is None else trials
     used_seed = design.simulation.seed if seed is None else seed
     if wrong := wrong_numbers(number, used_seed, mcse, jobs, block):
@@ -160,9 +158,9 @@ def simulate(
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
     if share is not None:
-        out = _folder_of(share, out, mcse)
+        out = folder_of(share, out, mcse)
     replaced = design.replaced
-    kept = None if out is None or restart else _kept_calibration(Path(out))
+    kept = None if out is None or restart else kept_calibration(Path(out))
     if needs_calibration(design):
         from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
@@ -242,69 +240,6 @@ def simulate(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return Result(design, folder.absolute(), temporary=out is None)
-
-
-def _folder_of(share: Share, out: str | Path | None, mcse: float | None) -> Path:
-    """Where a share is run."""
-    problems = []
-    if mcse is not None:
-        message = "--mcse goes on until all trials say enough, which a part of them cannot know"
-        problems.append(Problem("--part", f"{message}; leave one of the two out"))
-    if out is None:
-        problems.append(Problem("--part", "is run into a folder that all parts share; add --out"))
-    if problems:
-        raise DesignError(problems)
-    return Path(out or "") / share.folder
-
-
-def _kept_calibration(folder: Path) -> AnyCalibration | None:
-    """The calibration that a results folder holds; nothing where it holds none."""
-    try:
-        found = Store(folder).manifest()
-    except ResultsError:  # told when the folder is looked at
-        return None
-    return None if found is None else calibration_of(found.get("calibration"))
-
-
-def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
-    if scenarios is None:
-        return list(design.scenarios)
-    wanted = list(dict.fromkeys(scenarios))
-    unknown = [name for name in wanted if name not in design.scenarios]
-    if unknown or not wanted:
-        raise DesignError(
-            Problem(
-                "--scenario",
-                f"no scenario '{name}'{nearest(name, design.scenarios)}; "
-                f"the scenarios are {one_of(design.scenarios)}",
-            )
-            for name in unknown or [""]
-        )
-    return [name for name in design.scenarios if name in wanted]
-
-
-def wrong_numbers(
-    trials: int,
-    seed: int,
-    mcse: float | None = None,
-    jobs: int | None = None,
-    block: int | None = None,
-) -> list[Problem]:
-    """What is wrong with the numbers that a run was asked for."""
-    problems = []
-    if not 1 <= trials <= MOST_TRIALS:
-        problems.append(
-            Problem("--trials", f"found {trials}; from 1 to {MOST_TRIALS:,} is expected")
-        )
-    if not 0 <= seed < 2**63:
-        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
-    if mcse is not None and not 0.0 < mcse < 0.5:
-        problems.append(Problem("--mcse", f"found {mcse:g}; more than 0, below 0.5 is expected"))
-    if jobs is not None and jobs < 1:
-        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
-    if block is not None and block < 1:
-        problems.append(Problem("block", f"found {block}; at least 1 is expected"))
-    return problems
 
 
 class _Run:
@@ -430,7 +365,7 @@ class _Run:
             if name in self.chosen
         }
         total = (stop - start) * len(self.chosen)
-        counted = total - sum(map(_length, gaps.values()))
+        counted = total - sum(map(number_in, gaps.values()))
 
         def done(number: int) -> None:
             nonlocal counted
@@ -474,8 +409,8 @@ class _Run:
         if dropped:
             self.tell(f"{dropped} damaged stretches of an earlier run are run again")
         _, gaps = self._spans(targets)
-        missing = sum(map(_length, gaps.values()))
-        longest = max(map(_length, gaps.values()))
+        missing = sum(map(number_in, gaps.values()))
+        longest = max(map(number_in, gaps.values()))
         pieces = pieces_of(gaps, stretch_length(longest, jobs))
         total = sum(targets.values())
         counted = total - missing
@@ -605,29 +540,10 @@ class _Run:
                     timespec="seconds"
                 ),
                 "seconds": round(self.seconds_before + time.time() - self.started, 3),
-                "versions": _versions(),
+                "versions": versions(),
                 "sources": sources,
                 **({SHARE: self.share} if self.share else {}),
-                **({"set": _plain_changes(self.replaced)} if self.replaced else {}),
+                **({"set": plain_changes(self.replaced)} if self.replaced else {}),
                 "calibration": None if self.calibration is None else self.calibration.plain(),
             }
         )
-
-
-def _plain_changes(replaced: Mapping[str, Change]) -> dict[str, Any]:
-    """What was set otherwise than the design was written, as it stands in a manifest."""
-    return {
-        key: {"before": change.before, "after": change.after} for key, change in replaced.items()
-    }
-
-
-def _length(gaps: list[tuple[int, int]]) -> int:
-    return sum(stop - start for start, stop in gaps)
-
-
-@cache
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in ("numpy", "scipy", "pandas", "pyarrow", "pydantic", "joblib"):
-        found[package] = metadata.version(package)
-    return found

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from adaptive_cart.conduct.conditions import folded
-from adaptive_cart.conduct.holding import LookRecord
+from adaptive_cart.conduct.look_record import LookRecord
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import run_block, run_looks

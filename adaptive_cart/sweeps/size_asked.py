@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, InputError, Problem
 from adaptive_cart.participants.randomisation import smallest_block
+from adaptive_cart.running.asked import wrong_numbers
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.run import wrong_numbers
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of
 from adaptive_cart.sweeps.sized_looks import wrong_free_looks
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.completion_by_chains import WhatIsAhead, face_ahead, what_is_ahead
-from adaptive_cart.conduct.holding import LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
+from adaptive_cart.conduct.look_record import LookRecord, Thresholds
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.truth import Truth
