@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.conduct.comparison import wording_of
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.questions import sum_of
 from adaptive_cart.report.document import (
@@ -37,6 +38,18 @@ def utilities(evidence: Evidence) -> list[Block]:
     return [Heading(text="Benefit and harm, weighed", key="utility", level=2), *blocks]
 
 
+def is_claimed(plan: Plan, name: str) -> bool:
+    """Whether a success claims something of a utility, also by predicting a rule about it."""
+    return any(
+        one.endpoint == name
+        for rule in plan.rules
+        if rule.decision.ends == SUCCESS
+        for part in rule.parts
+        for target in part.targets
+        for one in part.claimed(target)
+    )
+
+
 def _weights(evidence: Evidence, name: str) -> list[Block]:
     design = evidence.design
     weights = tuple(design.utility[name].items())
@@ -58,10 +71,7 @@ def _weights(evidence: Evidence, name: str) -> list[Block]:
 
 def _table(evidence: Evidence, name: str) -> Table:
     rows: list[Row] = []
-    claims = any(
-        name in {question.endpoint for question in evidence.resolved(rule).asked}
-        for rule in evidence.design.rules_ending(SUCCESS)
-    )
+    claims = is_claimed(evidence.plan, name)
     control, arms = evidence.design.control, evidence.design.experimental_names
     for scenario in evidence.scenarios:
         for arm in arms:

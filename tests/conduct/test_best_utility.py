@@ -21,6 +21,7 @@ from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.report.utilities import is_claimed
 from adaptive_cart.running.run import simulate
 
 Table = dict[str, Any]
@@ -225,6 +226,22 @@ def test_what_is_told_of_a_real_trial_is_of_endpoints_with_a_posterior() -> None
     asked = list(questions_of(plan))
     assert {name for one in asked for name in one.endpoints} == set(plan.fitted)
     assert {one.arm for one in asked if one.endpoint == "net_benefit"} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("then", ["declare_success", "declare_futility"])
+def test_a_report_counts_a_utility_as_claimed_that_a_success_predicts(then: str) -> None:
+    table = raw()
+    alike = {"utility": "net_benefit", "arm": "low", "minus": "soc", "below": 0.0}
+    table["rules"] = [
+        {"name": "harm", "then": "declare_futility", "posterior": alike, "at_least": 0.9},
+        {"name": "ahead", "then": then, "predictive": {"rule": "harm"}, "below": 0.05,
+         "looks": [1]},
+        {"name": "dfr", "then": "declare_success", "at_least": 0.95,
+         "posterior": {"endpoint": "dfr", "arm": "low", "minus": "soc", "above": 0.0}},
+    ]  # fmt: skip
+    plan = Plan.of(Design(**table))
+    assert is_claimed(plan, "net_benefit") == (then == "declare_success")
+    assert is_claimed(Plan.of(Design(**raw())), "net_benefit")
 
 
 def wrong(change: Any) -> str:
