@@ -23,7 +23,7 @@ from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, BestUtility, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
-from adaptive_cart.nouns.summaries import CalendarCounts, Counts, EarlyCounts, PeriodCounts, Summary
+from adaptive_cart.nouns.summaries import ByPeriod, Counts, EarlyCounts, Summary, over_periods
 
 if TYPE_CHECKING:
     from adaptive_cart.models.borrowed import Borrowed
@@ -266,7 +266,6 @@ class Plan:
         seen = snapshot.reported(self.delay(endpoint))
         found: Summary = kind.summary(prepared, seen)
         if endpoint in self.periodic:
-            assert isinstance(found, Counts)
             return self._by_period(endpoint, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
@@ -292,21 +291,20 @@ class Plan:
         return frozenset(name for name, (analysis, _) in self.fitted.items() if analysis.by_period)
 
     def _by_period(
-        self, endpoint: str, whole: Counts, prepared: Any, snapshot: Snapshot
-    ) -> PeriodCounts:
+        self, endpoint: str, whole: Summary, prepared: Any, snapshot: Snapshot
+    ) -> ByPeriod:
         """What can be seen of an endpoint, by period of randomisation too."""
-        every = self.fitted[endpoint][0].calendar_months
+        analysis = self.fitted[endpoint][0]
+        every = analysis.calendar_months
         population = snapshot.population
         if every is not None:
             population = population.over_calendar(every)
         inside = Snapshot(snapshot.date, snapshot.randomised, population.by_period)
-        by_period = self.design.endpoints[endpoint].summary(prepared, inside)
+        apart = self.design.endpoints[endpoint].summary(prepared, inside)
         windows = population.windows
-        assert isinstance(by_period, Counts)
         assert windows is not None
-        if every is None:
-            return PeriodCounts.of(whole, by_period, windows.open_in)
-        return CalendarCounts.over(whole, by_period, windows.open_in, windows.calendar)
+        calendar = None if every is None else windows.calendar
+        return over_periods(analysis.dated(whole), analysis.dated(apart), windows.open_in, calendar)
 
     def _drawn(self, endpoint: str, snapshot: Snapshot) -> dict[str, Drawn]:
         """Numbers of the external data of an endpoint that are drawn anew with each trial."""

@@ -298,8 +298,16 @@ class AnalysisBase(Part):
         raise NotImplementedError  # supplied where arms can be compared with external data
 
     def over_time(self) -> AnalysisBase:
-        """Return the analysis that deals with the calendar as the table says; by default itself."""
-        return self
+        """Return the analysis that deals with the calendar as the table says.
+
+        Itself where it has no ``time_trend``, or one by which everybody counts.
+        """
+        asked = getattr(self, "time_trend", None)
+        if asked is None or not asked.by_period:
+            return self
+        from adaptive_cart.models.periods.kinds import ADJUSTED
+
+        return ADJUSTED[asked.model][self.model].model_construct(**dict(self))
 
     def outside(self, summary: Summary) -> tuple[Integers, Integers]:
         """Responders and participants of external data behind the arms, ``(trial, external)``."""

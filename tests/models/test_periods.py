@@ -64,7 +64,7 @@ OPEN = [[1, 1, 1, 1], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
 
 def test_concurrent_controls_alone_count_in_a_comparison() -> None:
     counts = counts_of(HAD, SEEN, OPEN)
-    analysis = ADJUSTED["concurrent"].model_validate({"model": "beta_binomial"})
+    analysis = ADJUSTED["concurrent"]["beta_binomial"].model_validate({"model": "beta_binomial"})
     fitted = analysis.fitted(("a", "b", "c", "d"), (1.0,))
     found = analysis.posterior(fitted, counts, None)
     flat: Any = ((1.0, 1.0, 1.0),)

@@ -233,7 +233,7 @@ def test_an_answer_hangs_on_no_table_beside_it() -> None:
 
 
 def test_nobody_leaves_the_prior() -> None:
-    analysis = ADJUSTED["time_machine"].model_validate(
+    analysis = ADJUSTED["time_machine"]["beta_binomial"].model_validate(
         {"model": "beta_binomial", "time_trend": MACHINE}
     )
     fitted = analysis.fitted(("a", "b"), (1.0,))

@@ -1066,7 +1066,8 @@ def probability(
     if model_of(trial.raw, name) != "beta_binomial":
         if trial.ask is None:
             raise ValueError(f"nobody to ask about {name}")
-        data = visible(trial, name, counted(trial, name, trial.people), date)
+        there = concurrent(trial, name, question, counted(trial, name, trial.people))
+        data = visible(trial, name, there, date)
         if question.get("best"):
             question["among"] = list(open_arms)
         return float(trial.ask(name, question, data, list(open_strata)))
@@ -1082,9 +1083,7 @@ def probability(
         assert trial.ask is not None
         table = by_period(trial, name, date, told.get("period_months", NEVER))
         return float(trial.ask(name, question, table, list(open_strata)))
-    if trend == "concurrent" and "minus" in question:
-        pair = (arm, question["minus"])
-        people = [p for p in people if all(enrolled_in(trial, a, p) for a in pair)]
+    people = concurrent(trial, name, question, people)
     counts = one_trial.binary_counts(trial.raw, name, people, date)
     if question.pop("expected_rank", False):
         others = [other for other in open_arms if other != arm]
@@ -1103,6 +1102,16 @@ def probability(
         return probability_best(mixtures, list(open_arms).index(arm))
     question.pop("stratum", None)
     return one_trial.posterior_probability(trial.raw, question, counts)
+
+
+def concurrent(trial: Trial, name: str, question: Table, people: Sequence[Person]) -> list[Person]:
+    """Those whom a comparison of two arms counts, where it counts concurrent participants alone."""
+    told = trial.raw.get("analysis", {}).get(name, {}).get("time_trend", {})
+    other = question.get("minus", question.get("hazard_ratio_to"))
+    if told.get("model") != "concurrent" or other is None:
+        return list(people)
+    pair = (question["arm"], other)
+    return [p for p in people if all(enrolled_in(trial, a, p) for a in pair)]
 
 
 def enrolled_in(trial: Trial, arm: str, person: Person) -> bool:

@@ -95,8 +95,8 @@ def of_design(plan: Plan) -> Iterator[tuple[str, str]]:
         analysis = plan.fitted[endpoint][0]
         for way in analysis.borrowed(plan.design.arm_names).values():
             yield "borrowing", borrows(type(way))
-        for name, kind in ADJUSTED.items():
-            if type(analysis) is kind:
+        for name, kinds in ADJUSTED.items():
+            if type(analysis) in kinds.values():
                 yield "trend", name
 
 

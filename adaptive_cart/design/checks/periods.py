@@ -233,6 +233,13 @@ def adjusted(pieces: Pieces) -> Found:
                 "no arm is the control, whose participants it is about; leave time_trend out",
                 "arms",
             )
+        if pieces.strata:
+            found = shown(analysis.plain()["time_trend"]["model"])
+            yield (
+                where,
+                f"found {found}; participants are not told apart by stratum and period at once: "
+                f'write "pooled", or a design without [strata]',
+            )
         if endpoint.imputes():
             yield (
                 path_to("endpoints", name, "missing"),

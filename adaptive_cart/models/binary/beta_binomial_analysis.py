@@ -290,7 +290,7 @@ class BetaBinomialAnalysis(AnalysisBase):
             message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
             found.append(("prior", message))
         if self.time_trend is not None:
-            found += self.time_trend.problems(self.prior is not None, strata)
+            found += self.time_trend.problems(self.prior is not None)
         return list(dict.fromkeys(found))
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
@@ -359,13 +359,6 @@ class BetaBinomialAnalysis(AnalysisBase):
         copy = self.model_copy()
         copy._beside = {name: seen_in(data) for name, data in external.items()}
         return copy
-
-    def over_time(self) -> AnalysisBase:
-        if self.time_trend is None or not self.time_trend.by_period:
-            return self
-        from adaptive_cart.models.periods.kinds import ADJUSTED
-
-        return ADJUSTED[self.time_trend.model].model_construct(**dict(self))
 
     def counting_early(self, prior: float) -> AnalysisBase:
         from adaptive_cart.models.binary.early_counts_analysis import EarlyBetaBinomialAnalysis

@@ -13,6 +13,7 @@ from pydantic import model_validator
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.between_visits import ByIntervals
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
 from adaptive_cart.nouns.completions import Completions
@@ -286,6 +287,7 @@ class WeibullCureAnalysis(ByIntervals):
 
     model: Literal["weibull_cure"]
     prior: WeibullCurePrior
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Weibull model with a cured fraction"
     statements: ClassVar[tuple[Statement, ...]] = (

@@ -24,6 +24,7 @@ from adaptive_cart.models.hazards.ratios_analysis import (
     Ratio,
     RatiosPosterior,
 )
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
@@ -237,6 +238,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
 
     model: Literal["piecewise_exponential"]
     prior: BorrowingHazardsPrior
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Piecewise exponential model"
     statements: ClassVar[tuple[Statement, ...]] = (

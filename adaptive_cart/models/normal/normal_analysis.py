@@ -27,6 +27,7 @@ from adaptive_cart.models.normal.borrowed_means import (
 )
 from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
 from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
@@ -298,6 +299,7 @@ class NormalAnalysis(BorrowsAnew):
     spread: SpreadPrior | None = Field(
         default=None, description="prior of the standard deviation; left out, none"
     )
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Change from baseline, adjusted for baseline"
     statements: ClassVar[tuple[Statement, ...]] = (

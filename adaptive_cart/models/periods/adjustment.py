@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,26 @@ MACHINE: Final = "time_machine"
 WIDEST_STEP: Final = 2.0  # on the logit; a step of that size takes 0.1 to 0.45
 
 StepScale = Annotated[float, Field(gt=0.0, le=WIDEST_STEP, allow_inf_nan=False)]
+
+
+class TrendSelection(Part):
+    """Who counts in a comparison, of those randomised while one of its arms was not open."""
+
+    model: Literal["concurrent", "pooled"] = Field(
+        description="they are left out, or count like all others"
+    )
+
+    @property
+    def by_period(self) -> bool:
+        """Whether it matters in which period somebody was randomised."""
+        return self.model != "pooled"
+
+
+LEFT_OUT: Any = Field(
+    default=None,
+    description="participants randomised while an arm of a comparison was not open: they count "
+    "like all others (pooled) if left out",
+)
 
 
 class TrendAdjustment(Part):
@@ -37,7 +57,7 @@ class TrendAdjustment(Part):
         "step, on the logit",
     )
 
-    def problems(self, has_prior: bool, strata: tuple[str, ...]) -> list[tuple[str, str]]:
+    def problems(self, has_prior: bool) -> list[tuple[str, str]]:
         """What does not go with it: path below the analysis, and message."""
         found = []
         if self.model in ("periods", MACHINE) and has_prior:
@@ -47,14 +67,6 @@ class TrendAdjustment(Part):
                     f'time_trend.model is "{self.model}", a logistic model whose coefficients are '
                     f"all Normal(0, {COEFFICIENT_SD:g}); leave `prior` out, or write model = "
                     '"concurrent"',
-                )
-            )
-        if self.by_period and strata:
-            found.append(
-                (
-                    "time_trend.model",
-                    f'found "{self.model}"; participants are not told apart by stratum and period '
-                    f'at once: write "pooled", or a design without [strata]',
                 )
             )
         return found + self._walk_problems()

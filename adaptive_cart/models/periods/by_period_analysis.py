@@ -1,16 +1,22 @@
-"""What every ``beta_binomial`` has that asks in which period somebody was randomised."""
+"""What every analysis has that asks in which period somebody was randomised."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.nouns.questions import Question, QuestionKind
 
 
-class ByPeriodAnalysis(BetaBinomialAnalysis):
-    """Binomial arms whose participants are counted by period; nothing is predicted."""
+if TYPE_CHECKING:
+    Base = AnalysisBase  # it stands before an analysis, whose methods it calls
+else:
+    Base = object
+
+
+class ByPeriodAnalysis(Base):
+    """Stands before an analysis that tells participants apart by period; nothing is predicted."""
 
     enumerates: ClassVar[bool] = False
     of_tables: ClassVar[bool] = False
@@ -28,7 +34,7 @@ class ByPeriodAnalysis(BetaBinomialAnalysis):
         return False
 
 
-class LogisticByPeriodAnalysis(ByPeriodAnalysis):
+class LogisticByPeriodAnalysis(ByPeriodAnalysis, BetaBinomialAnalysis):
     """Arms and the calendar on the logit, with priors of the coefficients."""
 
     slow: ClassVar[bool] = True

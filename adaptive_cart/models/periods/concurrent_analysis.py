@@ -1,99 +1,118 @@
-"""``beta_binomial`` with ``time_trend.model = "concurrent"``: controls who were there together.
+"""``time_trend.model = "concurrent"``: those of a comparison who were there together, by any model.
 
 A comparison of two arms counts those of both who were randomised while both enrolled; a question
-about one arm alone counts everybody in it. Each comparison so has data of its own.
+about one arm alone is answered as without it. Each comparison so has data of its own, and is the
+model's own answer to them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
-from adaptive_cart.models.binary.beta_binomial_analysis import (
-    BetaBinomialAnalysis,
-    CountsPosterior,
-)
-from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
-from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import Summary
-from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
+from adaptive_cart.nouns.summaries import ByPeriod, Summary
 
-if TYPE_CHECKING:
-    from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+def arms_of(question: Question) -> tuple[int, ...]:
+    """Arms that a question compares, the one that it is about last."""
+    return (question.arm,) if question.minus is None else (question.minus, question.arm)
 
 
 @dataclass
 class ConcurrentPosterior(Posterior):
-    """Posterior of independent binomial arms, of those who were there together."""
+    """Posterior of a model, of those who were there together.
 
-    model: BetaBinomial
-    counts: PeriodCounts
-    _kept: dict[tuple[int, ...], CountsPosterior] = field(default_factory=dict)
+    Attributes
+    ----------
+    fit
+        The model's own posterior of what was seen.
+    seen
+        What was seen, also by period.
+    """
 
-    closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio")
-    exactly = CountsPosterior.exactly
-    fast_error = CountsPosterior.fast_error
-    drawn_error = CountsPosterior.drawn_error
+    fit: Callable[[Summary], Posterior]
+    seen: ByPeriod
+    _kept: dict[tuple[int, ...], Posterior] = field(default_factory=dict)
 
     @property
     def arms(self) -> int:
-        return len(self.model.priors)
+        return self.seen.open_in.shape[1]
 
-    def of(self, question: Question) -> CountsPosterior:
-        """The posterior of those whom a question is about."""
-        arms = tuple(sorted(arms_of(question)))
-        if arms not in self._kept:
-            successes, totals = self.counts.while_open(arms)
-            self._kept[arms] = CountsPosterior(
-                self.model, successes[..., None], totals[..., None], None
-            )
-        return self._kept[arms]
+    def of(self, arms: Sequence[int]) -> Posterior:
+        """The posterior of those whom a question about some arms counts."""
+        those = tuple(sorted(arms)) if len(arms) > 1 else ()  # of one arm everybody counts
+        if those not in self._kept:
+            self._kept[those] = self.fit(self.seen.compared(arms))
+        return self._kept[those]
+
+    def about(self, question: Question) -> Posterior:
+        """The posterior of those whom a question counts."""
+        return self.of(arms_of(question))
+
+    @property
+    def failed(self) -> Booleans | None:
+        found = [one.failed for one in self._kept.values()]
+        known = [failed for failed in found if failed is not None]
+        return np.logical_or.reduce(known) if known else None
+
+    def probability(self, question: Question) -> Floats:
+        return self.about(question).probability(question)
 
     def computed(self, question: Question) -> Floats:
-        return self.of(question).computed(question)
+        return self.about(question).computed(question)
 
     def sides(self, question: Question) -> Sides:
-        return self.of(question).sides(question)
+        return self.about(question).sides(question)
 
     def mean(self, question: Question) -> Floats:
-        return self.of(question).mean(question)
+        return self.about(question).mean(question)
 
     def covers(self, question: Question, level: float) -> Booleans:
-        return self.of(question).covers(question, level)
+        return self.about(question).covers(question, level)
 
     def quantile(self, question: Question, probability: float) -> Floats:
-        return self.of(question).quantile(question, probability)
+        return self.about(question).quantile(question, probability)
+
+    def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
+        return self.about(question).limits(question, level)
 
     def drawn(self, question: Question) -> Floats:
-        return self.of(question).drawn(question)
+        return self.about(question).drawn(question)
 
     def draw(self, quantity: Quantity) -> Floats:
-        return self.of(Question(quantity.endpoint, quantity.arm)).draw(quantity)
+        arms = (quantity.arm,) if quantity.to is None else (quantity.to, quantity.arm)
+        return self.of(arms).draw(quantity)
 
     def where_open(self, open_strata: Booleans) -> Posterior:
         return self  # designs with strata are not analysed by it
 
 
 @dataclass(frozen=True)
-class ConcurrentReference(BetaBinomialReference):
-    """The same in PyMC: independent arms, the data those whom a question is about."""
+class ConcurrentReference(Reference):
+    """The same in PyMC: the model's own face, the data those whom a question is about."""
 
-    completes = False
+    face: Reference
+    arms: tuple[str, ...]
 
     @property
     def statement(self) -> str:
         """Likelihood and prior with their numbers."""
         return (
-            f"{super().statement}\n"
-            "of two arms: those randomised while both enrolled; of one: everybody in it"
+            f"{self.face.statement}\n"
+            "of two arms: those randomised while both enrolled; of one: everybody"
         )
+
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """What of the data the model's own face is made for."""
+        return self.face.form(data)
 
     def data(
         self,
@@ -102,44 +121,64 @@ class ConcurrentReference(BetaBinomialReference):
         open_strata: Booleans | None = None,
         question: Question | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        """Responders and participants analysed by arm, of those whom the question is about."""
-        if not isinstance(summary, PeriodCounts):
-            return super().data(summary, trial, open_strata, question)
+        """One trial's data, of those whom the question is about."""
+        if not isinstance(summary, ByPeriod):
+            return self.face.data(summary, trial, open_strata, question)
         arms = (0, 1) if question is None else arms_of(question)
-        successes, totals = summary.while_open(arms)
-        return {"successes": successes[trial], "totals": totals[trial]}
+        return self.face.data(summary.compared(arms), trial, None, question)
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        return self.face.model(data)
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """A quantity of an arm, as the model's own face has it."""
+        return self.face.of(draws, quantity)
 
     def all_arms(self, stratum: int) -> Question | None:
         """None: no question is about the data of every arm."""
         return None
 
 
-class ConcurrentAnalysis(ByPeriodAnalysis):
-    """Independent binomial arms, of those who were there together."""
+class Concurrent(ByPeriodAnalysis):
+    """Stands before an analysis, whose comparisons then are of those who were there together."""
 
-    title: ClassVar[str] = "Independent binomial arms, concurrent controls"
-    statements: ClassVar[tuple[Statement, ...]] = (
-        *BetaBinomialAnalysis.statements,
-        Statement(
-            r"y_k = \sum_{s \in S} y_{ks}",
-            "A comparison of two arms counts the participants of both randomised in the periods S "
-            "in which both enrolled, and no others; what is said of one arm counts everybody.",
-        ),
-    )
-    answers: ClassVar[tuple[str, ...]] = ConcurrentPosterior.closed
-    answered_by: ClassVar[type[Posterior]] = ConcurrentPosterior
     counted: ClassVar[str] = (
         "those randomised while both arms of a comparison enrolled (concurrent controls)"
     )
 
-    def posterior(
-        self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
-    ) -> Posterior:
-        if not isinstance(summary, PeriodCounts):  # of nobody: there are no periods
+    def posterior(self, fitted: Any, summary: Summary, open_strata: Booleans | None) -> Any:
+        if not isinstance(summary, ByPeriod):  # of nobody: there are no periods
             return super().posterior(fitted, summary, open_strata)
-        return ConcurrentPosterior(fitted, summary)
+        own = super().posterior
+        return ConcurrentPosterior(lambda seen: own(fitted, seen, None), summary)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
-        return ConcurrentReference(self.fitted(arms, shares), arms)
+        return ConcurrentReference(super().reference(arms, (), (1.0,)), arms)
+
+
+def never_apart(kind: type[Posterior]) -> type[Posterior]:
+    """The same answers, but that arms are never put together from what is said of each alone."""
+    return type(kind.__name__, (kind,), {"arms_apart": False})
+
+
+def together(source: str) -> Statement:
+    """How the sums of a comparison are taken, for a report.
+
+    Parameters
+    ----------
+    source
+        The sums, as an equation.
+    """
+    return Statement(
+        source,
+        "A comparison of two arms counts the participants of both randomised in the periods S "
+        "in which both enrolled, and no others; what is said of one arm counts everybody.",
+    )

@@ -1,14 +1,27 @@
-"""The analyses that know in which period somebody was randomised, by ``time_trend.model``."""
+"""The analyses that know in which period somebody was randomised.
+
+By ``time_trend.model``, then by the model whose comparisons they are.
+"""
 
 from __future__ import annotations
 
-from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
-from adaptive_cart.models.periods.concurrent_analysis import ConcurrentAnalysis
-from adaptive_cart.models.periods.periods_analysis import PeriodsAnalysis
-from adaptive_cart.models.periods.time_machine_analysis import TimeMachineAnalysis
+from adaptive_cart.models.base import AnalysisBase
+from adaptive_cart.nouns.kinds import Kinds
 
-ADJUSTED: dict[str, type[BetaBinomialAnalysis]] = {
-    "concurrent": ConcurrentAnalysis,
-    "periods": PeriodsAnalysis,
-    "time_machine": TimeMachineAnalysis,
+ROOM = "adaptive_cart.models.periods"
+ADJUSTED: dict[str, Kinds[AnalysisBase]] = {
+    "concurrent": Kinds(
+        ROOM,
+        {
+            "beta_binomial": "concurrent_kinds.ConcurrentCounts",
+            "gamma_poisson": "concurrent_kinds.ConcurrentRates",
+            "normal": "concurrent_kinds.ConcurrentNormal",
+            "normal_visits": "concurrent_kinds.ConcurrentVisits",
+            "piecewise_exponential": "concurrent_kinds.ConcurrentHazards",
+            "restricted_mean": "concurrent_kinds.ConcurrentMeans",
+            "weibull_cure": "concurrent_kinds.ConcurrentDurability",
+        },
+    ),
+    "periods": Kinds(ROOM, {"beta_binomial": "periods_analysis.PeriodsAnalysis"}),
+    "time_machine": Kinds(ROOM, {"beta_binomial": "time_machine_analysis.TimeMachineAnalysis"}),
 }

@@ -18,6 +18,7 @@ from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.borrowed import how_known
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
@@ -217,6 +218,7 @@ class GammaPoissonAnalysis(BorrowsAnew):
 
     model: Literal["gamma_poisson"]
     prior: RatePriors
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Events by patient-years"
     statements: ClassVar[tuple[Statement, ...]] = (

@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import Coming, Numbers
 from adaptive_cart.nouns.completions import Completions
@@ -189,6 +190,7 @@ class RestrictedMeanAnalysis(AnalysisBase):
 
     model: Literal["restricted_mean"]
     prior: RestrictedMeanPrior
+    time_trend: TrendSelection | None = LEFT_OUT
 
     reads: ClassVar[str] = "means"
     answers: ClassVar[tuple[str, ...]] = RestrictedMeanPosterior.closed

@@ -12,6 +12,7 @@ import numpy as np
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.baselines import Baselines, share_beyond
 from adaptive_cart.models.completed_scores import Law, completed
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -204,6 +205,7 @@ class NormalVisitsAnalysis(AnalysisBase):
     """Mean changes from baseline at the last of all visits: an unstructured covariance."""
 
     model: Literal["normal_visits"]
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Change from baseline, all visits"
     statements: ClassVar[tuple[Statement, ...]] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from adaptive_cart.nouns.summaries.base import Summary
+from adaptive_cart.nouns.summaries.by_period import ByPeriod
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
 from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
@@ -15,6 +16,7 @@ from adaptive_cart.nouns.summaries.durations import Durations, SeenDurations
 from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
+from adaptive_cart.nouns.summaries.over_periods import over_periods
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 from adaptive_cart.nouns.summaries.scores import Scores
 
@@ -30,6 +32,7 @@ SUMMARIES: dict[str, SummaryKind] = {
 
 __all__ = [
     "SUMMARIES",
+    "ByPeriod",
     "CalendarCounts",
     "Categories",
     "Counts",
@@ -42,4 +45,5 @@ __all__ = [
     "SeenDurations",
     "Summary",
     "SummaryKind",
+    "over_periods",
 ]

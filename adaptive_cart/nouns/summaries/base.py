@@ -186,22 +186,36 @@ class Summary(ABC):
         """Return what was seen in one stratum alone."""
         raise NotImplementedError  # supplied where what is borrowed is of a stratum
 
+    def among(self, inside: Booleans) -> Self:
+        """Return what was seen of those in some arms and strata alone, the strata pooled.
+
+        Parameters
+        ----------
+        inside
+            ``(trial, arm, stratum)``.
+        """
+        chosen = (
+            np.where(inside.reshape(*inside.shape, *[1] * (values.ndim - 3)), values, 0).sum(
+                axis=2, keepdims=True
+            )
+            for _, values in self._held()
+        )
+        return type(self)(*chosen)
+
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
-        return type(self)(*(value[trials] for _, value in self._held()))
+        return type(self)(*(_rows(value, trials) for _, value in self._held()))
 
     @classmethod
     def stacked(cls, several: Sequence[Self]) -> Self:
         """Return the trials of several, one after the other."""
-        return cls(
-            *(np.concatenate([getattr(one, n) for one in several]) for n, _ in several[0]._held())
-        )
+        return cls(*(_stacked([getattr(one, n) for one in several]) for n, _ in several[0]._held()))
 
     def without_anybody(self) -> Self:
         """Return the same trials in which nobody has been seen."""
         return type(self)(
             *(
-                values if name in ("arm", "stratum") else np.zeros_like(values)
+                values if name in ("arm", "stratum") else _nothing(values)
                 for name, values in self._held()
             )
         )
@@ -209,17 +223,34 @@ class Summary(ABC):
     def replaced(self, where: Booleans, other: Self) -> Self:
         """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
         both = zip(self._held(), other._held(), strict=True)
-        return type(self)(
-            *(
-                np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
-                for (_, mine), (_, theirs) in both
-            )
-        )
+        return type(self)(*(_replaced(where, theirs, mine) for (_, mine), (_, theirs) in both))
 
     def _held(self) -> list[tuple[str, npt.NDArray[Any]]]:
         """Names and arrays of which it is made, and not what was worked out of them and kept."""
         made_of = fields(self)  # type: ignore[arg-type]  # every kind is a dataclass
         return [(one.name, getattr(self, one.name)) for one in made_of]
+
+
+# ── what a summary is made of: arrays, or a summary that tells the same people apart ──────────
+def _rows(values: Any, trials: Integers) -> Any:
+    return values.rows(trials) if isinstance(values, Summary) else values[trials]
+
+
+def _stacked(several: list[Any]) -> Any:
+    first = several[0]
+    if isinstance(first, Summary):
+        return type(first).stacked(several)
+    return np.concatenate(several)
+
+
+def _nothing(values: Any) -> Any:
+    return values.without_anybody() if isinstance(values, Summary) else np.zeros_like(values)
+
+
+def _replaced(where: Booleans, theirs: Any, mine: Any) -> Any:
+    if isinstance(mine, Summary):
+        return mine.replaced(where, theirs)
+    return np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
 
 
 def repeated(values: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +112,18 @@ class Durations(Summary):
         elif stratum == OPEN and open_strata is not None:
             inside &= np.take_along_axis(open_strata, self.stratum.astype(np.intp), axis=1)
         return inside
+
+    def among(self, inside: Booleans) -> Self:
+        trial = np.arange(len(inside))[:, None]
+        chosen = inside[trial, self.arm.astype(np.intp), self.stratum.astype(np.intp)]
+        return replace(
+            self,
+            included=self.included & chosen,
+            stratum=np.zeros_like(self.stratum),
+            participants=np.where(inside, self.participants, 0).sum(axis=2, keepdims=True),
+            events=np.where(inside, self.events, 0).sum(axis=2, keepdims=True),
+            exposure=np.where(inside, self.exposure, 0.0).sum(axis=2, keepdims=True),
+        )
 
     def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
         """The same at the last look, a row a completion.
