@@ -728,6 +728,7 @@ ENTERING: dict[str, Any] = {
 ENTERED_LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binomial"}}
 WALKED: dict[str, Any] = ENTERED_LATE | {"analysis/dfr/time_trend": {
     "model": "time_machine", "period_months": 3.0, "step_scale": 0.05}}  # fmt: skip
+UNSTRATIFIED: dict[str, Any] = {"strata": GONE, "truth/cart/strata": GONE}
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
@@ -1064,6 +1065,27 @@ KEYS: dict[str, list[Case]] = {
     "BetaBinomialAnalysis.time_trend": [
         Case("several", {"analysis/dfr/time_trend": {"model": "concurrent"}}, start=ENTERED_LATE),
         Case("several", {"analysis/dfr/time_trend": {"model": "periods"}}, start=ENTERED_LATE)],
+    **{
+        f"{table}.time_trend": [
+            to(base, f"analysis/{endpoint}/time_trend", {"model": "concurrent"},
+               **{"arms/cart/enters": 4.0} | start)]
+        for table, base, endpoint, start in (
+            ("GammaPoissonAnalysis", "direct", "infection", {}),
+            ("NormalAnalysis", "scores", "mgadl", {}),
+            ("NormalVisitsAnalysis", "scores", "mgadl",
+             {"analysis/mgadl": {"model": "normal_visits"}}),
+            ("PiecewiseExponentialAnalysis", "times", "relapse", {}),
+            ("RestrictedMeanAnalysis", "course", "time", LONGER | UNSTRATIFIED),
+            ("WeibullCureAnalysis", "lasting", "relapse", UNSTRATIFIED | {"rules/2/posterior": {
+                "endpoint": "relapse", "arm": "cart", "minus": "soc", "remains_at": 9.0,
+                "above": 0.0}}),
+        )
+    },
+    "TrendSelection.model": [
+        to("times", "analysis/relapse/time_trend/model", "pooled", arms__cart__enters=4.0,
+           analysis__relapse__time_trend={"model": "concurrent"}),
+        to("times", "analysis/relapse/time_trend", {"model": "time_machine"}, "refused",
+           arms__cart__enters=4.0)],
     "TrendAdjustment.model": [
         Case("several", {"analysis/dfr/time_trend/model": "periods"},
              start=ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}}),

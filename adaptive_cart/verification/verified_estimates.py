@@ -95,10 +95,12 @@ class _Beside:
         primary = self.plan.design.primary
         if primary not in self.look.summaries or not self.plan.estimands:
             return
-        analysis = self.plan.fitted[primary][0]
+        analysis, model = self.plan.fitted[primary]
         posterior = self._posterior(primary)
         for estimand in self.plan.estimands:
             question = estimand.question
+            if analysis.flat(model) and np.isnan(posterior.mean(question)[0]):
+                continue  # of too few a flat prior leaves no posterior
             if not analysis.bayesian:
                 yield self._anew(analysis, posterior, question)
                 continue

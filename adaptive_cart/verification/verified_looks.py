@@ -340,6 +340,8 @@ class _Watched(SimulatedConduct):
         """Note what a comparison asked, trial by trial, and the fast answer."""
         position = self.plan.parts.index(part)
         against = np.broadcast_to(threshold, answer.shape)
+        if self.plan.flat(part):  # of too few a flat prior leaves no posterior
+            asked = asked & ~np.isnan(answer)
         for trial, place in zip(*np.nonzero(asked), strict=True):
             row = int(np.searchsorted(analysis.trials, trial))
             self._asked.setdefault(int(trial), []).append(

@@ -23,6 +23,7 @@ from adaptive_cart.nouns.summaries import Durations, Means, over_periods
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
 from adaptive_cart.telling.check import described
+from adaptive_cart.verification.verified_looks import chosen_looks
 from conduct.test_fast_equals_adaptive_twin import compare
 
 Raw = dict[str, Any]
@@ -228,6 +229,18 @@ def test_pymc_is_given_the_same_participants(model: str) -> None:
     for name, values in reference.face.data(seen, 1, None, question).items():  # type: ignore[attr-defined]
         np.testing.assert_allclose(data[name], values, rtol=1e-12, atol=1e-12)
     assert "those randomised while both enrolled" in reference.statement
+
+
+def test_verify_passes_over_looks_at_which_a_flat_prior_leaves_no_posterior() -> None:
+    raw = platform("normal", looks={"enrolled": [40, 80]})
+    raw["arms"]["late"]["enters"] = 9.5  # nobody of it has been seen at the first look
+    design = Design(**raw)
+    plan = Plan.of(design)
+    looks = chosen_looks(plan, truths_of(design), 3, 20, pool=10)
+    asked = [one for look in looks for one in look.asked]
+    assert not any(np.isnan(one.fast) for one in asked)
+    assert {one.question.arm for one in asked} == {1, 2}
+    assert any({one.question.arm for one in look.asked} == {1} for look in looks)
 
 
 # ── in a trial, and in words ──────────────────────────────────────────────────────────────────

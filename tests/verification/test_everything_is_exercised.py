@@ -46,6 +46,7 @@ BESIDE = (
     *(f"{ESTIMATE}, {name}" for name in (MEAN, MEDIAN, OBSERVED, *LIMITS)), WEIGHED, SHARES,
 )  # fmt: skip
 OF_TWO_ARMS = {"logistic", "hierarchical_logistic"}  # there is no best of several
+TRENDS = tuple(f"{name}: {model}" for name, kinds in ADJUSTED.items() for model in kinds)
 UNEXERCISED: dict[str, str] = {}  # what no design has, and why
 
 
@@ -97,7 +98,7 @@ def of_design(plan: Plan) -> Iterator[tuple[str, str]]:
             yield "borrowing", borrows(type(way))
         for name, kinds in ADJUSTED.items():
             if type(analysis) in kinds.values():
-                yield "trend", name
+                yield "trend", f"{name}: {analysis.model}"
 
 
 def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
@@ -174,7 +175,7 @@ def exercised() -> dict[str, dict[str, list[str]]]:
         *(("question", name) for name in KINDS),
         *(("decision", name) for name in DECISIONS),
         *(("way", name) for name in WAYS),
-        *(("trend", name) for name in ADJUSTED),
+        *(("trend", name) for name in TRENDS),
         *(("borrowing", name) for name in sorted(ways_to_borrow())),
         *(("beside", name) for name in BESIDE),
         *(("asked", name) for name in asked_of_models()),
@@ -198,7 +199,7 @@ def test_a_model_of_two_arms_refuses_more(name: str) -> None:
 
 
 def test_exceptions_exist_and_say_why() -> None:
-    known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS, *ADJUSTED, *ways_to_borrow(), *BESIDE}
+    known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS, *TRENDS, *ways_to_borrow(), *BESIDE}
     known |= {*asked_of_models()}
     assert set(UNEXERCISED) <= known
     assert all(len(why) > 20 for why in UNEXERCISED.values())
