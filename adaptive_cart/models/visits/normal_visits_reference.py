@@ -99,6 +99,9 @@ class NormalVisitsReference(Reference):
             number = sums[:, :, 0, 0].sum(axis=1)
             baselines = sums[:, :, :2, :2].sum(axis=(0, 1))
             add_baselines(baselines[0, 0], baselines[1, 1])
+            # of an arm of which nobody is seen at a visit: flat, it has no posterior to draw from
+            there = (sums[:, :, None, 0, 0] * seen[:, None, :]).sum(axis=0)  # by arm and visit
+            pm.Potential("of_nobody", -0.5 * (pt.eq(there, 0.0) * mean**2).sum())
             pm.Potential("changes", -0.5 * squares - (number[:, None] * seen * log_sd).sum())
         return model
 
