@@ -8,7 +8,6 @@ from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.nouns.questions import Question, QuestionKind
 
-
 if TYPE_CHECKING:
     Base = AnalysisBase  # it stands before an analysis, whose methods it calls
 else:

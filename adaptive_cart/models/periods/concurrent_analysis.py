@@ -21,6 +21,7 @@ from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import ByPeriod, Summary
 
+
 def arms_of(question: Question) -> tuple[int, ...]:
     """Arms that a question compares, the one that it is about last."""
     return (question.arm,) if question.minus is None else (question.minus, question.arm)
