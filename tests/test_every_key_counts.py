@@ -1765,7 +1765,8 @@ KEYS: dict[str, list[Case]] = {
         to("direct", "truth/time_trend", {"infection": {"per_year": 2.0}}),
         to("direct", "truth/time_trend", {"infections": {"per_year": 2.0}}, "refused")],
     "Scenario.time_trend": [
-        to("direct", "scenarios/works/time_trend", {"dfr": {"cart": {"per_year": 2.0}}})],
+        to("direct", "scenarios/works/time_trend", {"dfr": {"cart": {"per_year": 2.0}}}),
+        to("times", "scenarios/a/time_trend", {"relapse": {"cart": {"per_year": 2.0}}})],
     "TimeTrend.per_year": [drift("per_year", -2.0, per_year=2.0)],
     "TimeTrend.turns_at_month": [drift("turns_at_month", 9.0, per_year=3.0, turns_at_month=3.0)],
     "TimeTrend.step": [drift("step", -1.0, step=1.0, at_month=5.0)],

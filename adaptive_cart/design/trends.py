@@ -1,4 +1,4 @@
-"""The table ``time_trend`` of a truth: how probabilities drift with the month of randomisation."""
+"""The table ``time_trend`` of a truth: what drifts with the month of randomisation."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def trends_of(
         trend = moving.pop()
         if trend is None or moving:
             report(name, f"a trend moves the logit of one probability an arm, the logarithm of one "
-                   f"yearly rate, or the mean change of a score{BY}; what is said of '{name}' is "
-                   f"none of these: leave the trend out")  # fmt: skip
+                   f"yearly rate or of the hazard of a time, or the mean change of a score{BY}; "
+                   f"what is said of '{name}' is none of these: leave the trend out")  # fmt: skip
             continue
         found[name] = tuple(
             trend.model_validate(own) if (own := _of_arm(whole, arm)) else None

@@ -1,4 +1,4 @@
-"""How a probability, a rate or a mean drifts with the month of randomisation: a shift of it."""
+"""How a probability, a rate, a hazard or a mean drifts with the month of randomisation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from scipy import special
 
 from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.drifting_times import AveragedTime
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, Finite, Months, Part, PositiveMonths
 from adaptive_cart.nouns.records import Floats
 
@@ -19,9 +20,9 @@ STEEPEST: Final = 50.0  # of a logarithm: far beyond what is refused
 class TimeTrend(Part):
     """A shift by month of randomisation, from the opening of the trial.
 
-    It is of the logit of a probability, of the logarithm of a yearly rate, or of a mean change in
-    points. What is given is added up: a straight line, which may turn, a step, and a wave of twelve
-    months.
+    It is of the logit of a probability, of the logarithm of a yearly rate or of a hazard, or of a
+    mean change in points. What is given is added up: a straight line, which may turn, a step, and a
+    wave of twelve months.
     """
 
     per_year: Finite | None = Field(
@@ -130,3 +131,25 @@ class RateTrend(TimeTrend):
                 "write a smaller trend"
             )
         return found
+
+
+class HazardTrend(TimeTrend):
+    """The same shift of the logarithm of the hazard of an event, at every month from its clock on.
+
+    The fraction without the event at any month is raised to the power of the factor, and so is that
+    which never has it.
+    """
+
+    scale: ClassVar[str] = "log hazard"
+
+    def averaged(self, value: Any, months: Floats, weights: Floats | None = None) -> Any:
+        """The time of those randomised at some months, together."""
+        each = np.ones(months.shape) if weights is None else weights
+        factor, place = np.unique(factors(self.shift(months)), return_inverse=True)
+        share = np.bincount(place.ravel(), weights=each, minlength=len(factor)) / each.sum()
+        return AveragedTime(value, tuple(factor.tolist()), tuple(share.tolist()))
+
+
+def factors(shift: Floats) -> Floats:
+    """What hazards are multiplied by, which are shifted by so much on the logarithm."""
+    return np.exp(np.clip(shift, -STEEPEST, STEEPEST))

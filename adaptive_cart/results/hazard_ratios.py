@@ -1,6 +1,7 @@
 """True hazard ratios, of any two arms in any strata.
 
-A hazard ratio is that of the event times themselves where they are exponential; otherwise hazards
+A hazard ratio is that of the event times themselves where they are exponential, also where both
+drift alike with the month of randomisation; otherwise hazards
 are not proportional, and the true value is what the analysis model's hazard ratio tends to: the
 root of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run
 to their last look without stopping, those of the strata asked about pooled. To external data, which
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,8 @@ from adaptive_cart.conduct.looks import Schedule, snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.distributions import EventTime, Exponential
+from adaptive_cart.nouns.distributions import Exponential
+from adaptive_cart.nouns.drifting_times import AveragedTime
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 from adaptive_cart.participants.enrolment import Enrolment
@@ -94,12 +97,15 @@ class HazardRatios:
             return known[0] if max(known) - min(known) <= 1e-12 * max(known) else None
         if self.name not in self.truth.direct:
             return 1.0 if self._alike(arm, minus, strata) else None
+        drifts = self.truth.trends.get(self.name)
+        if drifts and drifts[arm] != drifts[minus]:  # its hazards are not proportional
+            return None
         mine, theirs = (
             tuple(self.truth.direct[self.name][a][s] for s in strata) for a in (arm, minus)
         )
-        rates = [_exponential_rate(times) for times in (mine, theirs)]
-        if rates[0] is not None and rates[1] is not None:
-            return rates[0] / rates[1]
+        own, other = (_constant_hazard(times) for times in (mine, theirs))
+        if own is not None and other is not None and own[1] == other[1]:
+            return own[0] / other[0]
         lost = [[self.truth.dropout[a][s] for s in strata] for a in (arm, minus)]
         return 1.0 if mine == theirs and lost[0] == lost[1] else None
 
@@ -111,9 +117,9 @@ class HazardRatios:
         """
         hazard = self.truth.external[self.name, self.design.comparators[place]][0]
         said = None if len(self.truth.parts) > 1 else self.truth.direct.get(self.name)
-        own = None if said is None else _exponential_rate(tuple(said[arm][s] for s in strata))
-        if own is not None:
-            return TrueValue(own / hazard, 0.0)
+        own = None if said is None else _constant_hazard(tuple(said[arm][s] for s in strata))
+        if own is not None and own[1] is None:
+            return TrueValue(own[0] / hazard, 0.0)
         events, months = np.moveaxis(self.data[:, arm][..., list(strata)].sum(axis=(2, 3)), 1, 0)
         whole = float(events.sum() / months.sum()) / hazard
         left_out = (events.sum() - events) / (months.sum() - months) / hazard
@@ -174,14 +180,18 @@ class HazardRatios:
         return self._data
 
 
-def _exponential_rate(times: tuple[EventTime, ...]) -> float | None:
-    """Common constant hazard of some strata, if they have one."""
-    rates = []
+def _constant_hazard(times: tuple[Any, ...]) -> tuple[float, Any] | None:
+    """Common constant hazard of some strata, and what it is multiplied by, if they have one."""
+    found: set[tuple[float, Any]] = set()
     for time in times:
+        drift = None
+        if isinstance(time, AveragedTime):
+            time, drift = time.time, (time.factors, time.weights)
         if not isinstance(time, Exponential) or time.cured:
             return None
-        rates.append(time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0))
-    return rates[0] if len(set(rates)) == 1 else None
+        rate = time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0)
+        found.add((rate, drift))
+    return found.pop() if len(found) == 1 else None
 
 
 def _score_root(data: Floats) -> float:

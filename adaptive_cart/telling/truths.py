@@ -211,7 +211,9 @@ def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues
     timeless = {
         name: by_arm for name, by_arm in truth.direct.items() if not is_time(design.endpoints[name])
     }
-    return true_values(design, replace(truth, direct=timeless), points, with_ratios=False)
+    trends = {name: by_arm for name, by_arm in truth.trends.items() if name in timeless}
+    rest = replace(truth, direct=timeless, trends=trends)
+    return true_values(design, rest, points, with_ratios=False)
 
 
 # ── true values ───────────────────────────────────────────────────────────────────────────────

@@ -258,8 +258,8 @@ def test_a_proportion_of_a_drifting_score_is_refused() -> None:
 def test_a_trend_has_to_move_what_is_one_number() -> None:
     raw = design_of({"per_year": 0.1})
     raw["endpoints"]["flare"] = {"type": "time_to_event"}
-    never = {"dist": "exponential", "median": 12.0}
-    raw["scenarios"]["one"] |= {"flare": {"usual": never, "cells": never}}
+    always = {"dist": "fixed", "value": 12.0}  # no hazard
+    raw["scenarios"]["one"] |= {"flare": {"usual": always, "cells": always}}
     raw["scenarios"]["one"]["time_trend"]["flare"] = {"per_year": 0.1}
     with pytest.raises(DesignError, match="is none of these: leave the trend out"):
         Design(**raw)
@@ -278,3 +278,114 @@ def test_the_drift_is_seen_in_simulated_participants() -> None:
         who = came & (population.arm == 0) & ((population.arrival >= 8.0) == after)
         share = np.asarray(population.outcomes["free"])[who].mean()
         assert abs(share - expected) < 4.0 * math.sqrt(expected * (1 - expected) / who.sum())
+
+
+# ── times ─────────────────────────────────────────────────────────────────────────────────────
+TIMES: dict[str, Raw] = {
+    "usual": {"dist": "exponential", "median": 6.0},
+    "cells": {"dist": "weibull", "shape": 1.3, "scale": 10.0, "cured": 0.2},
+}
+
+
+def with_time(trend: Raw, question: Raw, times: Raw = TIMES) -> Raw:
+    """A trial about a time that is said directly, whose hazard drifts."""
+    raw = design_of({"per_year": 0.1}, looks={"enrolled": [24, 48]})
+    raw["endpoints"] = {"relapse": {"type": "time_to_event", "horizon": 18.0}}
+    prior = {
+        "baseline": {"a": 0.5, "b": 5.0},
+        "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+    }
+    raw["analysis"] = {"relapse": {"model": "piecewise_exponential", "prior": prior, "cuts": [4.0]}}
+    asked = {"endpoint": "relapse", "arm": "cells"} | question
+    raw["rules"] = [raw["rules"][1] | {"posterior": asked}]
+    raw["scenarios"]["one"] = {"relapse": dict(times), "time_trend": {"relapse": trend}}
+    return raw
+
+
+RATIO = {"hazard_ratio_to": "usual", "below": 1.0}
+
+
+@pytest.mark.parametrize("trend", SHAPES.values(), ids=SHAPES)
+def test_a_hazard_drifts_on_its_logarithm_as_the_twins(trend: Raw) -> None:
+    compare(with_time(trend, RATIO), "one", 3, tolerance=1e-8)
+
+
+def left_by_hand(arm: str, month: float) -> float:
+    """Fraction without the event at a month, as the distributions say it."""
+    if arm == "usual":
+        return 0.5 ** (month / 6.0)
+    return 0.2 + 0.8 * math.exp(-((month / 10.0) ** 1.3))
+
+
+@pytest.mark.parametrize("trend", [SHAPES["a line that turns"], SHAPES["unequal"]])
+def test_what_is_true_of_a_time_is_averaged_over_the_expected_arrivals(trend: Raw) -> None:
+    """S(t) to the power of each participant's own factor; then the mean of these fractions."""
+    from scipy import integrate, optimize
+
+    from twin import one_trial
+
+    raw = with_time(trend, {"minus": "usual", "remains_at": 9.0, "above": 0.0})
+    truth = one_trial.truth_of(raw, "one")
+    design = Design(**copy.deepcopy(raw))
+
+    def left(arm: str, month: float) -> float:
+        powers = [
+            math.exp(one_trial.drift_of(truth, "relapse", arm, n / 3.0)) for n in range(1, 49)
+        ]
+        return math.fsum(left_by_hand(arm, month) ** power for power in powers) / 48
+
+    def median(arm: str) -> float:
+        return float(optimize.brentq(lambda month: left(arm, month) - 0.5, 1e-9, 1e4))
+
+    asked = [
+        (Question("relapse", 1, 0, kind="remaining", month=9.0),
+         left("cells", 9.0) - left("usual", 9.0)),
+        (Question("relapse", 0, kind="remaining", month=3.0), left("usual", 3.0)),
+        (Question("relapse", 1, kind="median"), median("cells")),
+        (Question("relapse", 1, 0, kind="restricted_mean", month=12.0),
+         integrate.quad(lambda m: left("cells", m) - left("usual", m), 0.0, 12.0)[0]),
+    ]  # fmt: skip
+    questions = [question for question, _ in asked]
+    found = true_values(design, design.truths["one"], also=questions)
+    for question, slow in asked:
+        value = found.quantity(question)
+        assert value is not None
+        assert value.value == pytest.approx(slow, abs=1e-6)
+
+
+def test_the_true_hazard_ratio_is_that_of_hazards_that_drift_alike() -> None:
+    times = {"usual": {"dist": "exponential", "median": 6.0},
+             "cells": {"dist": "exponential", "median": 9.0}}  # fmt: skip
+    for trend in (SHAPES["a line"], SHAPES["a wave"]):
+        design = Design(**with_time(trend, RATIO, times))
+        found = true_values(design, design.truths["one"]).quantity(
+            Question("relapse", 1, 0, kind="hazard_ratio")
+        )
+        assert found is not None
+        assert (found.value, found.mcse) == (pytest.approx(2.0 / 3.0, abs=1e-12), 0.0)
+
+
+def test_times_of_many_months_together_are_drawn_by_their_own_distribution() -> None:
+    from adaptive_cart.nouns.distributions import Weibull
+    from adaptive_cart.nouns.time_trend import HazardTrend
+
+    time = Weibull(dist="weibull", shape=1.3, scale=10.0, cured=0.2)
+    months = np.linspace(0.0, 24.0, 25)
+    averaged = HazardTrend(per_year=0.8).averaged(time, months)
+    u = np.array([0.01, 0.2, 0.5, 0.7, 0.95])
+    drawn = averaged.quantile(u)
+    assert np.isinf(drawn[-1])
+    for chance, month in zip(u[:-1], drawn[:-1], strict=True):
+        assert averaged.beyond(float(month)) == pytest.approx(1.0 - chance, abs=1e-6)
+    assert averaged.never == pytest.approx(
+        np.mean([0.2 ** math.exp(0.8 * month / 12.0) for month in months]), abs=1e-12
+    )
+
+
+def test_check_says_how_a_hazard_drifts() -> None:
+    text = described(Design(**with_time(SHAPES["unequal"], RATIO)))
+    assert "usual log hazard +0.5 a year; cells log hazard +3 a year" in text
+    assert "relapse: hazards are not proportional" in text
+    alike = {arm: TIMES["usual"] for arm in TIMES}
+    text = described(Design(**with_time({"per_year": 0.5}, RATIO, alike)))
+    assert "relapse, hazard ratio to usual: cells 1.000" in text

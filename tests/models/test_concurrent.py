@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
@@ -22,6 +23,7 @@ from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Durations, Means, over_periods
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
+from adaptive_cart.results.estimand import target_values, true_values
 from adaptive_cart.telling.check import described
 from adaptive_cart.verification.verified_looks import chosen_looks
 from conduct.test_fast_equals_adaptive_twin import compare
@@ -279,3 +281,46 @@ def test_pooled_is_what_is_meant_where_nothing_is_said() -> None:
         pooled = Design(**platform(model, {"model": "pooled"})).analysis_of(endpoint)
         silent = Design(**platform(model, None)).analysis_of(endpoint)
         assert type(pooled) is type(silent) is ANALYSES[model]
+
+
+# ── what a trend does ─────────────────────────────────────────────────────────────────────────
+def a_year_late(endpoint: str, trend: str, per_year: float) -> Raw:
+    """One product from the beginning, and one that enters a year later; neither does anything."""
+    said: Raw = {
+        "score": {arm: SCORE["usual"] for arm in SCORE},
+        "event": {arm: {"dist": "exponential", "median": 8.0} for arm in SCORE},
+    }
+    asked = {"score": {"minus": "usual", "below": 0.0},
+             "event": {"hazard_ratio_to": "usual", "below": 1.0}}  # fmt: skip
+    model = {"score": "normal", "event": "piecewise_exponential"}[endpoint]
+    raw = platform(model, {"model": trend})
+    raw["arms"] = {"usual": {"control": True}, "early": {}, "late": {"enters": 12.0}}
+    raw["enrolment"] = {"max_n": 180, "per_month": 6.0}
+    raw["looks"] = {"months": [36.0]}
+    raw["rules"][0]["posterior"] = {"endpoint": endpoint, "arm": "each", **asked[endpoint]}
+    raw["rules"][0]["at_least"] = 0.975
+    drift = {endpoint: {"per_year": per_year}}
+    raw["scenarios"] = {"null": {"role": "null", endpoint: said[endpoint], "time_trend": drift}}
+    return raw
+
+
+def type_one_error(raw: Raw, trials: int) -> float:
+    """How often the product that enters late succeeds."""
+    design = Design(**raw)
+    plan, truth = Plan.of(design), truths_of(design)["null"]
+    targets = target_values(plan, true_values(design, truth))
+    block = run_block(plan, truth, targets, latents_for(design, 11, 0, trials))
+    return float((block.standing.noted[0][:, 1] > 0).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("endpoint", "per_year"), [("score", -1.5), ("event", -0.7)])
+def test_pooling_takes_a_trend_for_an_effect_and_concurrent_participants_do_not(
+    endpoint: str, per_year: float
+) -> None:
+    trials = 2000
+    error = 3.0 * (0.025 * 0.975 / trials) ** 0.5
+    assert type_one_error(a_year_late(endpoint, "pooled", per_year), trials) > 0.2
+    for drift in (0.0, per_year):
+        alone = type_one_error(a_year_late(endpoint, "concurrent", drift), trials)
+        assert abs(alone - 0.025) < error

@@ -562,6 +562,11 @@ def own_course(
                 told = {**told, "change": [change + shift for change in told["change"]]}
             deviation = correlated_deviations(raw, truth, name, uniform)
             person[name] = score_values(endpoint, told, person, deviation)
+        elif name in truth and endpoint["type"] == "time_to_event":
+            # S(t) to the power of the factor: when a hazard that is not multiplied reaches as much
+            factor = math.exp(drift_of(truth, name, arm, month))
+            alike = 1.0 - (1.0 - uniform(f"outcome:{name}")) ** (1.0 / factor)
+            person[name] = direct_outcome(endpoint, truth[name], person, alike)
         elif name in truth:
             said = drifted(truth, name, person, month)
             person[name] = direct_outcome(endpoint, said, person, uniform(f"outcome:{name}"))

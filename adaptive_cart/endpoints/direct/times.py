@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
-from adaptive_cart.nouns.distributions import TimeDistribution
+from adaptive_cart.nouns.distributions import Fixed, TimeDistribution
+from adaptive_cart.nouns.drifting_times import sooner
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.time_trend import HazardTrend, TimeTrend, factors
 
 
 class Dated(DirectTruth):
@@ -69,8 +71,13 @@ class Times(Dated):
     def in_array(self, value: Any) -> bool:
         return True
 
+    def trend_of(self, value: Any) -> type[TimeTrend] | None:
+        return None if isinstance(value, Fixed) else HazardTrend
+
     def draw(self, drawing: Drawing) -> Floats:
         u = drawing.uniforms().ravel()
+        if drawing.trend:
+            u = sooner(u, factors(drawing.shift()).ravel())
         months = np.full(drawing.arm.shape, np.inf)
         for arm, stratum, where in drawing.groups:
             months.ravel()[where] = drawing.values[arm][stratum].quantile(u.take(where))
