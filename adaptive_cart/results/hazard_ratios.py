@@ -183,10 +183,10 @@ class HazardRatios:
 def _constant_hazard(times: tuple[Any, ...]) -> tuple[float, Any] | None:
     """Common constant hazard of some strata, and what it is multiplied by, if they have one."""
     found: set[tuple[float, Any]] = set()
-    for time in times:
-        drift = None
-        if isinstance(time, AveragedTime):
-            time, drift = time.time, (time.factors, time.weights)
+    for said in times:
+        time, drift = said, None
+        if isinstance(said, AveragedTime):
+            time, drift = said.time, (said.factors, said.weights)
         if not isinstance(time, Exponential) or time.cured:
             return None
         rate = time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0)
