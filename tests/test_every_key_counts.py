@@ -1081,6 +1081,11 @@ KEYS: dict[str, list[Case]] = {
                 "above": 0.0}}),
         )
     },
+    "PeriodSelection.model": [
+        to("scores", "analysis/mgadl/time_trend/model", "concurrent", arms__cart__enters=4.0,
+           analysis__mgadl={"model": "normal", "time_trend": {"model": "periods"}}),
+        to("scores", "analysis/mgadl/time_trend", {"model": "periods"}, "refused",
+           arms__cart__enters=4.0)],
     "TrendSelection.model": [
         to("times", "analysis/relapse/time_trend/model", "pooled", arms__cart__enters=4.0,
            analysis__relapse__time_trend={"model": "concurrent"}),

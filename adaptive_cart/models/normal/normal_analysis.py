@@ -27,7 +27,7 @@ from adaptive_cart.models.normal.borrowed_means import (
 )
 from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
 from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
-from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, PeriodSelection
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
@@ -299,7 +299,7 @@ class NormalAnalysis(BorrowsAnew):
     spread: SpreadPrior | None = Field(
         default=None, description="prior of the standard deviation; left out, none"
     )
-    time_trend: TrendSelection | None = LEFT_OUT
+    time_trend: PeriodSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Change from baseline, adjusted for baseline"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -340,14 +340,20 @@ class NormalAnalysis(BorrowsAnew):
         from adaptive_cart.errors import nearest, one_of
 
         mixed = [arm for arm, one in self.borrowed(arms).items() if isinstance(one, MixedMeans)]
-        return [
-            (f"prior.{arm}", f"'{mixed[0]}' has a mixture too; one arm borrows by a mixture")
-            for arm in mixed[1:]
-        ] + [
-            (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; arms: {one_of(arms)}")
-            for arm in self.prior or {}
-            if arm not in arms
-        ]
+        given = [key for key in ("prior", "spread") if getattr(self, key) is not None]
+        found = [] if self.time_trend is None else self.time_trend.problems(given)
+        return (
+            found
+            + [
+                (f"prior.{arm}", f"'{mixed[0]}' has a mixture too; one arm borrows by a mixture")
+                for arm in mixed[1:]
+            ]
+            + [
+                (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; arms: {one_of(arms)}")
+                for arm in self.prior or {}
+                if arm not in arms
+            ]
+        )
 
     def priors(self, fitted: Normal, arms: tuple[str, ...]) -> Iterator[Prior]:
         """Those that are given with a spread; of a flat prior there is nothing to show."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -28,6 +29,30 @@ class TrendSelection(Part):
     def by_period(self) -> bool:
         """Whether it matters in which period somebody was randomised."""
         return self.model != "pooled"
+
+
+class PeriodSelection(Part):
+    """How a comparison deals with participants randomised while one of its arms was not open."""
+
+    model: Literal["concurrent", "pooled", "periods"] = Field(
+        description="they are left out, count like all others, or help to estimate the effects of "
+        "the periods, which all arms share"
+    )
+
+    @property
+    def by_period(self) -> bool:
+        """Whether it matters in which period somebody was randomised."""
+        return self.model != "pooled"
+
+    def problems(self, given: Iterable[str]) -> list[tuple[str, str]]:
+        """Keys that do not go with it: path below the analysis, and message."""
+        if self.model != "periods":
+            return []
+        why = (
+            'time_trend.model is "periods", in which means, periods and the spread have flat '
+            'priors; leave it out, or write model = "concurrent"'
+        )
+        return [(key, why) for key in given]
 
 
 LEFT_OUT: Any = Field(

@@ -22,6 +22,12 @@ ADJUSTED: dict[str, Kinds[AnalysisBase]] = {
             "weibull_cure": "concurrent_kinds.ConcurrentDurability",
         },
     ),
-    "periods": Kinds(ROOM, {"beta_binomial": "periods_analysis.PeriodsAnalysis"}),
+    "periods": Kinds(
+        ROOM,
+        {
+            "beta_binomial": "periods_analysis.PeriodsAnalysis",
+            "normal": "normal_periods_analysis.NormalPeriodsAnalysis",
+        },
+    ),
     "time_machine": Kinds(ROOM, {"beta_binomial": "time_machine_analysis.TimeMachineAnalysis"}),
 }

@@ -1,0 +1,114 @@
+"""Mean changes with effects of periods, in PyMC.
+
+Statement::
+
+    change_i ~ Normal(mean_k + period_s + slope * (baseline_i - centre), sd)    arm k, period s
+    mean, period, slope, log(sd) flat                                 first period 0
+    level_k  = mean_k + sum over s of share_s period_s                periods of the comparison
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.periods.concurrent_analysis import arms_of
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import ByPeriod, Scores, Summary
+
+
+@dataclass(frozen=True)
+class NormalPeriodsReference(Reference):
+    """Changes from baseline by arm and period, in PyMC."""
+
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior."""
+        return (
+            "in each arm and period: change ~ Normal(mean of the arm + effect of the period + "
+            "slope x (baseline - mean baseline of all), sd)\n"
+            "the effect of the first period is 0; means, other periods, slope and log(sd) flat\n"
+            "the mean change of an arm: with the effects of the periods of the comparison, by "
+            "their shares of those analysed"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Sums by arm and period, and the share of each period in what is asked."""
+        assert isinstance(summary, ByPeriod)
+        apart = summary.split()
+        assert isinstance(apart, Scores)
+        sums = apart.products[trial, ..., -1, :, :]
+        number, b, y = sums[..., 0, 0], sums[..., 0, 1], sums[..., 0, -1]
+        bb, by, yy = sums[..., 1, 1], sums[..., 1, -1], sums[..., -1, -1]
+        centre = b.sum() / max(number.sum(), 1.0)
+        return {
+            "number": number,
+            "baseline": b - centre * number,
+            "change": y - b,
+            "baselines_squared": (bb - 2.0 * centre * b + centre**2 * number).sum(),
+            "both": ((by - bb) - centre * (y - b)).sum(),
+            "changes_squared": (yy - 2.0 * by + bb).sum(),
+            "shares": summary.shares((0, 1) if question is None else arms_of(question))[trial],
+        }
+
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """How many periods there are."""
+        return data["number"].shape
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data; their likelihood depends on the sums alone."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        periods = data["number"].shape[1]
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            given = {name: pm.Data(name, values) for name, values in data.items()}
+            mean, slope, log_sd = pm.Flat("mean", dims="arm"), pm.Flat("slope"), pm.Flat("log_sd")
+            effect = np.zeros(1)
+            if periods > 1:
+                effect = pt.concatenate([effect, pm.Flat("of_period", shape=periods - 1)])
+            middle = mean[:, None] + effect[None, :]
+            squares = (
+                given["changes_squared"]
+                - 2.0 * (middle * given["change"]).sum()
+                - 2.0 * slope * given["both"]
+                + (given["number"] * middle**2).sum()
+                + 2.0 * slope * (middle * given["baseline"]).sum()
+                + slope**2 * given["baselines_squared"]
+            )
+            likelihood = -given["number"].sum() * log_sd - 0.5 * squares / pt.exp(2.0 * log_sd)
+            pm.Potential("changes", likelihood)
+            # of whom nobody is seen: flat, it has no posterior to draw from
+            none = pt.eq(given["number"].sum(axis=1), 0.0), pt.eq(given["number"].sum(axis=0), 0.0)
+            pm.Potential(
+                "of_nobody", -0.5 * (none[0] * mean**2).sum() - 0.5 * (none[1] * effect**2).sum()
+            )
+            pm.Deterministic("level", mean + (given["shares"] * effect).sum(), dims="arm")
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Mean change of an arm over the periods of the comparison."""
+        return draws["level"][..., quantity.arm]
+
+    def all_arms(self, stratum: int) -> Question | None:
+        """None: each question has periods of its own."""
+        return None
