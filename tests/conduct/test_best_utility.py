@@ -279,6 +279,13 @@ def test_what_cannot_be_the_best_by_a_utility_is_told() -> None:
 
     assert "has no posterior to be weighed" in wrong(tested)
 
+    def of_control(table: Table) -> None:
+        table["rules"][0]["posterior"]["arm"] = "soc"
+        table["rules"][1]["posterior"] = {"endpoint": "dfr", "arm": "soc", "best": True}
+
+    for place in (0, 1):
+        assert f'rules[{place}].posterior.arm: found "soc", the control' in wrong(of_control)
+
     def ranked(table: Table) -> None:
         table["rules"][1]["posterior"]["expected_rank"] = True
         del table["rules"][1]["posterior"]["best"]

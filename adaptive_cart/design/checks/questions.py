@@ -45,6 +45,12 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     if question.arm is None and arms:
         yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
     kind = question.kind
+    if kind.among_open and question.arm is not None and question.arm == pieces.control:
+        yield (
+            f"{path}.arm",
+            f"found {shown(question.arm)}, the control; experimental arms are compared: "
+            f'write "each", or one of {one_of(pieces.arm_names[1:])}',
+        )
     for key in question.given() if kind.has_value else ():
         if key not in kind.takes and getattr(question, key, None) is False:
             yield f"{path}.{key}", "found false; true is expected, or leave it out"
