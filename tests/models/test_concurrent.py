@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from adaptive_cart.analysis.replay import replayed
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
@@ -23,9 +24,11 @@ from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Durations, Means, over_periods
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
+from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.estimand import target_values, true_values
 from adaptive_cart.telling.check import described
 from adaptive_cart.verification.verified_looks import chosen_looks
+from analysis.test_real_trial_round_trip import same_end, simulated, table
 from conduct.test_fast_equals_adaptive_twin import compare
 
 Raw = dict[str, Any]
@@ -255,6 +258,16 @@ def test_a_trial_of_times_is_the_twins(leaves: Raw) -> None:
     raw["rules"].insert(0, dropped | {"below": 0.4})
     raw["looks"] = {"enrolled": [20, 40, 60, 80]}
     compare(raw, "one", 3, tolerance=1e-8)
+
+
+@pytest.mark.parametrize(("model", "trend"), [*((m, "concurrent") for m in KINDS),
+                                               ("normal", "periods")])  # fmt: skip
+def test_a_real_table_is_analysed_as_the_simulated_trial_was(model: str, trend: str) -> None:
+    design = Design(**platform(model, {"model": trend}))
+    block = simulated(design, "one", 2)
+    for trial in range(2):
+        participants = read_participants(table(design, block, trial), design)
+        same_end(block, trial, replayed(Plan.of(design), participants))
 
 
 def test_check_says_who_counts() -> None:
