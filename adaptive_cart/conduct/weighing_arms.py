@@ -73,12 +73,17 @@ class WeighingArms(Weighing):
     def error_in(
         self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
     ) -> Error:
-        """That of a single endpoint, or of the draws of several put together."""
+        """That of a single endpoint, or of the draws of several put together.
+
+        Models whose draws are not those of exact quantiles of each arm add their own.
+        """
         alone = alone_of(question)
         if alone is not None:
             analysis, model = fitted[alone.endpoint]
             return own_error(analysis, model, alone, participants)
-        return Error(OF_BEST)
+        by = [fitted[name][0].answered_by for name in question.endpoints]
+        drawn = (one.drawn_error for one in by if not one.arms_apart)
+        return Error(round(math.hypot(OF_BEST, *drawn), 4))
 
     def of_chain(
         self,

@@ -145,6 +145,24 @@ def test_the_best_and_the_best_two_are_those_of_integration() -> None:
     assert max(told) > 0.8
 
 
+def test_models_known_by_their_draws_add_their_error() -> None:
+    plan = Plan.of(Design(**raw()))
+    assert plan.errors["best"] == OF_BEST
+    table = raw()
+    table["endpoints"]["infection"] = {"type": "continuous", "visits": [3.0], "better": "lower"}
+    table["analysis"]["infection"] = {"model": "normal"}
+    score = {
+        "baseline": {"mean": 9.0, "sd": 3.0},
+        "change": [-1.0],
+        "sd": [3.0],
+        "correlation": 0.6,
+    }
+    for scenario in table["scenarios"].values():
+        scenario["infection"] = dict.fromkeys(table["arms"], score)
+    error = Plan.of(Design(**table)).errors["best"]
+    assert OF_BEST < error < 0.02
+
+
 def test_shares_follow_the_best_by_the_utility() -> None:
     """P(best)^0.5 of the open arms, what a fixed control leaves; equal to what the rule asks."""
     conduct, plan = looks_of(raw(), 12, "middle_is_best")
