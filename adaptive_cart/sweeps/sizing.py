@@ -328,9 +328,10 @@ def _search(
         foretold, off = _line(sizes, known, rough)
         slack = max(LEAST_SLACK, SLACK * off)
         away = np.abs(foretold - wanted)
-        nearest = [sizes[int(away.argmin())], *_about(_answer(foretold >= wanted), sizes)]
-        within = [sizes[place] for place in np.argsort(away) if away[place] <= slack]
-        number = next((one for one in (*nearest, *within) if one not in known), None)
+        # where none is near, as with a power of 1 at all, the sizes about the answer are enough
+        within = [sizes[k] for k in np.argsort(away, kind="stable") if away[k] <= slack]
+        wished = (*within[:1], *_about(_answer(foretold >= wanted), sizes), *within)
+        number = next((one for one in wished if one not in known), None)
         if number is None:
             return slack
         known[number] = power(number)

@@ -117,6 +117,23 @@ def test_the_search_finds_what_every_size_does_on_curves_that_go_up_and_down() -
     assert run < 200 * len(sizes) / 3
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "answer"), [(1.0, 20), (0.99, 20), (0.02, None), (0.0, None)]
+)
+def test_few_sizes_are_run_where_all_have_the_power_or_none_has(
+    everywhere: float, answer: int | None
+) -> None:
+    sizes, run = list(range(20, 200, 2)), set[int]()
+
+    def power(size: int) -> float:
+        run.add(size)
+        return everywhere
+
+    _search(sizes, power, 0.8)
+    assert by_hand(sorted(run), lambda _: everywhere, 0.8) == answer
+    assert len(run) <= 5
+
+
 @pytest.mark.slow
 def test_every_size_has_its_own_threshold_where_that_is_asked() -> None:
     design = single_arm(calibration={"type_one_error": 0.025})

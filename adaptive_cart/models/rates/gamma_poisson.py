@@ -36,7 +36,7 @@ Error
 Closed forms: that of `scipy.special`. The integral, measured against an exact sum (Poisson plus
 negative binomial, for whole shapes) over 3 000 pairs with shapes 0.01 to 3 000 and margins of 1e-6
 to 10 a year: at most 6e-12; down to margins of 1e-12 of the mean, 2e-10.
-`tests/test_gamma_poisson.py` holds it to 1e-10, other shapes to 1e-9 by quadrature.
+`tests/models/test_gamma_poisson.py` holds it to 1e-10, other shapes to 1e-9 by quadrature.
 """
 
 from __future__ import annotations
