@@ -105,7 +105,7 @@ class BetaBinomialReference(Reference):
             if weights.shape[1] == 1:
                 if "a" in data:
                     pm.Data("weights", weights)
-                scale = logit_scale(shapes, -pt.log(b[:, 0] + totals))
+                scale = logit_scale(shapes, -pt.log(b[:, 0] + totals), successes)
                 probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
             else:
                 given = pm.Data("weights", data["weights"]) if "weights" in data else weights

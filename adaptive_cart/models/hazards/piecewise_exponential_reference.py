@@ -158,14 +158,14 @@ class PiecewiseExponentialReference(Reference):
             events = pm.Data("events", data["events"], dims=("arm", "interval"))
             months = pm.Data("months", data["months"], dims=("arm", "interval"))
             effects = pm.Data("effects", data["effects"], dims=("arm", "effect"))
-            baseline = self._baseline(data, months)
+            baseline = self._baseline(data, months, events_at_baseline(events, effects))
             log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="effect")
             of_arm = pt.dot(effects, log_ratio)
             hazard = baseline[None, :] * pt.exp(of_arm)[:, None]
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
 
-    def _baseline(self, data: Mapping[str, npt.NDArray[Any]], months: Any) -> Any:
+    def _baseline(self, data: Mapping[str, npt.NDArray[Any]], months: Any, own: Any) -> Any:
         """Baseline hazard of each interval; the component of a mixture is summed out."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -173,7 +173,7 @@ class PiecewiseExponentialReference(Reference):
         prior = self.prior.of_baseline
         if len(prior.weights) == 1:
             shape, rate = prior.a[0], prior.b[0]
-            scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)))
+            scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)), own)
             return pm.Gamma("baseline_hazard", alpha=shape, beta=rate, dims="interval", **scale)
         weights = pm.Data("weights", data["weights"]) if prior.adapts else np.array(prior.weights)
         each = pm.Gamma.dist(np.array([prior.a]), np.array([prior.b]))
@@ -238,6 +238,13 @@ def effects_of(arms: int, question: Question | None) -> tuple[tuple[int, ...], F
         return pair, effects
     effects[1:] = np.eye(arms - 1)
     return tuple(range(arms)), effects
+
+
+def events_at_baseline(events: Any, effects: Any) -> Any:
+    """Events of the arms whose hazard is the baseline itself; the first axis is that of arms."""
+    from pytensor import tensor as pt
+
+    return pt.tensordot(pt.eq(abs(effects).sum(axis=1), 0.0), events, 1)
 
 
 def effect_of(arm: int, to: int) -> int:

@@ -25,6 +25,7 @@ from adaptive_cart.models.base import Reference
 from adaptive_cart.models.hazards.piecewise_exponential_reference import (
     effect_of,
     effects_of,
+    events_at_baseline,
     followed_by_hazards,
 )
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
@@ -113,7 +114,9 @@ class StratifiedHazardsReference(Reference):
             events = pm.Data("events", data["events"], dims=cells)
             months = pm.Data("months", data["months"], dims=cells)
             effects = pm.Data("effects", data["effects"], dims=("arm", "effect"))
-            scale = log_scale(shape, -pt.log(rate + months.sum(axis=1)))
+            wall = -pt.log(rate + months.sum(axis=1))
+            own = events_at_baseline(events.dimshuffle(1, 0, 2), effects)
+            scale = log_scale(shape, wall, own)
             baseline = pm.Gamma(
                 "baseline_hazard", alpha=shape, beta=rate, dims=("stratum", "interval"), **scale
             )

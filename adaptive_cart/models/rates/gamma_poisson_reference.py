@@ -95,11 +95,11 @@ class GammaPoissonReference(Reference):
             events = pm.Data("events", data["events"], dims="arm")
             years = pm.Data("years", data["years"], dims="arm")
             given = pm.Data("weights", data["weights"]) if "weights" in data else None
-            rate = self._rate(years, given)
+            rate = self._rate(years, events, given)
             pm.Poisson("occurrence", mu=rate * years, observed=events, dims="arm")
         return model
 
-    def _rate(self, years: Any, given: Any) -> Any:
+    def _rate(self, years: Any, events: Any, given: Any) -> Any:
         import pymc as pm
         from pytensor import tensor as pt
 
@@ -107,7 +107,7 @@ class GammaPoissonReference(Reference):
         weights = weights if given is None else given
         if a.shape[1] > 1:
             return pm.Mixture("rate", w=weights, comp_dists=pm.Gamma.dist(a, b), dims="arm")
-        scale = log_scale(a[:, 0], -pt.log(b[:, 0] + years))
+        scale = log_scale(a[:, 0], -pt.log(b[:, 0] + years), events)
         return pm.Gamma("rate", alpha=a[:, 0], beta=b[:, 0], dims="arm", **scale)
 
     def _components(self) -> tuple[Floats, Floats, Floats]:
