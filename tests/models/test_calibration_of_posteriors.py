@@ -38,6 +38,9 @@ MODELS = (
     "piecewise_exponential",
     "piecewise_exponential_commensurate",
     "gamma_poisson_robust_map",
+    "beta_binomial_robust_map",
+    "normal_robust_map",
+    "beta_binomial_periods",
     "stratified_piecewise_exponential",
     "stratified_piecewise_exponential_own",
     "weibull_cure",
@@ -73,6 +76,7 @@ FEWER = {
 
 LONG = (
     "logistic",
+    "beta_binomial_robust_map",
     "proportional_odds",
     "weibull_cure",
     "piecewise_exponential_commensurate",
