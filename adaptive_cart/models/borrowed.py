@@ -75,6 +75,14 @@ class Borrowed(Part):
         return any(one.redrawn for one in self.seen)
 
     @property
+    def predicts(self) -> float | None:
+        """Mean probability that the data predict for the arm, without what is vague in its prior.
+
+        Nothing where they are of no probability.
+        """
+        return None
+
+    @property
     def seconds(self) -> float:
         """What it takes of one core to make the prior of other data, about, where that is much."""
         return 0.0

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
@@ -205,13 +205,15 @@ def null_and_power(evidence: Evidence) -> list[Block]:
                 prose(
                     "{table_words} The null region ends where the true difference is the margin "
                     "of {margin}, and there the error is largest. Over all control rates its "
-                    "maximum on that boundary is {error}, at a control rate of {control}. A true "
-                    "difference of nought lies inside the region.",
+                    "maximum on that boundary is {error}, at a control rate of {control}.{inside}",
                     table_words="The rules on the primary endpoint were enumerated at the planned "
                     "numbers over control rates and true differences.",
                     margin=given(grid.margin, "design: rules"),
                     error=rounded(error, 4, source),
                     control=rounded(control, 2, source),
+                    inside=" A true difference of nought lies inside the region."
+                    if grid.margin > 0.0
+                    else "",
                 ),
                 left,
             )
@@ -248,7 +250,7 @@ def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
         rows.append(
             row(
                 given(control, source),
-                rounded(control - expected, 3, source),
+                rounded(control - expected.mean, 3, source),
                 rounded(grid.success[point], 4, source),
                 rounded(grid.bias[point], 4, source),
                 rounded(grid.success[target], 4, source),
@@ -258,11 +260,11 @@ def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
     return [
         Table(
             key="t-conflict",
-            title=line("Conflict of the control's prior with the truth (prior mean ",
-                       rounded(expected, 3, "design: prior"), ")"),
+            title=line("Conflict of the control's prior with the truth (", expected.words, " ",
+                       rounded(expected.mean, 3, "design: prior"), ")"),
             head=(
                 line("Control rate"),
-                line("Truth − prior mean"),
+                line("Truth − ", expected.words),
                 line("Type I error at the margin"),
                 line("Bias there"),
                 line("Power at a difference of ", given(middle, source)),
@@ -274,15 +276,32 @@ def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
     ]  # fmt: skip
 
 
-def _expected_of_control(evidence: Evidence) -> float | None:
-    """Mean of the prior of the control's probability; nothing where its model has no such prior."""
+class Expected(NamedTuple):
+    """What the prior expects of the control's probability, and of which part of it that is."""
+
+    mean: float
+    words: str
+
+
+def _expected_of_control(evidence: Evidence) -> Expected | None:
+    """What the prior expects of the control; nothing where its model has no such prior.
+
+    Of a prior that borrows it is what the external data predict: the vague part expects one half
+    and contradicts nothing.
+    """
     if not evidence.design.primary_endpoint.binary:
         return None
     fitted = evidence.plan.fitted.get(evidence.design.primary)
     priors = getattr(fitted[1], "priors", None) if fitted else None
     if evidence.design.control is None:
         return None
-    return None if priors is None else float(priors[0].mean())
+    if priors is None:
+        return None
+    for one in evidence.plan.borrowing:
+        whole = (one.endpoint, one.arm) == (evidence.design.primary, 0) and one.stratum < 0
+        if whole and one.prior.predicts is not None:
+            return Expected(one.prior.predicts, "external prediction")
+    return Expected(float(priors[0].mean()), "prior mean")
 
 
 def _conflict_by_scenario(evidence: Evidence) -> list[Block]:
@@ -304,7 +323,7 @@ def _conflict_by_scenario(evidence: Evidence) -> list[Block]:
         row(
             code(name),
             true[name].number(),
-            rounded(true[name].figure.estimate - expected, 3, true[name].source),
+            rounded(true[name].figure.estimate - expected.mean, 3, true[name].source),
             evidence.cell(name, "success").with_interval(),
             evidence.cell(name, "bias", arm=first.arm, stratum=first.stratum).number(),
         )
@@ -313,9 +332,9 @@ def _conflict_by_scenario(evidence: Evidence) -> list[Block]:
     return [
         Table(
             key="t-conflict",
-            title=line("Conflict of the control's prior with the truth of the scenarios (prior "
-                       "mean ", rounded(expected, 3, "design: prior"), ")"),
-            head=cells("Scenario", "Control rate", "Truth − prior mean", "Success", "Bias"),
+            title=line("Conflict of the control's prior with the truth of the scenarios (",
+                       expected.words, " ", rounded(expected.mean, 3, "design: prior"), ")"),
+            head=cells("Scenario", "Control rate", f"Truth − {expected.words}", "Success", "Bias"),
             rows=tuple(rows),
             align=("left", *("right",) * 4),
             notes=(line("Scenarios may differ in more than the control's rate; what differs is "

@@ -279,7 +279,8 @@ class WorstCase:
         )
         lines = [
             f"certificate: nowhere in the region is it {'below' if power else 'above'} {bound}, "
-            f"{found.gap:.1e} from the {'smallest' if power else 'largest'} found; a polynomial of "
+            f"{found.gap:.1e} from the {'smallest' if power else 'largest'} found, "
+            f"{1.0 - found.found if power else found.found:.9f}; a polynomial of "
             f"degree {found.degree}, bounded {how}, in {_pieces(found.pieces)}; "
             f"{found.rounding:.0e} of it is for rounding"
         ]

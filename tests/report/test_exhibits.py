@@ -87,6 +87,7 @@ def test_the_worst_case_is_told_with_the_numbers_of_its_file(
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
     assert f"{found['worst']['figure']['estimate']:.6f}" in said
     assert f"{found['certificate']['bound'] + 1e-9:.9f}"[:10] in said
+    assert f"{found['certificate']['found']:.9f}" in said
     more = found["worst"]["figure"]["estimate"] > found["target"]
     assert ("more than the 0.05 that the design promises" in said) == more
     rows = list(csv.DictReader((folders["worst"] / "worst_case.csv").read_text().splitlines()))

@@ -12,7 +12,7 @@ from adaptive_cart.report.chapters.borrowing import borrowing
 from adaptive_cart.report.document import Paragraph, Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
-from adaptive_cart.report.grid import _expected_of_control
+from adaptive_cart.report.grid import _conflict_by_scenario, _expected_of_control, null_and_power
 from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.sensitivity import _priors
 from adaptive_cart.running.run import simulate
@@ -67,6 +67,49 @@ def test_rates_that_are_borrowed_anew_are_said_to_be(tmp_path: Path) -> None:
     anew = "drawn anew in every trial, so that characteristics are unconditional"
     assert anew in plain(said.line)
     assert _expected_of_control(evidence) is None, "the prior of a rate has no probability"
+
+
+@pytest.mark.parametrize(("method", "vague"), [("sam", 0.5), ("robust_map", 0.2), ("pooled", 0.0)])
+def test_a_control_conflicts_with_what_the_external_data_predict(
+    tmp_path: Path, method: str, vague: float
+) -> None:
+    """Without the vague part of the prior, whose mean is one half."""
+    raw = hybrid().plain()
+    borrows = {"external": ["registry"], "method": method}
+    raw["analysis"]["dfr"]["prior"]["soc"] = borrows | (
+        {"difference": 0.15} if method == "sam" else {}
+    )
+    raw["scenarios"]["null"]["dfr"] = {"soc": 0.2, "cart": 0.2}
+    result = simulate(Design(**raw), trials=10, seed=1, jobs=1, engine="simulate",
+                      out=tmp_path / method)  # fmt: skip
+    evidence = Evidence(result, Facts(), 0)
+    expected = _expected_of_control(evidence)
+    assert expected is not None
+    assert expected.words == "external prediction"
+    prior = evidence.plan.fitted["dfr"][1].priors[0].mean()
+    assert expected.mean == pytest.approx((prior - 0.5 * vague) / (1.0 - vague), abs=2e-4)
+    (table,) = _conflict_by_scenario(evidence)
+    assert isinstance(table, Table)
+    assert plain(table.head[2]) == "Truth − external prediction"
+    beside = {plain(row.cells[0]): plain(row.cells[2]) for row in table.rows}
+    for scenario, rate in (("null", 0.2), ("expected", 0.1)):
+        shown = float(beside[scenario].replace("−", "-"))
+        assert shown == pytest.approx(rate - expected.mean, abs=6e-4)
+
+
+@pytest.mark.parametrize(("margin", "said"), [(0.1, True), (-0.1, False)])
+def test_no_effect_is_said_to_be_in_the_null_region_where_it_is(
+    tmp_path: Path, margin: float, said: bool
+) -> None:
+    raw = raw_design("hello")
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 12, [12]
+    raw["rules"] = raw["rules"][:1]
+    raw["rules"][0]["posterior"]["above"] = margin
+    result = simulate(Design(**raw), trials=10, seed=1, jobs=1, engine="simulate",
+                      out=tmp_path / "run")  # fmt: skip
+    _, told, *_ = null_and_power(Evidence(result, Facts(), 0))
+    assert isinstance(told, Paragraph)
+    assert ("nought lies inside the region" in plain(told.line)) == said
 
 
 def test_a_design_that_does_not_borrow_has_no_such_section(tmp_path: Path) -> None:

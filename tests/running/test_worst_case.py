@@ -291,6 +291,7 @@ def test_the_smallest_power_is_certified() -> None:
     assert 0.0 <= found.worst.figure.estimate - (1.0 - found.certificate.bound) <= 1e-5
     assert found.certificate.tried == 10_000
     assert "smallest power" in found.words()
+    assert f"from the smallest found, {1.0 - found.certificate.found:.9f}" in found.words()
 
 
 def test_what_calibrate_promises_is_proven() -> None:

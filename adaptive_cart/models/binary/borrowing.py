@@ -53,6 +53,11 @@ class BorrowedCounts(Borrowed):
         raise NotImplementedError  # abstract: every method supplies it
 
     @property
+    def predicts(self) -> float:
+        """Mean of the informative part."""
+        return self.informative.mean()
+
+    @property
     def as_mixture(self) -> BetaMixture:
         """The prior of the arm, as models take it."""
         return self.informative

@@ -145,14 +145,15 @@ def _proven(found: WorstCase, certificate: Certificate) -> Line:
     power = found.of.smallest
     return prose(
         "Certificate: nowhere in the region is it {side} {bound}, which lies {gap} from the "
-        "{which} found. The error is a polynomial of degree {degree} in the rates, bounded in "
-        "Bernstein form {how}, in {pieces} {noun}; what rounding can have done is counted in. It "
-        "was tried at {tried} random truths of the region, worked out another way: none lies "
-        "beyond it.",
+        "{which} found, {found}. The error is a polynomial of degree {degree} in the rates, "
+        "bounded in Bernstein form {how}, in {pieces} {noun}; what rounding can have done is "
+        "counted in. It was tried at {tried} random truths of the region, worked out another way: "
+        "none lies beyond it.",
         side="below" if power else "above",
         bound=given(found.bound_text(certificate), SOURCE),
         gap=significant(certificate.gap, 2, SOURCE),
         which="smallest" if power else "largest",
+        found=rounded(1.0 - certificate.found if power else certificate.found, 9, SOURCE),
         degree=given(certificate.degree, SOURCE),
         how="at the margins of the claims, since success was found to be more likely the more "
         "respond on every final table"
