@@ -192,4 +192,6 @@ def _command(read: _Source, name: str) -> Node:
         return Symbol(name, "words")
     if name in (",", ";", " "):
         return Symbol("\u2009", "words")
+    if name == "quad":
+        return Symbol("\u2003", "words")
     raise ValueError(f"\\{name} is outside the language of equations")

@@ -13,8 +13,10 @@ import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
-from adaptive_cart.models import ANALYSES
+from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary.early_counts_analysis import EarlyBetaBinomialAnalysis
+from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.report import accuracy, build, grid, sensitivity
 from adaptive_cart.report.chapters import chapter, examples
@@ -356,9 +358,16 @@ def test_wrong_facts_are_told_all_at_once(tmp_path: Any) -> None:
 
 
 # ── equations ─────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("model", ANALYSES)
-def test_equations_are_well_formed_in_every_language(model: str) -> None:
-    for statement in ANALYSES[model].statements:
+EVERY_WAY = [  # each model by itself, over the calendar, and with the state at earlier months
+    *ANALYSES.values(),
+    *(way for kinds in ADJUSTED.values() for way in kinds.values()),
+    EarlyBetaBinomialAnalysis,
+]
+
+
+@pytest.mark.parametrize("model", EVERY_WAY)
+def test_equations_are_well_formed_in_every_language(model: type[AnalysisBase]) -> None:
+    for statement in model.statements:
         shown = ElementTree.fromstring(mathml(statement.source, statement.words))
         word = ElementTree.fromstring(omml(statement.source))
         letters = ["".join(tree.itertext()).replace(" ", "") for tree in (shown, word)]

@@ -13,6 +13,7 @@ from scipy import integrate
 from scipy.stats import binom
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.chapters.aims import _why
 from adaptive_cart.report.chapters.design import planned_if_chosen
@@ -319,3 +320,21 @@ def test_who_is_planned_after_a_choice_stands_below_the_arms() -> None:
     ]
     evidence.design = Design(**raw_design("products_multiarm"))
     assert not list(planned_if_chosen(evidence))
+
+
+def test_one_model_that_knows_the_calendar_in_two_ways_is_told_twice() -> None:
+    raw = raw_design("platform_three_products")
+    raw["endpoints"]["sooner"] = raw["endpoints"]["dfr"] | {"month": 3}
+    raw["analysis"]["sooner"] = {"model": "beta_binomial", "time_trend": {"model": "concurrent"}}
+    raw["truth"]["time_trend"]["sooner"] = raw["truth"]["time_trend"]["dfr"]
+    for scenario in raw["scenarios"].values():
+        scenario["sooner"] = scenario["dfr"]
+    asked = raw["rules"][0]["posterior"] | {"endpoint": "sooner"}
+    claim = {"name": "soon", "then": "claim", "at_least": 0.95, "posterior": asked}
+    raw["rules"].append(claim)
+    with pytest.MonkeyPatch.context() as patched:
+        without_figures(patched)
+        result = simulate(Design(**raw), scenarios=["null"], trials=4, jobs=1)
+        told = text_of(Source(result, sensitivity_trials=0).report("restricted"))
+    for way in ADJUSTED["periods"], ADJUSTED["concurrent"]:
+        assert way["beta_binomial"].title in told

@@ -17,6 +17,7 @@ import pytest
 
 from adaptive_cart.errors import InputError
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.report.document import (
     Block,
     Equation,
@@ -416,7 +417,9 @@ def test_letters_show_or_are_told() -> None:
 
 
 def test_the_pdf_has_every_letter_of_an_equation() -> None:
-    said = [statement for model in ANALYSES.values() for statement in model.statements]
+    over_time = [way for kinds in ADJUSTED.values() for way in kinds.values()]
+    models = [*ANALYSES.values(), *over_time]
+    said = [statement for model in models for statement in model.statements]
     words = told(small(*(Equation(key=f"e{place}", source=one.source, words=one.words)
                          for place, one in enumerate(said))))  # fmt: skip
     letters = "".join(

@@ -26,7 +26,7 @@ from adaptive_cart.models.restricted_mean.restricted_mean_analysis import (
 )
 from adaptive_cart.models.visits.normal_visits_analysis import NormalVisitsAnalysis
 
-OF_EACH = together(r"i \in \{ \text{randomised in } s \in S \}")
+OF_EACH = together(r"i \text{ randomised in } s \in S")
 
 
 class ConcurrentCounts(Concurrent, BetaBinomialAnalysis):

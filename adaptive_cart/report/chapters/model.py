@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaptive_cart.conduct.predictive import enumerated
-from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import held_by_priors, prior_claims
@@ -63,8 +64,12 @@ def _equations(evidence: Evidence) -> list[Block]:
             )
         )
     keys = []
+    ways: Counter[str] = Counter()
     for model, names in by_model.items():
         kind = evidence.plan.fitted[names[0]][0].model
+        # the same model may stand there in several ways: over the calendar, with earlier months
+        ways[kind] += 1
+        own = kind if ways[kind] == 1 else f"{kind}-{ways[kind]}"
         blocks.append(
             paragraph(
                 "{title} (model {code}), for {endpoints}:",
@@ -74,8 +79,6 @@ def _equations(evidence: Evidence) -> list[Block]:
             )
         )
         for number, statement in enumerate(model.statements):
-            other = "periods" if model.by_period else "early"
-            own = kind if model is ANALYSES[kind] else f"{other}-{kind}"
             key = f"e-{own}-{number}"
             keys.append(key)
             blocks.append(Equation(key=key, source=statement.source, words=statement.words))
