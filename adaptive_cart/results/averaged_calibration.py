@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from adaptive_cart.results.calibration import SHAPES, Calibrated, Searched
+from adaptive_cart.results.calibration import SHAPES, Calibrated, Searched, of_success_within
 from adaptive_cart.results.operating import Figure
 
 LABELS = {
@@ -126,7 +126,7 @@ class AveragedCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables."""
-        told["success"] = Calibrated.of(told["success"])
+        told["success"] = of_success_within(told["success"])
         for name in ("averages", "fresh"):
             told[name] = {key: Figure(**figure) for key, figure in told[name].items()}
         told["by_look"] = tuple(told["by_look"])

@@ -309,6 +309,14 @@ class Calibrated(Searched):
         return found if found.worst_point else None
 
 
+def of_success_within(plain: Any) -> Calibrated | None:
+    """Read how success was found, inside another calibration; raises on what is something else."""
+    found = Calibrated.of(plain)
+    if found is None and plain is not None:
+        raise TypeError("no calibration of the threshold for success")
+    return found
+
+
 def four_decimals(probability: float) -> str:
     """Write a probability with four decimals; one that they do not show, with two digits."""
     shown = f"{probability:.4f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, get_args
 
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
-from adaptive_cart.results.calibration import Calibrated, Searched
+from adaptive_cart.results.calibration import Calibrated, Searched, of_success_within
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
@@ -169,7 +169,7 @@ class SharedCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables; nothing where no truth was counted."""
-        told["success"] = Calibrated.of(told["success"])
+        told["success"] = of_success_within(told["success"])
         told["claims"] = tuple(
             ClaimThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["claims"]
         )

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from adaptive_cart.results.calibration import Calibrated, Searched, apart, four_decimals
+from adaptive_cart.results.calibration import (
+    Calibrated,
+    Searched,
+    apart,
+    four_decimals,
+    of_success_within,
+)
 from adaptive_cart.results.operating import Figure
 
 
@@ -150,7 +156,7 @@ class StopCalibration(Searched):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables."""
-        told["success"] = Calibrated.of(told["success"])
+        told["success"] = of_success_within(told["success"])
         told["stops"] = tuple(
             StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
         )

@@ -138,6 +138,8 @@ def test_success_is_calibrated_with_the_stops_in_force() -> None:
     assert found.matches(final)
     assert found.answers(design)
     assert calibration_of(json.loads(json.dumps(found.plain()))) == found
+    unreadable = found.plain()["success"] | {"points": [{}]}
+    assert calibration_of(found.plain() | {"success": unreadable}) is None
 
 
 def test_the_number_of_jobs_changes_nothing() -> None:
