@@ -272,6 +272,7 @@ class ReferenceAsDrawn(Reference):
     observed: Reference
     analysis: BorrowsAnew
     prior: Borrowed
+    made_of: ClassVar[tuple[str, ...]] = (LENT,)
 
     @property
     def arms(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -318,14 +319,8 @@ class ReferenceAsDrawn(Reference):
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
-        import pymc as pm
-
         own, rest = self._of(data)
-        made = own.model(rest)
-        if LENT in data:
-            with made:
-                pm.Data(LENT, data[LENT])
-        return made
+        return own.model(rest)
 
     def of(
         self,

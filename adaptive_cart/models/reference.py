@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ class Reference:
     """
 
     arms: tuple[str, ...]
+    made_of: ClassVar[
+        tuple[str, ...]
+    ] = ()  # names of data of which a model is made, and which it has not
 
     @property
     def completes(self) -> bool:

@@ -282,14 +282,15 @@ class Compiled:
             "target_accept": target_accept,
             "cores": cores,
         }
+        given = {name: own for name, own in data.items() if name not in self.reference.made_of}
         with _quiet():
             if self._compiled is not None:
                 try:
-                    result = _drawn_by_nutpie(self._compiled.with_data(**data), seed, settings)
+                    result = _drawn_by_nutpie(self._compiled.with_data(**given), seed, settings)
                 except RuntimeError as error:
                     raise self._undrawn(error) from None
             else:
-                result = _drawn_by_pymc(self._model, data, seed, settings)
+                result = _drawn_by_pymc(self._model, given, seed, settings)
             return self._fit(result, data)
 
     def _undrawn(self, error: RuntimeError) -> RunError:

@@ -168,3 +168,26 @@ def test_it_is_told_that_what_is_borrowed_is_drawn_anew() -> None:
     first, second = (one.figure("expected", "conflict_inf", arm="soc").estimate
                      for one in (result, fixed))  # fmt: skip
     assert first != second
+
+
+@pytest.mark.slow  # a model is compiled for each set of numbers that was drawn
+@pytest.mark.reference
+def test_pymc_fits_each_trial_by_what_was_drawn_with_it() -> None:
+    """The fast posterior and PyMC's in a trial whose registry was drawn far from that observed."""
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    raw = lent(rates, POOLED)
+    raw["scenarios"]["expected"]["inf"]["registry_source"] = 0.9
+    conduct, plan = looks_of(raw, TRIALS, "expected")
+    del raw["external"]["registry"]["redrawn"]
+    del raw["scenarios"]["expected"]["inf"]["registry_source"]
+    observed, _ = looks_of(raw, TRIALS, "expected")
+    face = plan.fitted["inf"][0].reference(plan.design.arm_names, (), (1.0,))
+    data = face.data(conduct.kept[0].summary("inf"), 3)
+    fit, trouble = fitted_carefully(Compiled(face, data), data, seed=1)
+    assert trouble is None
+    question = plan.rules[0].parts[0].question
+    mean, error = mean_and_error(face.quantity(fit.draws, question))
+    mine, still = (one.kept[0].posterior("inf").mean(question)[3] for one in (conduct, observed))
+    assert abs(mine - mean) < 4.0 * error
+    assert abs(still - mean) > 8.0 * error, "what was drawn matters"
