@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,11 @@ from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnaly
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.summaries import Counts
+from models.test_borrowed_numbers import hazards, means, rates
+from models.test_borrowing_by_stratum import stratified
+from running.test_external_by_stratum import single_arm
+from running.test_redrawn_borrowing import borrowing as redrawn
+from running.test_redrawn_lent import lent, looks_of
 
 ARMS = ("soc", "cart")
 EXTERNAL = {
@@ -69,3 +76,31 @@ def test_the_reference_has_its_own_weights() -> None:
         np.testing.assert_allclose(weights[0], np.exp(logs), rtol=1e-12, atol=1e-300)
         np.testing.assert_allclose(weights[1], [0.5, 0.5])  # one component, twice
     assert "w Beta(15, 77) + (1 − w) Beta(1, 1)" in face.statement
+
+
+LOOKED_AT = {
+    **{f"by stratum, {how}": (stratified(how), "active") for how in ("pooled", "power", "sam")},
+    "beside counts by stratum": (single_arm(), "active"),
+    **{f"counts drawn anew, {how}": (redrawn(how), None) for how in ("pooled", "power", "sam")},
+    **{f"{make.__name__} drawn anew": (lent(make, {"method": "pooled"}), None)
+       for make in (rates, hazards, means)},
+}  # fmt: skip
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("case", LOOKED_AT)
+def test_a_model_has_a_place_for_all_data_that_it_is_given(case: str) -> None:
+    """A sampler refuses data that the density does not hang on."""
+    from pytensor.graph.traversal import ancestors
+
+    raw, stratum = LOOKED_AT[case]
+    conduct, plan = looks_of(raw, 2, "expected")
+    (name,) = plan.fitted
+    design, analysis = plan.design, plan.fitted[name][0]
+    face = analysis.reference(design.arm_names, design.stratum_names, design.shares)
+    place = design.stratum_names.index(stratum) if stratum else -1
+    question = replace(plan.rules[-1].parts[0].question, stratum=place)
+    data = face.data(conduct.kept[0].summary(name), 1, None, question)
+    model = face.model(data)
+    used = {variable.name for variable in ancestors([model.logp()])}
+    assert set(data) - set(face.made_of) <= used

@@ -73,7 +73,8 @@ class BetaBinomialReference(Reference):
             data["weights"] = self._weights(own, data["successes"], data["totals"])
         if own is not self.priors:
             weights, a, b = self._components(own)
-            data = {"weights": weights, "a": a, "b": b} | data
+            mixed = {"weights": weights} if weights.shape[1] > 1 else {}
+            data = mixed | {"a": a, "b": b} | data
         return data
 
     def _own(self, counts: Counts, trial: int, question: Question | None) -> BetaBinomial:
@@ -95,17 +96,14 @@ class BetaBinomialReference(Reference):
         from pytensor import tensor as pt
 
         weights, a, b = self._components(self.priors)
-        shapes = data.get("a", a)[:, 0]  # as numbers, by which the scale is chosen
+        shapes = data.get("a", a)  # as numbers, by which the scale is chosen
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             successes = pm.Data("successes", data["successes"], dims="arm")
             totals = pm.Data("totals", data["totals"], dims="arm")
             if "a" in data:
-                weights = data["weights"]
                 a, b = (pm.Data(name, data[name]) for name in ("a", "b"))
-            if weights.shape[1] == 1:
-                if "a" in data:
-                    pm.Data("weights", weights)
-                scale = logit_scale(shapes, -pt.log(b[:, 0] + totals), successes)
+            if shapes.shape[1] == 1:
+                scale = logit_scale(shapes[:, 0], -pt.log(b[:, 0] + totals), successes)
                 probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
             else:
                 given = pm.Data("weights", data["weights"]) if "weights" in data else weights
