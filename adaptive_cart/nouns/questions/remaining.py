@@ -22,7 +22,7 @@ class Remaining(QuestionKind):
         Key(
             "remains_at",
             PositiveMonths,
-            "About the fraction of remitters in remission at this month.",
+            "About the fraction still without the event (of remitters: in remission) then.",
         ),
     )
     quantity = "remaining"
@@ -47,9 +47,9 @@ class Remaining(QuestionKind):
         return super().symbol(question, f"{arm} remaining at {question.month:g} months", other)
 
     def heading(self, question: Question, arm: str, other: str | None) -> str:
-        """Name it: ``cart − soc, in remission at month 24 of it``."""
+        """Name it: ``cart − soc, without an event at month 24``."""
         both = super().symbol(question, arm, other)
-        return f"{both}, in remission at month {question.month:g} of it"
+        return f"{both}, without an event at month {question.month:g}"
 
     def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name it: ``the fraction still without an event at month 24 (Relapse)``."""
