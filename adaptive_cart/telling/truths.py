@@ -121,8 +121,9 @@ def _external(design: Design, truth: Truth) -> Iterator[str]:
     """Say what these participants would have had in the place of external data."""
     for (endpoint, name), values in truth.external.items():
         told = [_level(value) for value in values]
-        words = told[0] if len(set(told)) == 1 else " / ".join(told)
-        seen = design.external[name].in_words
+        own = zip(design.stratum_names, told, strict=True)
+        words = told[0] if len(set(told)) == 1 else ", ".join(f"{s} {level}" for s, level in own)
+        seen = design.external[name].in_order_of(design.stratum_names).in_words
         source = truth.external_source.get((endpoint, name))
         anew = "" if source is None else f"; drawn anew from {_level(source)}"
         yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"

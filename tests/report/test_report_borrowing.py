@@ -9,6 +9,7 @@ import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.chapters.borrowing import borrowing
+from adaptive_cart.report.chapters.summary import _prior
 from adaptive_cart.report.document import Paragraph, Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
@@ -67,6 +68,8 @@ def test_rates_that_are_borrowed_anew_are_said_to_be(tmp_path: Path) -> None:
     anew = "drawn anew in every trial, so that characteristics are unconditional"
     assert anew in plain(said.line)
     assert _expected_of_control(evidence) is None, "the prior of a rate has no probability"
+    (priors,) = map(plain, _prior(evidence))
+    assert "soc Gamma(90.5, 150.5) (mean 0.601) and cart Gamma(0.5, 0.5) (mean 1.000)" in priors
 
 
 @pytest.mark.parametrize(("method", "vague"), [("sam", 0.5), ("robust_map", 0.2), ("pooled", 0.0)])

@@ -145,3 +145,9 @@ def test_what_is_refused(change: dict[str, Any], words: str) -> None:
     path = "rules[1].posterior.minus"
     assert any(place == path and words in message for place, message in told), told
     assert ABLE == ["beta_binomial"]
+
+
+def test_truths_beside_external_data_are_told_by_the_names_of_strata() -> None:
+    told = described(Design(**single_arm()))
+    assert "dfr: active 0.050, quiet 0.420 as in registry, in these participants" in told
+    assert "(seen there: 27 of 120 participants (active 3/60, quiet 24/60))" in told

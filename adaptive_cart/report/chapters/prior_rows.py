@@ -48,7 +48,7 @@ def _row(evidence: Evidence, endpoint: str, key: str, prior: Prior, stratum: str
         given(numbers.words, source),
         mean,
         line(tails[0], " to ", tails[1]),
-        _worth(prior.worth, source),
+        worth_told(prior.worth, source),
     )
 
 
@@ -57,7 +57,7 @@ def _shown(value: float, source: str) -> Number:
     return rounded(value, 3, source) if abs(value) < 1.0 else significant(value, 3, source)
 
 
-def _worth(worth: Worth | None, source: str) -> Line:
+def worth_told(worth: Worth | None, source: str) -> Line:
     """Say the data that a prior counts for."""
     if worth is None:
         return line("–")

@@ -9,6 +9,7 @@ from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.model import FLAT, NO_PRIOR
+from adaptive_cart.report.chapters.prior_rows import worth_told
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
@@ -223,9 +224,9 @@ def _prior(evidence: Evidence) -> list[Line]:
         ]
     told = [
         line(evidence.arm(prior.part), " ", given(prior.numbers.words, "design: analysis"),
-             " (mean ", rounded(prior.numbers.mean, 3, "design: analysis"), ", worth ",
-             rounded(prior.worth.number if prior.worth else 0.0, 1, "design: analysis"),
-             " participants)")
+             " (mean ", rounded(prior.numbers.mean, 3, "design: analysis"),
+             *((", worth ", *worth_told(prior.worth, "design: analysis")) if prior.worth else ()),
+             ")")
         for prior in of_arms
     ]  # fmt: skip
     return [prose("{label} Of the primary endpoint: {told}.", label=strong("Priors."),
