@@ -12,7 +12,7 @@ from adaptive_cart.models.hazards.piecewise_exponential_reference import (
 from adaptive_cart.models.reference_scales import log_scale, logit_scale
 from adaptive_cart.models.sampling import Compiled
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
 VAGUE = 0.001
 
