@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.evidence.groups import Grouped
 from adaptive_cart.evidence.outcomes import Outcome
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully
 
 
@@ -24,6 +23,7 @@ class SeriesReference:
     """Series in groups within groups, and a new series of a new group."""
 
     outcome: Outcome
+    made_of: ClassVar[tuple[str, ...]] = ()
 
     def data(self, grouped: Grouped) -> dict[str, npt.NDArray[Any]]:
         """Counts and groups, series by series."""
@@ -68,5 +68,5 @@ def sampled_series(grouped: Grouped, *, seed: int = 0, draws: int = 2000) -> tup
     """
     reference = SeriesReference(grouped.outcome)
     data = reference.data(grouped)
-    compiled = Compiled(cast(Reference, reference), data)
+    compiled = Compiled(reference, data)
     return fitted_carefully(compiled, data, seed=seed, draws=draws)

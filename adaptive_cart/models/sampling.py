@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import util
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -222,6 +222,17 @@ def opened(path: Path) -> Any:
             return tree.load()
 
 
+class Sampled(Protocol):
+    """What can be fitted: the reference of an analysis, or another model in PyMC."""
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """Names of data of which a model is made, and which it has not."""
+
+    def model(self, data: Data) -> Any:
+        """A new model of these data."""
+
+
 class Compiled:
     """A reference model compiled once, to be fitted to one table of data after another.
 
@@ -236,7 +247,7 @@ class Compiled:
         If PyMC is not installed.
     """
 
-    def __init__(self, reference: Reference, data: Data) -> None:
+    def __init__(self, reference: Sampled, data: Data) -> None:
         require_sampler()
         self.reference = reference
         with _quiet():

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.binary.robust_map import Heterogeneity
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully
 from adaptive_cart.nouns.historical import Historical
@@ -25,6 +24,7 @@ class MapReference:
     """A random-effects meta-analysis of control arms, and its prediction for one arm more."""
 
     heterogeneity: Heterogeneity
+    made_of: ClassVar[tuple[str, ...]] = ()
 
     def data(self, historical: Historical) -> dict[str, npt.NDArray[Any]]:
         """Responders and participants, study by study."""
@@ -68,7 +68,7 @@ def sampled_map(
     """
     reference = MapReference(heterogeneity or Heterogeneity())
     data = reference.data(historical)
-    compiled = Compiled(cast(Reference, reference), data)
+    compiled = Compiled(reference, data)
     return fitted_carefully(compiled, data, seed=seed, draws=draws)
 
 
