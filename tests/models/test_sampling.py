@@ -87,10 +87,16 @@ def test_where_no_chain_begins_it_is_told_in_a_line(
 @pytest.mark.reference
 def test_a_fit_that_is_stopped_is_none(compiled: Any) -> None:
     """As if somebody had typed Ctrl-C; nutpie by itself would give what it has drawn."""
+    # these tests may themselves run in the background, where Ctrl-C is ignored and inherited so
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        compiled.fit(TABLES["usual"], seed=7, chains=1, draws=3_000_000)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            compiled.fit(TABLES["usual"], seed=7, chains=1, draws=3_000_000)
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.slow
