@@ -222,9 +222,9 @@ def _endpoint(
     design: Design, truth: Truth, values: TrueValues, name: str, endpoint: EndpointBase
 ) -> Iterator[str]:
     if is_time(endpoint):
-        if name in truth.direct:
+        if name in truth.direct and name not in truth.trends:  # what drifts is told with its trend
             yield f"{name}, months: {_as_said(truth, name, endpoint)}"
-        elif name not in values.by_arm:
+        elif name not in truth.direct and name not in values.by_arm:
             yield f"{name}: follows from the course"
         yield from _ratio(design, truth, name)
         if name in truth.direct or name not in values.by_arm:

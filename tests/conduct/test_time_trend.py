@@ -317,6 +317,14 @@ def left_by_hand(arm: str, month: float) -> float:
     return 0.2 + 0.8 * math.exp(-((month / 10.0) ** 1.3))
 
 
+def test_check_says_once_what_a_drifting_time_was_without_the_trend() -> None:
+    """What is said of an arm is not what its participants have, so that it is not told as true."""
+    text = described(Design(**with_time({"per_year": -0.4}, RATIO)))
+    assert text.count("usual exponential (median 6)") == 1
+    assert "relapse, said without the trend: usual exponential (median 6)" in text
+    assert "relapse, time trend by month of randomisation: log hazard -0.4 a year" in text
+
+
 @pytest.mark.parametrize("trend", [SHAPES["a line that turns"], SHAPES["unequal"]])
 def test_what_is_true_of_a_time_is_averaged_over_the_expected_arrivals(trend: Raw) -> None:
     """S(t) to the power of each participant's own factor; then the mean of these fractions."""

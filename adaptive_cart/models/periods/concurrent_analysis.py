@@ -15,16 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import ByPeriod, Summary
-
-
-def arms_of(question: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the one that it is about last."""
-    return (question.arm,) if question.minus is None else (question.minus, question.arm)
 
 
 @dataclass

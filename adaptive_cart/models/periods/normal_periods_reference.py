@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.periods.concurrent_analysis import arms_of
+from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import ByPeriod, Scores, Summary
