@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -194,6 +194,11 @@ class BorrowsAnew(AnalysisBase):
     def made_for(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> None:
         """Remember what the model is made for, since it is made again of what is drawn."""
         self._made_for, self._kept = (arms, shares), {}
+
+    def beside(self, external: Mapping[str, External], controlled: bool = True) -> Self:
+        copy = self.model_copy()
+        copy._beside = dict(external)
+        return copy
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> Summary:
         outside = beside(self._beside, self.numbers_drawn, drawn)

@@ -6,21 +6,25 @@ betas; an arm that is not named has Beta(1, 1). An arm may also borrow from exte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
-from adaptive_cart.errors import nearest, one_of
+from adaptive_cart.models.arm_priors_analysis import (
+    Mixture,
+    PriorsOfArms,
+    TwoNumbers,
+    for_whom,
+    form,
+)
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.binary.borrowing import AnyBorrowed, BorrowedCounts
 from adaptive_cart.models.periods.adjustment import TrendAdjustment
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -37,16 +41,8 @@ if TYPE_CHECKING:
     from adaptive_cart.nouns.external_draws import Drawn
 
 
-class BetaPrior(Part):
+class BetaPrior(TwoNumbers):
     """A beta prior."""
-
-    a: Worth
-    b: Worth
-
-    @model_validator(mode="after")
-    def _worth(self) -> BetaPrior:
-        worth_something(self)
-        return self
 
     @property
     def as_mixture(self) -> BetaMixture:
@@ -62,7 +58,7 @@ class BetaComponent(BetaPrior):
     weight: Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class BetaMixturePrior(Part):
+class BetaMixturePrior(Mixture):
     """A mixture of betas: a robust meta-analytic-predictive prior."""
 
     mixture: Annotated[list[BetaComponent], Field(min_length=1)]
@@ -79,36 +75,17 @@ class BetaMixturePrior(Part):
         )
 
 
-def _prior_shape(value: Any) -> str:
-    if isinstance(value, dict):
-        known = ("mixture", "external", "method")  # a method without data is told what it lacks
-        found = next((key for key in known if key in value), "beta")
-        return "external" if found == "method" else found
-    if isinstance(value, BorrowedCounts):
-        return "external"
-    return "mixture" if isinstance(value, BetaMixturePrior) else "beta"
-
-
-OnePrior: TypeAlias = BetaPrior | BetaMixturePrior | BorrowedCounts
 ArmPrior = Annotated[
-    Annotated[BetaPrior, Tag("beta")]
+    Annotated[BetaPrior, Tag("written")]
     | Annotated[BetaMixturePrior, Tag("mixture")]
     | Annotated[AnyBorrowed, Tag("external")],
-    Discriminator(_prior_shape),
+    Discriminator(form),
 ]
-
-
-def _priors_shape(value: Any) -> str:
-    if isinstance(value, dict):
-        return (
-            "every_arm" if not value or {"a", "b", "mixture", "external"} & set(value) else "by_arm"
-        )
-    return "every_arm"
 
 
 Priors = Annotated[
     Annotated[ArmPrior, Tag("every_arm")] | Annotated[dict[str, ArmPrior], Tag("by_arm")],
-    Discriminator(_priors_shape),
+    Discriminator(for_whom),
 ]
 
 
@@ -220,7 +197,7 @@ class CountsPosterior(Posterior):
         )  # fmt: skip
 
 
-class BetaBinomialAnalysis(AnalysisBase):
+class BetaBinomialAnalysis(PriorsOfArms):
     """Independent binomial arms with beta or beta-mixture priors."""
 
     model: Literal["beta_binomial"]
@@ -253,45 +230,14 @@ class BetaBinomialAnalysis(AnalysisBase):
     external_by_stratum: ClassVar[bool] = True
     _beside: dict[str, OutsideCounts] = PrivateAttr(default_factory=dict)
 
-    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, OnePrior]:
-        if self.prior is None:
-            return {}
-        if isinstance(self.prior, dict):
-            return dict(self.prior)
-        return dict.fromkeys(arms, self.prior)
-
-    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedCounts]:
-        priors = self._by_arm(arms)
-        return {arm: prior for arm, prior in priors.items() if isinstance(prior, BorrowedCounts)}
-
-    def told_external(self, external: Mapping[str, External]) -> BetaBinomialAnalysis:
-        if not isinstance(self.prior, dict):
-            return self
-        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
-        return self.model_copy(update={"prior": {**self.prior, **known}}) if known else self
-
-    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(self.prior) if isinstance(self.prior, dict) else arms
-
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
-        found = []
-        for arm, prior in self._by_arm(arms).items():
-            if arm not in arms:
-                message = f"no arm of this design{nearest(arm, arms)}; the arms are {one_of(arms)}"
-                found.append((f"prior.{arm}", message))
-            if isinstance(prior, BetaMixturePrior):
-                total = math.fsum(part.weight for part in prior.mixture)
-                if abs(total - 1.0) > 1e-9:
-                    where = (
-                        f"prior.{arm}.mixture" if isinstance(self.prior, dict) else "prior.mixture"
-                    )
-                    found.append((where, f"the weights sum to {total:.10g}; they must sum to 1"))
+        found = self.of_arms(arms)
         if isinstance(self.prior, BorrowedCounts):
             message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
             found.append(("prior", message))
         if self.time_trend is not None:
             found += self.time_trend.problems(self.prior is not None)
-        return list(dict.fromkeys(found))
+        return found
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         written: Any = self.plain().get("prior")
@@ -324,7 +270,7 @@ class BetaBinomialAnalysis(AnalysisBase):
         from adaptive_cart.models.binary.beta_binomial import BetaBinomial
         from adaptive_cart.models.binary.external_counts import after
 
-        given = self._by_arm(arms)
+        given = self.by_arm(arms)
         uniform = BetaPrior(a=1.0, b=1.0)
         priors = [given.get(arm, uniform).as_mixture for arm in arms]
         outside = []

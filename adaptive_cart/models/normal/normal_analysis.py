@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
+from adaptive_cart.models.arm_priors_analysis import PriorsOfArms
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.baselines import share_beyond
@@ -31,7 +32,6 @@ from adaptive_cart.models.periods.adjustment import LEFT_OUT, PeriodSelection
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -289,7 +289,7 @@ def _asked(question: Question) -> tuple[int, int | None]:
     return question.arm, question.minus
 
 
-class NormalAnalysis(BorrowsAnew):
+class NormalAnalysis(PriorsOfArms, BorrowsAnew):
     """Mean changes from baseline, adjusted for it: arms share the slope and the spread."""
 
     model: Literal["normal"]
@@ -323,22 +323,7 @@ class NormalAnalysis(BorrowsAnew):
     beside_external: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
-    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedMeans]:
-        given = self.prior or {}
-        return {arm: prior for arm, prior in given.items() if isinstance(prior, BorrowedMeans)}
-
-    def told_external(self, external: Mapping[str, External]) -> NormalAnalysis:
-        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
-        return self.model_copy(update={"prior": {**(self.prior or {}), **known}}) if known else self
-
-    def beside(self, external: Mapping[str, External], controlled: bool = True) -> NormalAnalysis:
-        copy = self.model_copy()
-        copy._beside = dict(external)
-        return copy
-
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
-        from adaptive_cart.errors import nearest, one_of
-
         mixed = [arm for arm, one in self.borrowed(arms).items() if isinstance(one, MixedMeans)]
         given = [key for key in ("prior", "spread") if getattr(self, key) is not None]
         found = [] if self.time_trend is None else self.time_trend.problems(given)
@@ -348,11 +333,7 @@ class NormalAnalysis(BorrowsAnew):
                 (f"prior.{arm}", f"'{mixed[0]}' has a mixture too; one arm borrows by a mixture")
                 for arm in mixed[1:]
             ]
-            + [
-                (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; arms: {one_of(arms)}")
-                for arm in self.prior or {}
-                if arm not in arms
-            ]
+            + self.of_arms(arms)
         )
 
     def priors(self, fitted: Normal, arms: tuple[str, ...]) -> Iterator[Prior]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
-from adaptive_cart.errors import nearest, one_of
+from adaptive_cart.models.arm_priors_analysis import not_of_the_design
 from adaptive_cart.models.base import (
     AnalysisBase,
     Posterior,
@@ -318,14 +318,7 @@ class DirichletAnalysis(AnalysisBase):
         return arms if self._one_for_all else tuple(self.prior)
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
-        named = [] if self._one_for_all else [arm for arm in self.prior if arm not in arms]
-        return [
-            (
-                f"prior.{arm}",
-                f"no arm of this design{nearest(arm, arms)}; the arms are {one_of(arms)}",
-            )
-            for arm in named
-        ]
+        return [] if self._one_for_all else not_of_the_design(self.prior, arms)
 
     def misfits(self, categories: tuple[str, ...]) -> list[tuple[str, str]]:
         tables = self._tables()

@@ -6,25 +6,29 @@ may also borrow from external data.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
-from adaptive_cart.errors import nearest, one_of
+from adaptive_cart.errors import one_of
+from adaptive_cart.models.arm_priors_analysis import (
+    Mixture,
+    PriorsOfArms,
+    TwoNumbers,
+    for_whom,
+    form,
+)
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
-from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.external_draws import beside
-from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Exposure, Summary
@@ -36,16 +40,8 @@ if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
 
-class GammaPrior(Part):
+class GammaPrior(TwoNumbers):
     """A gamma prior by shape ``a`` and rate ``b``."""
-
-    a: Worth
-    b: Worth
-
-    @model_validator(mode="after")
-    def _worth(self) -> GammaPrior:
-        worth_something(self)
-        return self
 
     @property
     def as_mixture(self) -> GammaMixture:
@@ -61,7 +57,7 @@ class GammaComponent(GammaPrior):
     weight: Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class GammaMixturePrior(Part):
+class GammaMixturePrior(Mixture):
     """A mixture of gammas: a robust prior of a yearly rate."""
 
     mixture: Annotated[list[GammaComponent], Field(min_length=1)]
@@ -78,40 +74,18 @@ class GammaMixturePrior(Part):
         )
 
 
-def _how(value: Any) -> str:
-    if isinstance(value, GammaMixturePrior) or (isinstance(value, dict) and "mixture" in value):
-        return "mixture"
-    return how_known(value)
-
-
-RatePrior: TypeAlias = GammaPrior | GammaMixturePrior | BorrowedRates
 ArmRatePrior = Annotated[
     Annotated[GammaPrior, Tag("written")]
     | Annotated[GammaMixturePrior, Tag("mixture")]
     | Annotated[AnyBorrowedRates, Tag("external")],
-    Discriminator(_how),
+    Discriminator(form),
 ]
-
-
-def _shape(value: Any) -> str:
-    if isinstance(value, dict):
-        one = not value or {"a", "b", "mixture", "external", "method"} & set(value)
-        return "every_arm" if one else "by_arm"
-    return "every_arm"
 
 
 RatePriors = Annotated[
     Annotated[ArmRatePrior, Tag("every_arm")] | Annotated[dict[str, ArmRatePrior], Tag("by_arm")],
-    Discriminator(_shape),
+    Discriminator(for_whom),
 ]
-
-
-def _weights(path: str, prior: RatePrior) -> Iterator[tuple[str, str]]:
-    """Tell weights of a mixture that do not add up to 1."""
-    if isinstance(prior, GammaMixturePrior):
-        total = math.fsum(part.weight for part in prior.mixture)
-        if abs(total - 1.0) > 1e-9:
-            yield f"{path}.mixture", f"the weights sum to {total:.10g}; they must sum to 1"
 
 
 @dataclass(frozen=True)
@@ -213,7 +187,7 @@ class RatesPosterior(Posterior):
         return replace(self, open_strata=open_strata)
 
 
-class GammaPoissonAnalysis(BorrowsAnew):
+class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
     """Events by patient-years in each arm, with gamma priors of the yearly rates."""
 
     model: Literal["gamma_poisson"]
@@ -240,44 +214,13 @@ class GammaPoissonAnalysis(BorrowsAnew):
     beside_external: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
-    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, RatePrior]:
-        return dict(self.prior) if isinstance(self.prior, dict) else dict.fromkeys(arms, self.prior)
-
-    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedRates]:
-        priors = self._by_arm(arms)
-        return {arm: prior for arm, prior in priors.items() if isinstance(prior, BorrowedRates)}
-
-    def told_external(self, external: Mapping[str, External]) -> GammaPoissonAnalysis:
-        if not isinstance(self.prior, dict):
-            return self
-        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
-        return self.model_copy(update={"prior": {**self.prior, **known}}) if known else self
-
-    def beside(
-        self, external: Mapping[str, External], controlled: bool = True
-    ) -> GammaPoissonAnalysis:
-        copy = self.model_copy()
-        copy._beside = dict(external)
-        return copy
-
-    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(self.prior) if isinstance(self.prior, dict) else arms
-
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if isinstance(self.prior, BorrowedRates):
             message = "an arm borrows, and not all: write a prior of each arm, and there "
             return [("prior", message + f"prior.{arms[0]} = {{ a = …, b = …, external = … }}")]
+        found = self.of_arms(arms)
         if not isinstance(self.prior, dict):
-            return list(_weights("prior", self.prior))
-        known = f"the arms are {one_of(arms)}"
-        found = [
-            (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; {known}")
-            for arm in self.prior
-            if arm not in arms
-        ]
-        found += [
-            fault for arm, one in self.prior.items() for fault in _weights(f"prior.{arm}", one)
-        ]
+            return found
         lacking = [arm for arm in arms if arm not in self.prior]
         if lacking:
             missing = f"missing; {one_of(lacking)} needs a prior {{ a = …, b = … }} too"
@@ -309,7 +252,7 @@ class GammaPoissonAnalysis(BorrowsAnew):
         from adaptive_cart.models.rates.gamma_mixture import after
 
         self.made_for(arms, shares)
-        given = self._by_arm((*arms, *self._beside))
+        given = self.by_arm((*arms, *self._beside))
         priors = [given[arm].as_mixture for arm in arms]
         for name, data in self._beside.items():
             prior = given.get(name)
