@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -229,6 +229,26 @@ class Summary(ABC):
         """Names and arrays of which it is made, and not what was worked out of them and kept."""
         made_of = fields(self)  # type: ignore[arg-type]  # every kind is a dataclass
         return [(one.name, getattr(self, one.name)) for one in made_of]
+
+
+@dataclass(frozen=True)
+class Beside(Summary):
+    """What is seen, and beside it the numbers of external data drawn with the trial.
+
+    Attributes
+    ----------
+    outside
+        ``(trial, external data, number)``.
+    """
+
+    outside: Floats
+
+    def seen_outside(self) -> Floats:
+        return self.outside
+
+    def completed(self, levels: Floats, coming: Any, some: Completions) -> Any:
+        found = super().completed(levels, coming, some)
+        return found.beside(repeated(self.outside, some.number))
 
 
 # ── what a summary is made of: arrays, or a summary that tells the same people apart ──────────

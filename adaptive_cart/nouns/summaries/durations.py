@@ -19,7 +19,7 @@ from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries.base import Summary, none_of, repeated
+from adaptive_cart.nouns.summaries.base import Beside, Summary, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf), by_stratum=False)
@@ -235,19 +235,8 @@ class Durations(Summary):
 
 
 @dataclass(frozen=True)
-class DurationsBeside(Durations):
-    """Times to an event, and beside them the events of external data drawn with the trial.
-
-    Attributes
-    ----------
-    outside
-        ``(trial, external data, 1)`` events there.
-    """
-
-    outside: Floats
-
-    def seen_outside(self) -> Floats:
-        return self.outside
+class DurationsBeside(Beside, Durations):
+    """Times to an event, and beside them the events of external data."""
 
     def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
         found = super().followed_on(coming, lasting)
@@ -307,17 +296,8 @@ class SeenDurations(Durations):
 
 
 @dataclass(frozen=True)
-class SeenDurationsBeside(SeenDurations):
+class SeenDurationsBeside(DurationsBeside, SeenDurations):
     """Times to an event seen at visits, and the same beside them."""
-
-    outside: Floats
-
-    def seen_outside(self) -> Floats:
-        return self.outside
-
-    def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
-        found = super().followed_on(coming, lasting)
-        return found.beside(repeated(self.outside, lasting.shape[1]))
 
 
 def _cut(

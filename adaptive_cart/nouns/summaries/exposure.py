@@ -18,7 +18,7 @@ from adaptive_cart.nouns.external_draws import Law, of_events
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
+from adaptive_cart.nouns.summaries.base import Beside, Summary, by_row, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 MOST_EVENTS = 200  # added to a rate before it is given up
@@ -116,20 +116,5 @@ class Exposure(Summary):
 
 
 @dataclass(frozen=True)
-class ExposureBeside(Exposure):
-    """Events and patient-years, and beside them the events of external data drawn with the trial.
-
-    Attributes
-    ----------
-    outside
-        ``(trial, external data, 1)`` events there.
-    """
-
-    outside: Floats
-
-    def seen_outside(self) -> Floats:
-        return self.outside
-
-    def completed(self, levels: Floats, coming: Years, some: Completions) -> ExposureBeside:
-        found = super().completed(levels, coming, some)
-        return found.beside(repeated(self.outside, some.number))
+class ExposureBeside(Beside, Exposure):
+    """Events and patient-years, and beside them the events of external data."""

@@ -16,7 +16,7 @@ from adaptive_cart.nouns.external_draws import OF_MEAN, Law
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers, Population
-from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.base import Beside, Summary, none_of
 from adaptive_cart.nouns.summaries.changes import Move, Reach
 from adaptive_cart.nouns.summaries.means import MOST_SHIFT
 
@@ -180,19 +180,8 @@ class Scores(Summary):
 
 
 @dataclass(frozen=True)
-class ScoresBeside(Scores):
-    """Sums of products, and beside them the means of external data drawn with the trial.
-
-    Attributes
-    ----------
-    outside
-        ``(trial, external data, 2)`` mean and standard deviation there.
-    """
-
-    outside: Floats
-
-    def seen_outside(self) -> Floats:
-        return self.outside
+class ScoresBeside(Beside, Scores):
+    """Sums of products, and beside them mean and standard deviation of external data."""
 
 
 def products_of(vector: Sequence[Floats]) -> Floats:
