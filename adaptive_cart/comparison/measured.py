@@ -20,7 +20,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import padded
 from adaptive_cart.results.columns import Columns
-from adaptive_cart.results.operating import Figure as Estimate
+from adaptive_cart.results.figure import Figure as Estimate
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import TRIALS, Store
 from adaptive_cart.results.true_value import TrueValue

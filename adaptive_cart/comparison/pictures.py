@@ -22,7 +22,7 @@ from adaptive_cart.figures.style import (
     styled,
 )
 from adaptive_cart.figures.thinning import WHY, shown_scenarios
-from adaptive_cart.results.operating import Z95, proportion
+from adaptive_cart.results.figure import Z95, proportion
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

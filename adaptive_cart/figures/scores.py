@@ -31,7 +31,7 @@ from adaptive_cart.figures.words_measures import listed
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.scored import Scored
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from adaptive_cart.figures.tables_measures import (
 from adaptive_cart.figures.thinning import choose, harm_only, must_be_seen, shown_scenarios
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.result import Result
 
 PERCENTS = (5, 50, 95)

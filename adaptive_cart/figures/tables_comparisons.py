@@ -26,7 +26,7 @@ from adaptive_cart.figures.tables_measures import (
 )
 from adaptive_cart.figures.thinning import choose, harm_only, must_be_seen, shown_scenarios
 from adaptive_cart.nouns.questions import ALL, OPEN
-from adaptive_cart.results.operating import Figure, exact, mean
+from adaptive_cart.results.figure import Figure, exact, mean
 from adaptive_cart.results.result import Result
 
 MOST_CHANGES = 16  # rows of the dot plot of changes

@@ -17,7 +17,7 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.style import CONTINUING
 from adaptive_cart.figures.thinning import shown_scenarios
 from adaptive_cart.figures.truths import Line, lines_of
-from adaptive_cart.results.operating import Figure, exact, proportion
+from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:

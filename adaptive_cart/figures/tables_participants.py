@@ -29,7 +29,7 @@ from adaptive_cart.nouns.questions import KINDS, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.result import Result
 
 LANES = 120  # participants of a swimmer plot, at most

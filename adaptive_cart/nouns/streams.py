@@ -43,7 +43,7 @@ def uniforms(
     return np.random.Generator(bits).random((trials, stretch))
 
 
-def fresh_seed(seed: int, purpose: str, times: int = 1) -> int:
+def fresh_seed(seed: int, purpose: str, times: int = 1, bits: int = 56) -> int:
     """Seed of trials that have nothing in common with those of another seed.
 
     Parameters
@@ -52,10 +52,13 @@ def fresh_seed(seed: int, purpose: str, times: int = 1) -> int:
         What they are for: different ones have different seeds.
     times
         How often a seed is made from the one before.
+    bits
+        Of the seed.
     """
+    size = -(-bits // 8)
     for _ in range(times):
-        digest = hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=7).digest()
-        seed = int.from_bytes(digest, "little")
+        digest = hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=size).digest()
+        seed = int.from_bytes(digest, "little") >> (8 * size - bits)
     return seed
 
 

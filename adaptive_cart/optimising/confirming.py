@@ -36,7 +36,7 @@ from adaptive_cart.optimising.freeing import Candidate
 from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.searching import Judged
 from adaptive_cart.optimising.wanted import Wanted
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.margin_bound import margin_bound

@@ -18,7 +18,7 @@ from adaptive_cart.optimising.freeing import Candidate
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.averages import what_could_be_claimed
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Figure, exact
+from adaptive_cart.results.figure import Figure, exact
 from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.overruled import all_binding

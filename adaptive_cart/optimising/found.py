@@ -20,7 +20,7 @@ from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Pr
 from adaptive_cart.optimising.evaluating import Evaluation
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.bounds import at_least, at_most
-from adaptive_cart.results.operating import Z95, Figure
+from adaptive_cart.results.figure import Z95, Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture

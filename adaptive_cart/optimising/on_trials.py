@@ -28,7 +28,7 @@ from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.averages import what_could_be_claimed
 from adaptive_cart.results.claims import FALSE
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Z95, Figure, exact, proportion
+from adaptive_cart.results.figure import Z95, Figure, exact, proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.drawn_truths import trials_drawn

@@ -25,7 +25,7 @@ from adaptive_cart.figures.writing import CAPTIONS
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.found import Optimum, Row
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -35,7 +35,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, Kind, given, rounded
 from adaptive_cart.results.bounds import at_least, at_most
-from adaptive_cart.results.operating import Figure as Told
+from adaptive_cart.results.figure import Figure as Told
 
 ALTERNATIVES = 5  # number of the item
 TITLE = "Designs that were considered, and what the best of them needs"

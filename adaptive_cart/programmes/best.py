@@ -8,7 +8,6 @@ the next best and the programme as written, on portfolios of another seed, and t
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.design.validation import meant, shown
 from adaptive_cart.errors import DesignError, Problem, one_of
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.programmes.measured import HOLD_UP
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.programmes.telling import error_told
 from adaptive_cart.programmes.varied import AS_WRITTEN
-from adaptive_cart.results.operating import Z95, Figure
+from adaptive_cart.results.figure import Z95, Figure
 
 if TYPE_CHECKING:
     from adaptive_cart.programmes.policies import Policies
@@ -139,8 +139,7 @@ def _has_costs(programme: Programme) -> bool:
 
 def confirming_seed(seed: int) -> int:
     """Seed of the portfolios on which a choice is simulated again."""
-    told = hashlib.blake2b(f"policies chosen with {seed}".encode(), digest_size=8).digest()
-    return int.from_bytes(told, "little") >> 1
+    return fresh_seed(seed, "policies chosen with", bits=63)
 
 
 # ── the choice ────────────────────────────────────────────────────────────────────────────────

@@ -34,7 +34,7 @@ from adaptive_cart.programmes.planting import Steps
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.programmes.stages import with_early
 from adaptive_cart.results.estimand import SobolLatents
-from adaptive_cart.results.operating import Figure, exact
+from adaptive_cart.results.figure import Figure, exact
 from adaptive_cart.running.carrying import carried, step
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import JudgedLook, judged_look

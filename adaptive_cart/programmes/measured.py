@@ -20,7 +20,7 @@ from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.programmes.common_control import counted_once
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.results.operating import Z95, Figure, proportion
+from adaptive_cart.results.figure import Z95, Figure, proportion
 
 COLUMNS = ("measure", "of", "estimate", "mcse", "lower", "upper", "n")
 Key = tuple[str, str]

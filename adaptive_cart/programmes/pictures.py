@@ -31,7 +31,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.programmes.measured import HOLD_UP
 from adaptive_cart.programmes.result import KeptProgramme, ProgrammeResult
-from adaptive_cart.results.operating import Figure as Measure
+from adaptive_cart.results.figure import Figure as Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -56,7 +56,7 @@ from adaptive_cart.programmes.varied import (
     no_policy,
     too_many,
 )
-from adaptive_cart.results.operating import Z95, Figure
+from adaptive_cart.results.figure import Z95, Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture

@@ -12,7 +12,7 @@ from typing import Any
 
 from adaptive_cart.programmes.measured import Key
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 RECORD, CANDIDATES = "programme.json", "candidates.parquet"
 COMPLETE = "complete"  # status of a record whose numbers are all there

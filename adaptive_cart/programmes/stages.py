@@ -6,7 +6,6 @@ same early counts have the same prior, and so are one block of controlled trials
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.streams import Latents, fresh_seed
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.early_data import believed_prior
@@ -105,8 +104,7 @@ def _on_the_calendar(
 
 def early_seed(seed: int) -> int:
     """Seed of early trials: their participants are others than those of controlled ones."""
-    told = hashlib.blake2b(f"early trials of {seed}".encode(), digest_size=8).digest()
-    return int.from_bytes(told, "little") >> 1
+    return fresh_seed(seed, "early trials of", bits=63)
 
 
 # ── a block of trials, side by side or one by one ─────────────────────────────────────────────

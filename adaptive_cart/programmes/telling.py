@@ -13,7 +13,7 @@ from typing import Any
 from adaptive_cart.programmes.accounts import at_once
 from adaptive_cart.programmes.measured import HOLD_UP, Key, Measures
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.percentages import with_interval
 
 WIDTH = 96

@@ -33,7 +33,7 @@ from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.shared_calibration import SharedCalibration
@@ -470,7 +470,7 @@ class Evidence:
 
     def level(self) -> Number:
         """The level of intervals, as it is used throughout."""
-        from adaptive_cart.results.operating import Z95
+        from adaptive_cart.results.figure import Z95
 
         share = _normal_share(Z95)
         return Number(f"{100 * share:.0f}%", "operating: level of the intervals")

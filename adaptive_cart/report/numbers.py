@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adaptive_cart.report.document import Line, Number, line
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.percentages import bound
 
 Kind = Literal["probability", "mean", "difference", "true", "amount"]

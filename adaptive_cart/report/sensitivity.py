@@ -25,7 +25,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.results.operating import Figure, mean, proportion
+from adaptive_cart.results.figure import Figure, mean, proportion
 from adaptive_cart.running.stretches import block_size
 
 FEWER = 5  # how many times fewer trials where a posterior takes long

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from adaptive_cart.results.calibration import SHAPES, Calibrated, Searched, of_success_within
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 LABELS = {
     "false_discovery": "P(claim false | success)",

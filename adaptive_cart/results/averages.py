@@ -41,7 +41,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, Claims
 from adaptive_cart.results.estimand import TrueValues
-from adaptive_cart.results.operating import Z95, Figure
+from adaptive_cart.results.figure import Z95, Figure
 
 COLUMNS = ("design_prior", "measure", "estimate", "mcse", "lower", "upper", "n")
 PROBABILITIES = (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 if TYPE_CHECKING:
     from adaptive_cart.results.averaged_calibration import AveragedCalibration

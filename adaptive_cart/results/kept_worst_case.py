@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.errors import ResultsError
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.worst_case import FORMAT, KIND, Certificate, Place, Stated, WorstCase
 
 CURVE, FOUND = "worst_case.csv", "worst_case.json"

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Protocol
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 BETWEEN_GROUPS = "   "
 BETWEEN_COLUMNS = "  "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 
 UNKNOWN = "not defined"
 MOST_DECIMALS = 6

@@ -14,7 +14,8 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
 from adaptive_cart.results.averages import read_averages
-from adaptive_cart.results.operating import COLUMNS, Figure
+from adaptive_cart.results.figure import Figure
+from adaptive_cart.results.operating import COLUMNS
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import AVERAGES, DESIGN, LOOKS, MEASURES, TRIALS, Store

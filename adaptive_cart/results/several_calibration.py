@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from adaptive_cart.results.calibration import Calibrated, Searched
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 
 @dataclass(frozen=True)

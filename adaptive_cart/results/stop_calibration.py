@@ -16,7 +16,7 @@ from adaptive_cart.results.calibration import (
     four_decimals,
     of_success_within,
 )
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from html import escape
 from adaptive_cart.conduct.estimated import estimand_pair
 from adaptive_cart.conduct.plan import Plan, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.laid_out import (
     ANY,
     BETWEEN_BOUNDS,
@@ -23,7 +24,6 @@ from adaptive_cart.results.laid_out import (
     as_html,
     laid_out,
 )
-from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import MEASURES
 

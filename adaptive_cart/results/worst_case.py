@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS, Ending
 from adaptive_cart.results.bounds import at_least, at_most
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 
 KIND = "adaptive_cart worst case"
 FORMAT = 1

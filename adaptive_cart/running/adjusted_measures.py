@@ -18,7 +18,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.results.estimand import TrueValues, target_values
-from adaptive_cart.results.operating import Rows, exact
+from adaptive_cart.results.figure import exact
+from adaptive_cart.results.operating import Rows
 from adaptive_cart.running.adjusted import MEDIAN_UNBIASED, Corrected, Spans, ended_so
 from adaptive_cart.running.engine import numbers_at
 from adaptive_cart.running.exact import judged_look

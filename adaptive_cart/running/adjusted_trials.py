@@ -19,7 +19,8 @@ from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.results.estimand import TrueValues, target_of
-from adaptive_cart.results.operating import Rows, mean, proportion, root_mean_square
+from adaptive_cart.results.figure import mean, proportion, root_mean_square
+from adaptive_cart.results.operating import Rows
 from adaptive_cart.results.rows import SIDES
 from adaptive_cart.results.true_value import TrueValue
 from adaptive_cart.running.adjusted import (

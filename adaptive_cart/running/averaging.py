@@ -13,7 +13,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import one_of
 from adaptive_cart.results.averages import Member, averages_of, of_rows, of_trials
 from adaptive_cart.results.estimand import TrueValues
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.running.conditional_assurance import Ahead, Weighed
 from adaptive_cart.running.drawn_truths import nodes_of, simulated
 from adaptive_cart.running.engine import numbers_at

@@ -24,7 +24,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averages import AHEAD
-from adaptive_cart.results.operating import Figure, exact
+from adaptive_cart.results.figure import Figure, exact
 from adaptive_cart.running.carrying import step
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_rows import percentile

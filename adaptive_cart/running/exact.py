@@ -37,7 +37,8 @@ from adaptive_cart.results.borrowing import (
 )
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
-from adaptive_cart.results.operating import Rows, exact
+from adaptive_cart.results.figure import exact
+from adaptive_cart.results.operating import Rows
 from adaptive_cart.running.carrying import carried, steps
 from adaptive_cart.running.engine import cost_of, numbers_at
 from adaptive_cart.running.exact_rows import analysed_rows, decision_rows, percentile

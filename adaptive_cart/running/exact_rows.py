@@ -10,7 +10,8 @@ import numpy as np
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.results.operating import Rows, exact
+from adaptive_cart.results.figure import exact
+from adaptive_cart.results.operating import Rows
 
 
 def percentile(values: Floats, mass: Floats, percent: int) -> float:

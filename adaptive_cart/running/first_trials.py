@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.results.arrow_columns import positions_of
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.parts import Parts, Span, Stretch
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.running.stretches import SHORTEST_STRETCH, Piece

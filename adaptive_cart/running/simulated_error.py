@@ -25,7 +25,7 @@ from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import four_decimals
-from adaptive_cart.results.operating import Z95, proportion
+from adaptive_cart.results.figure import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
 from adaptive_cart.running.shapes import DECIMALS, Shape

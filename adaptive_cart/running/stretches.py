@@ -25,7 +25,7 @@ from adaptive_cart.errors import RunError
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.parts import Parts, Span, Stretch
 from adaptive_cart.results.rows import false_columns, looks_table, trials_table

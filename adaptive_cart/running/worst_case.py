@@ -21,7 +21,7 @@ from adaptive_cart.design.null_ranges import NullRanges
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.operating import Figure, exact, proportion
+from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.calibrating.search import CALIBRATION

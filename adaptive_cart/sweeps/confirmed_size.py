@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adaptive_cart.results.bounds import at_least
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.running.stated_certificate import lower_bound
 
 TRIED = 5  # sizes that may be run on fresh trials

@@ -29,7 +29,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.writing import CAPTIONS
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.sweeps.swept import POWER, TYPE_ONE, Cell, Sweep
 from adaptive_cart.sweeps.varying import AS_WRITTEN, Variant
 

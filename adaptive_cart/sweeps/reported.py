@@ -29,8 +29,8 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, Kind, given
-from adaptive_cart.results.operating import Z95
-from adaptive_cart.results.operating import Figure as Told
+from adaptive_cart.results.figure import Z95
+from adaptive_cart.results.figure import Figure as Told
 from adaptive_cart.results.result import open_result
 from adaptive_cart.running.region import region_of
 from adaptive_cart.sweeps.opened import open_sweep

@@ -13,7 +13,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.operating import Figure, exact, proportion
+from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.search import TRIALS

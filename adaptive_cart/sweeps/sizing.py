@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.run import Progress

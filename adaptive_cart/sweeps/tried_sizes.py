@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.store import version
 
 KEPT = "sizes_run.json"

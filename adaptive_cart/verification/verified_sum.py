@@ -19,7 +19,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.models.base import Posterior
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.verification.verified_estimates import (
     LARGEST_OF_MEAN,
     MEAN,

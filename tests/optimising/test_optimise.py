@@ -33,7 +33,7 @@ from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.pictures import draw_front
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
-from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.running.worst_case import worst_case
 from adaptive_cart.sweeps.moving_looks import rising
 

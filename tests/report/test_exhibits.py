@@ -21,8 +21,8 @@ from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
 from adaptive_cart.report.document import Block, Figure, Paragraph, Table, for_audience, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.kept_worst_case import read_worst_case
-from adaptive_cart.results.operating import proportion
 from adaptive_cart.sweeps.opened import open_sweep
 from adaptive_cart.sweeps.reported import SweepExhibit
 from checks import tiny_design

@@ -45,7 +45,7 @@ from adaptive_cart.report.mathml import mathml
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.omml import NAMESPACE, omml
 from adaptive_cart.report.tracing import checklist, guidance
-from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.tables import summary
 from report_case import THRESHOLDS, TRIALS, result, source, tables, without_figures

@@ -36,7 +36,7 @@ from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.numbers import Bound
 from adaptive_cart.results.calibration import Calibrated, NullPoint
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
 from checks import raw_design

@@ -40,7 +40,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.layout import LOOSE, TIGHT, contents_leading
 from adaptive_cart.report.numbers import Bound, counted, significant
-from adaptive_cart.results.operating import mean
+from adaptive_cart.results.figure import mean
 from adaptive_cart.running.run import simulate
 from checks import DESIGNS, raw_design, tiny_design
 from report_case import source, without_figures

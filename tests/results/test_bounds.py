@@ -11,7 +11,7 @@ import pytest
 from adaptive_cart.optimising.confirming import Proof
 from adaptive_cart.optimising.found import _proven
 from adaptive_cart.results.bounds import at_least, at_most
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.worst_case import Place, Stated, WorstCase
 from adaptive_cart.sweeps.confirmed_size import Afresh
 

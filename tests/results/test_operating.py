@@ -21,16 +21,15 @@ from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.results.estimand import TrueValues, true_values
-from adaptive_cart.results.operating import (
-    COLUMNS,
+from adaptive_cart.results.figure import (
     mean,
-    measures,
     proportion,
     quantile,
     ratio,
     root_mean_square,
     standard_deviation,
 )
+from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.tables import summary
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.run import simulate

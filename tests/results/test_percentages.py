@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adaptive_cart.results import tables
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.percentages import of_trials, percent, with_interval
 
 

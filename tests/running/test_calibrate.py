@@ -27,7 +27,7 @@ from adaptive_cart.nouns.streams import Latents, fresh_seed
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, apart, four_decimals
 from adaptive_cart.results.calibration_log import log_beside, read_log
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.calibrating.search import Effort
 from adaptive_cart.running.calibrating.type_one_error import _least_that_keeps

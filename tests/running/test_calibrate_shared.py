@@ -28,7 +28,7 @@ from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.shared_calibration import (
     ClaimThreshold,
     SharedCalibration,

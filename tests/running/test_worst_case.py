@@ -17,7 +17,7 @@ from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, InputError
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.worst_case import Certificate, Place, Stated, WorstCase
 from adaptive_cart.running import bernstein, certificate
 from adaptive_cart.running.calibrate import calibrate

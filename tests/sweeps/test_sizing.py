@@ -17,7 +17,7 @@ import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.sweeps.confirmed_size import Afresh, confirmed
 from adaptive_cart.sweeps.sizing import Size, _search
 from adaptive_cart.sweeps.tried_sizes import Tried

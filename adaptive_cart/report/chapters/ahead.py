@@ -21,7 +21,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.results.averages import AHEAD
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.store import AVERAGES
 from adaptive_cart.running.conditional_assurance import PERCENTS
 

@@ -131,13 +131,13 @@ def _by_look(here: Any, primary: str, ended_between: set[int]) -> Any:
 
 
 def _mean(values: Any) -> Any:
-    from adaptive_cart.results.operating import mean
+    from adaptive_cart.results.figure import mean
 
     return mean(values.astype(float))
 
 
 def _spread(values: Any, source: str) -> Line:
-    from adaptive_cart.results.operating import quantile
+    from adaptive_cart.results.figure import quantile
 
     middle = Bound(_mean(values), source, "mean")
     if values.min() == values.max():

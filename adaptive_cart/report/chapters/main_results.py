@@ -93,7 +93,7 @@ def main_results(evidence: Evidence) -> list[Block]:
 
 
 def _share(evidence: Evidence, value: float, like: Bound) -> Number:
-    from adaptive_cart.results.operating import exact, proportion
+    from adaptive_cart.results.figure import exact, proportion
 
     n = like.figure.n
     figure = exact(value) if n is None else proportion(round(value * n), n)

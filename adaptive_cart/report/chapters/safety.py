@@ -32,7 +32,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.utilities import WEIGHED, utilities
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.figure import Figure
 from adaptive_cart.running.stopping_counts import StoppingCounts, stopping_counts
 
 

@@ -26,7 +26,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.sensitivity import Change, changes, trials_asked
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 
 BY_TOPIC = (
     ("fixed", "Against a design without interim looks", "t-fixed", ("fixed",)),

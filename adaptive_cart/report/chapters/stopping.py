@@ -106,7 +106,7 @@ def _may_end(evidence: Evidence, reason: str, look: int, between: bool) -> bool:
 
 def _of(share: float, whole: float, n: int | None, source: str) -> Piece:
     """A share of all trials as one of those that reached the look."""
-    from adaptive_cart.results.operating import exact, proportion
+    from adaptive_cart.results.figure import exact, proportion
 
     if whole <= 1e-12:
         return Text("–")
@@ -149,7 +149,7 @@ def _overrun(evidence: Evidence) -> list[Block]:
     if evidence.exact:
         evidence.trace.not_applicable(22, "an enumerated run knows no pipeline")
         return []
-    from adaptive_cart.results.operating import mean, proportion
+    from adaptive_cart.results.figure import mean, proportion
 
     trials = evidence.trials
     counts = evidence.design.primary_endpoint.binary  # of a time everybody is in the analysis

@@ -27,7 +27,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
 from adaptive_cart.results.calibration import SHAPES, Calibrated, NullPoint
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 
 CALIBRATED, RESTS_ON = 19, 17  # numbers of the items
 UNSURE = " (the Monte Carlo interval holds the target)"

@@ -28,7 +28,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, significant
 from adaptive_cart.report.sensitivity import trials_asked
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.running.boundaries import Boundary
 from adaptive_cart.running.missing_tips import MissingTips, missing_tips, rule_to_tip
 

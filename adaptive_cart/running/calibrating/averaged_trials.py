@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.figure import Z95
 from adaptive_cart.running.calibrating.averaged_thresholds import Wanted
 from adaptive_cart.running.simulated_error import TIE
 

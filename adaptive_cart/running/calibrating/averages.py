@@ -27,7 +27,7 @@ from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.averages import Member, averaged, what_could_be_claimed
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Z95, Figure, exact
+from adaptive_cart.results.figure import Z95, Figure, exact
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
 from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario

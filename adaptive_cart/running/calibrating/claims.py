@@ -36,7 +36,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.claims import FALSE, Claims
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.shared_calibration import (
     AnyCalibration,
     ClaimThreshold,

@@ -14,7 +14,7 @@ from adaptive_cart.design.error_tables import FalseStop
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import exact
+from adaptive_cart.results.figure import exact
 from adaptive_cart.results.stop_calibration import StopThreshold
 from adaptive_cart.running.calibrating.type_one_error import SLACK
 from adaptive_cart.running.engine import Engine, obstacles

@@ -16,7 +16,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.shared_success import depending_on
 from adaptive_cart.results.calibration import Calibrated, fingerprint
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import Effort, Rest, Search

@@ -26,7 +26,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.calibration import Calibrated, NullPoint
-from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import (
     CONFIRMED,

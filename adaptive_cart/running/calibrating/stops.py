@@ -32,7 +32,7 @@ from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, fingerprint
-from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
 from adaptive_cart.running.calibrating.exact_stops import (

@@ -36,7 +36,7 @@ from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
-from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import (
     CALIBRATION,
