@@ -61,7 +61,6 @@ def outside_value(
     limits = limits or (f"from {low:g}" if math.isfinite(low) else "")
     if level.bounds is not None:
         limits = f"above {low:g}, {level.told},"
-    whole = of_source or not level.by_stratum
 
     def sound(place: str, one: Any) -> bool:
         number = isinstance(one, int | float) and not isinstance(one, bool)
@@ -69,12 +68,13 @@ def outside_value(
         if above and math.isfinite(one) and one <= high:
             return True
         wanted = f"a number {limits}".strip()
-        by = "" if whole else ", or one by stratum"
+        by = "" if of_source else ", or one by stratum"
         frame.fault(place, f"found {shown(one)}; {wanted} is expected{by}")
         return False
 
-    if whole and isinstance(value, Mapping):
-        one = f"one number is expected, {level.told or 'a level'} for all strata together"
+    if isinstance(value, Mapping) and (of_source or not frame.strata):
+        together = " for all strata together" if frame.strata else ""
+        one = f"one number is expected, {level.told or 'a level'}{together}"
         frame.fault(where, f"found {shown(value)}; {one}")
         return None
     if not isinstance(value, Mapping):

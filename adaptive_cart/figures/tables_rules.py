@@ -182,11 +182,16 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
     for arm in names:
         own = flat[flat["arm"] == design.arm_names[arm]].set_index(keys)
         if question.minus is not None:
-            other = (
-                control.reindex(own.index)
-                if outside < 0
-                else design.external[design.comparators[outside]].observed_as(gives.external_level)
-            )
+            if outside < 0:
+                other: Any = control.reindex(own.index)
+            else:  # in one stratum what was seen there
+                data, level = design.external[design.comparators[outside]], gives.external_level
+                asked = own.index.get_level_values("stratum") if by_stratum else None
+                other = (
+                    data.observed_as(level)
+                    if asked is None
+                    else np.array([data.in_stratum(name).observed_as(level) for name in asked])
+                )
             own["value"] = question.of.compare(own["value"], other)
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()
     flat = flat[flat["arm"].isin([design.arm_names[arm] for arm in names])]

@@ -29,12 +29,17 @@ Participants = Annotated[
     Annotated[Count, Tag("together")] | Annotated[dict[str, Count], Tag("by_stratum")],
     Discriminator(_by),
 ]
-Months = Annotated[
+Amounts = Annotated[
     Annotated[Positive, Tag("together")] | Annotated[dict[str, Positive], Tag("by_stratum")],
+    Discriminator(_by),
+]
+Means = Annotated[
+    Annotated[Finite, Tag("together")] | Annotated[dict[str, Finite], Tag("by_stratum")],
     Discriminator(_by),
 ]
 MONTHS = 12.0  # a year
 MISSING = "missing; means of covariates that the trial expects are expected: { age = 42.0 }"
+SAMPLE = ("mean", "sd")  # of all participants they are those of one sample, and no sum
 SAID = ("responders", "participants", "mean", "sd", "events", "months")  # what was seen
 
 
@@ -49,14 +54,11 @@ class Level(NamedTuple):
         Months of the unit in which events are counted.
     bounds
         Open below, since a hazard of 0 has no multiple; nothing where they are the summary's own.
-    by_stratum
-        Whether strata may differ in it.
     """
 
     told: str = ""
     months: float = MONTHS
     bounds: tuple[float, float] | None = None
-    by_stratum: bool = True
 
 
 class External(Part):
@@ -70,10 +72,14 @@ class External(Part):
     participants: Participants | None = Field(
         default=None, description="participants analysed, or by stratum"
     )
-    mean: Finite | None = Field(default=None, description="mean of a score, or of the months")
-    sd: Positive | None = Field(default=None, description="standard deviation of participants")
+    mean: Means | None = Field(
+        default=None, description="mean of a score, or of the months, or by stratum"
+    )
+    sd: Amounts | None = Field(
+        default=None, description="standard deviation of participants, or by stratum"
+    )
     events: Numbers | None = Field(default=None, description="events, or by stratum")
-    months: Months | None = Field(
+    months: Amounts | None = Field(
         default=None, description="months of follow-up of all participants together, or by stratum"
     )
 
@@ -191,7 +197,22 @@ class External(Part):
         if key in self._counted:
             return self._counted[key]
         value = getattr(self, key)
-        return math.fsum(value.values()) if isinstance(value, Mapping) else float(value)
+        if not isinstance(value, Mapping):
+            return float(value)
+        return self._of_sample(key) if key in SAMPLE else math.fsum(value.values())
+
+    def _of_sample(self, key: str) -> float:
+        """Mean or standard deviation of the participants of all strata, as of one sample."""
+        strata, everybody = self.strata or (), self.total("participants")
+        numbers = {name: self.of("participants", name) for name in strata}
+        mean = math.fsum(n * self.of("mean", name) for name, n in numbers.items()) / everybody
+        if key == "mean":
+            return mean
+        inside = math.fsum((n - 1.0) * self.of("sd", name) ** 2 for name, n in numbers.items())
+        between = math.fsum(n * (self.of("mean", name) - mean) ** 2 for name, n in numbers.items())
+        if everybody <= 1.0:  # one participant, of whom no spread is seen
+            return self.of("sd", strata[0])
+        return math.sqrt((inside + between) / (everybody - 1.0))
 
     def of(self, key: str, stratum: str) -> float:
         """The same in one stratum."""
@@ -201,6 +222,28 @@ class External(Part):
         """What was seen in one stratum alone."""
         split = (key for key in self.said if isinstance(getattr(self, key), Mapping))
         return self.model_copy(update={key: getattr(self, key)[stratum] for key in split})
+
+    def asked_in(self, stratum: int) -> External:
+        """What a question about a stratum is compared with: what was seen there, where it is told.
+
+        Parameters
+        ----------
+        stratum
+            Position among the strata in which numbers are told; all of them where it is below 0.
+        """
+        if stratum < 0 or self.strata is None:
+            return self
+        return self.in_stratum(self.strata[stratum])
+
+    @property
+    def differs(self) -> bool:
+        """Whether what an arm is compared with differs between trials, or between strata."""
+        return self.redrawn or self.strata is not None
+
+    @property
+    def as_data(self) -> External:
+        """The same as data of each trial, and not as part of a prior, where it differs."""
+        return self.model_copy(update={"redrawn": True}) if self.differs else self
 
     def in_order_of(self, names: tuple[str, ...]) -> External:
         """The same with its numbers by stratum in the order of the design's strata."""
@@ -242,9 +285,14 @@ class External(Part):
             return f"{seen} in effect, {rows:,} of {self.data or 'a table'} weighted to the target"
         if self.strata is None:
             return seen
-        return f"{seen} ({', '.join(map(self._of_stratum, self.strata))})"
+        parted = "; " if self.mean is not None else ", "
+        return f"{seen} ({parted.join(map(self._of_stratum, self.strata))})"
 
     def _of_stratum(self, stratum: str) -> str:
+        if self.mean is not None:
+            number = f"of {self.of('participants', stratum):g}"
+            own = f"{self.of('mean', stratum):g}, SD {self.of('sd', stratum):g} {number}"
+            return f"{stratum} {own}"
         first, second = (
             ("responders", "participants") if self.responders is not None else ("events", "months")
         )

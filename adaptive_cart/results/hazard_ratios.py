@@ -5,7 +5,7 @@ drift alike with the month of randomisation; otherwise hazards
 are not proportional, and the true value is what the analysis model's hazard ratio tends to: the
 root of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run
 to their last look without stopping, those of the strata asked about pooled. To external data, which
-have one hazard, it is that of the arm's events to its months at risk.
+have one hazard in a stratum, it is that of the arm's events to those expected at such hazards.
 """
 
 from __future__ import annotations
@@ -112,17 +112,24 @@ class HazardRatios:
     def _to_external(self, arm: int, place: int, strata: Sequence[int]) -> TrueValue:
         """Hazard ratio of an arm to the hazard that external data stand for.
 
-        Where the arm's own is not constant, of the events to the months at risk in many trials run
-        to their last look; its error by the jackknife over batches.
+        Where it is not one number in all strata, of the events in many trials run to their last
+        look to those that such hazards would have had in the same months at risk; its error by the
+        jackknife over batches.
         """
-        hazard = self.truth.external[self.name, self.design.comparators[place]][0]
+        by_stratum = self.truth.external[self.name, self.design.comparators[place]]
+        hazards = np.array([by_stratum[s] for s in strata])
         said = None if len(self.truth.parts) > 1 else self.truth.direct.get(self.name)
-        own = None if said is None else _constant_hazard(tuple(said[arm][s] for s in strata))
-        if own is not None and own[1] is None:
-            return TrueValue(own[0] / hazard, 0.0)
-        events, months = np.moveaxis(self.data[:, arm][..., list(strata)].sum(axis=(2, 3)), 1, 0)
-        whole = float(events.sum() / months.sum()) / hazard
-        left_out = (events.sum() - events) / (months.sum() - months) / hazard
+        constant = [None if said is None else _constant_hazard((said[arm][s],)) for s in strata]
+        own = [hazard[0] for hazard in constant if hazard is not None and hazard[1] is None]
+        if len(own) == len(hazards):
+            ratios = np.array(own) / hazards
+            if np.ptp(ratios) <= 1e-12 * ratios.max():
+                return TrueValue(float(ratios[0]), 0.0)
+        found = self.data[:, arm][..., list(strata)].sum(axis=2)  # (batch, events or time, stratum)
+        events = found[:, 0].sum(axis=1)
+        months = (found[:, 1] * (hazards / hazards[0])).sum(axis=1)
+        whole = float(events.sum() / months.sum()) / hazards[0]
+        left_out = (events.sum() - events) / (months.sum() - months) / hazards[0]
         return TrueValue(whole, math.sqrt((len(events) - 1) * float(left_out.var())))
 
     def _alike(self, arm: int, minus: int, strata: Sequence[int]) -> bool:

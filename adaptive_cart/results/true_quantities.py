@@ -109,8 +109,9 @@ def _beside_times(design: Design, truth: Truth, key: Known, cells: Cells) -> Cel
         return cells
     assert isinstance(month, float)
     unknown = Exponential(dist="exponential", rate=1.0)  # of another endpoint: nobody asks
+    none = (unknown.rate,) * len(truth.shares)
     times = [
-        [unknown if by is None else unknown.model_copy(update={"rate": by[0]})] * len(truth.shares)
+        [unknown.model_copy(update={"rate": rate}) for rate in (none if by is None else by)]
         for by in hazards
     ]
     return cells.with_arms(OF_TIMES[quantity].directly(times, truth.shares, month))

@@ -60,9 +60,11 @@ def lattice(events: int, months: float) -> tuple[Any, Any, Any]:
     return log_hazard, beta, told + stats.norm(0.0, SD).logpdf(beta)
 
 
-def by_hand(own: int, months: float, events: int = EVENTS) -> tuple[float, float, float]:
+def by_hand(
+    own: int, months: float, events: int = EVENTS, at_risk: float = MONTHS
+) -> tuple[float, float, float]:
     """P(hazard ratio < 1), its mean, and P(6 months without are likelier by more than 0.05)."""
-    log_hazard, beta, prior = lattice(events, MONTHS)
+    log_hazard, beta, prior = lattice(events, at_risk)
     hazard = np.exp(log_hazard + beta)
     logs = prior + stats.poisson(hazard * months).logpmf(own)
     weight = np.exp(logs - logs.max())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -55,11 +56,15 @@ class Outside(NamedTuple):
     baseline
         Position, among external data, of those that take the place of the control; nothing where
         an arm is one.
+    by_stratum
+        By position, of those that are told by stratum: events, ``(trial, stratum)`` (or one row),
+        and months, ``(stratum,)``.
     """
 
     events: Floats
     months: Floats
     baseline: int | None
+    by_stratum: Mapping[int, tuple[Floats, Floats]] = MappingProxyType({})
 
     def order(self, arms: int) -> tuple[int, ...]:
         """Positions, those of the trial's arms first, as the model takes them: baseline first."""
@@ -69,10 +74,17 @@ class Outside(NamedTuple):
         first = arms + self.baseline
         return (first, *(position for position in every if position != first))
 
-    def table(self, place: int, trials: int) -> tuple[Floats, Floats]:
-        """Events and months of external data, ``(trial, 1)`` each."""
-        events = np.broadcast_to(self.events[:, place, None], (trials, 1))
-        return events, np.full((trials, 1), self.months[place])
+    def seen(self, place: int, stratum: int) -> tuple[Floats, float]:
+        """Events, ``(trial,)`` or one, and months of external data, in a stratum or in all."""
+        if stratum >= 0 and place in self.by_stratum:
+            events, months = self.by_stratum[place]
+            return events[:, stratum], float(months[stratum])
+        return self.events[:, place], float(self.months[place])
+
+    def table(self, place: int, trials: int, stratum: int) -> tuple[Floats, Floats]:
+        """The same, ``(trial, 1)`` each."""
+        events, months = self.seen(place, stratum)
+        return np.broadcast_to(events[:, None], (trials, 1)), np.full((trials, 1), months)
 
 
 @dataclass
@@ -107,7 +119,7 @@ class HazardsPosterior(RatiosPosterior):
 
     def _arm(self, arm: int, stratum: int) -> tuple[Floats, Floats]:
         if self.outside is not None and arm >= super().arms:
-            return self.outside.table(arm - super().arms, len(self.data.months))
+            return self.outside.table(arm - super().arms, len(self.data.months), stratum)
         if (arm, stratum) not in self._split:
             inside = self.data.members(arm, stratum, self.open_strata)
             events, time = self.model.split(self.data.months, self.data.event, inside)
@@ -258,6 +270,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
     ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior
     beside_external: ClassVar[bool] = True
+    external_by_stratum: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
     _controlled: bool = PrivateAttr(default=True)
 
@@ -315,7 +328,15 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
         months = [data.total("months") if data.has("months") else 0.0
                   for data in self._beside.values()]  # fmt: skip
         baseline = None if self._controlled else seen.index(True)
-        return Outside(events[:, : len(seen), 0], np.array(months), baseline)
+        by_stratum = {
+            place: (
+                np.array([[data.of("events", s) for s in data.strata]]),
+                np.array([data.of("months", s) for s in data.strata]),
+            )
+            for place, data in enumerate(self._beside.values())
+            if seen[place] and data.strata
+        }
+        return Outside(events[:, : len(seen), 0], np.array(months), baseline, by_stratum)
 
     def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_gammas, of_part

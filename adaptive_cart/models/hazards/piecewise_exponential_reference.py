@@ -124,8 +124,11 @@ class PiecewiseExponentialReference(Reference):
             position = self._order[arm]
             if self.outside is not None and position >= own:
                 drawn, place = summary.seen_outside(), position - own
-                seen = self.outside.events[0, place] if drawn is None else drawn[trial, place, 0]
-                events[arm], months[arm] = seen, self.outside.months[place]
+                seen, known = self.outside.seen(
+                    place, ALL if question is None else question.stratum
+                )
+                events[arm] = seen[0] if drawn is None else drawn[trial, place, 0]
+                months[arm] = known
                 continue
             members = included & (summary.arm[trial] == position)
             duration, ended = summary.months[trial][members], summary.event[trial][members]

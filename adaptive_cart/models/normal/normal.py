@@ -36,7 +36,7 @@ answers to 1e-9 of the same by least squares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -68,12 +68,23 @@ class KnownAnew:
 
 @dataclass(frozen=True)
 class Normal:
-    """Priors by arm: a mean and its worth (0 for none), and those of the standard deviation."""
+    """Priors by arm: a mean and its worth (0 for none), and those of the standard deviation.
+
+    Parameters
+    ----------
+    by_stratum
+        The same in each stratum, where external data are told by stratum.
+    """
 
     mean: tuple[float, ...]
     worth: tuple[float, ...]
     sd: float = 1.0
     sd_worth: float = 0.0
+    by_stratum: tuple[Normal, ...] = field(default=(), kw_only=True)
+
+    def in_stratum(self, stratum: int) -> Normal:
+        """The priors of a question about one stratum; of all together where it is below 0."""
+        return self.by_stratum[stratum] if self.by_stratum and stratum >= 0 else self
 
     @property
     def proper(self) -> bool:

@@ -102,7 +102,8 @@ class MeansPosterior(Posterior):
     def fit(self, stratum: int) -> Fit:
         """Of the strata that a question is about; worked out once."""
         if stratum not in self._fits:
-            self._fits[stratum] = self.model.fit(self._of_strata(stratum), self.anew)
+            model = self.model.in_stratum(stratum)
+            self._fits[stratum] = model.fit(self._of_strata(stratum), self.anew)
         return self._fits[stratum]
 
     def _of_strata(self, stratum: int) -> Floats:
@@ -321,6 +322,7 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
     knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = MeansPosterior
     beside_external: ClassVar[bool] = True
+    external_by_stratum: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -385,12 +387,9 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
             for place, arm in enumerate(arms)
             if isinstance(prior := given.get(arm), BorrowedMeans) and len(prior.parts) > 1
         }
-        known += [
-            own.with_participants(data) if data.has("mean") else own
-            for own, data in zip(self._of_external(), self._beside.values(), strict=True)
-        ]
+        of_arms, known = known, known + self._outside()
         if not mixed:
-            return self._together(known)
+            return replace(self._together(known), by_stratum=self._by_stratum(of_arms))
         parts, weights = [], []
         for some in itertools.product(*(prior.parts for prior in mixed.values())):
             each = list(known)
@@ -413,6 +412,26 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
             tuple(weights),
             adapting[0] if adapting else None,
         )
+
+    def in_stratum(self, fitted: Normal, stratum: int) -> Normal:
+        return fitted.in_stratum(stratum)
+
+    def _outside(self, stratum: int = ALL) -> list[Known]:
+        """What is known of the external data that arms are compared with, in a stratum or in all.
+
+        What is drawn anew is here as it was observed.
+        """
+        both = zip(self._of_external(), self._beside.values(), strict=True)
+        return [
+            own.with_participants(data.asked_in(stratum)) if data.has("mean") else own
+            for own, data in both
+        ]
+
+    def _by_stratum(self, of_arms: list[Known]) -> tuple[Normal, ...]:
+        """Priors of all arms in each stratum; none where no external data are told by stratum."""
+        told = [data.strata for data in self._beside.values() if data.has("mean") and data.strata]
+        strata = range(len(told[0])) if told else ()
+        return tuple(self._together(of_arms + self._outside(stratum)) for stratum in strata)
 
     def _of_external(self) -> list[Known]:
         """What the table says of the external data that arms are compared with, by itself."""
@@ -494,16 +513,17 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
         from adaptive_cart.models.normal.normal_reference import NormalReference
 
         names, beside = (*arms, *self._beside), tuple(self._beside.values())
-        found = NormalReference(self._without_redrawn(arms, shares), names, beside)
+        found = NormalReference(self._unseeing(arms, shares), names, beside)
         self.made_for(arms, shares)
         return self.reference_as_drawn(found)
 
-    def _without_redrawn(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
-        """Priors that have not seen the external data that are drawn anew with every trial."""
-        known = dict(self._beside)
-        for place in self._redrawn:
-            name = list(self._beside)[place]
-            known[name] = known[name].model_copy(update={"mean": None, "sd": None})
+    def _unseeing(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
+        """Priors that have not seen external data which are drawn anew, or told by stratum."""
+        unseen = {"mean": None, "sd": None, "participants": None}
+        known = {
+            name: data.model_copy(update=unseen) if data.differs else data
+            for name, data in self._beside.items()
+        }
         return self.beside(known).fitted(arms, shares)
 
 

@@ -2,7 +2,8 @@
 
 Strata are pooled: the data are the sums of the strata that a question is about. Behind the arms
 stand external data with which arms are compared: their priors have seen them, and nobody of a trial
-is there; those that are drawn anew with every trial are participants of that place.
+is there; those that are drawn anew with every trial, or told by stratum, are participants of that
+place.
 """
 
 from __future__ import annotations
@@ -76,12 +77,13 @@ class NormalReference(Reference):
         turned = np.pad(turned, [(0, len(self.arms) - own), (0, 0), (0, 0)])
         drawn = summary.seen_outside()
         for place, data in enumerate(self.beside):
-            if not (data.redrawn and data.has("mean")):
+            if not (data.differs and data.has("mean")):
                 continue  # what they say is in the prior
-            mean, sd = (
-                (data.total("mean"), data.total("sd")) if drawn is None else drawn[trial, place]
-            )
-            many = data.total("participants")  # who start at the mean baseline
+            told = data.asked_in(ALL if question is None else question.stratum)
+            mean, sd = told.total("mean"), told.total("sd")
+            if drawn is not None and data.redrawn:
+                mean, sd = drawn[trial, place]
+            many = told.total("participants")  # who start at the mean baseline
             turned[own + place, 0, 0], turned[own + place, 0, 2] = many, many * mean
             turned[own + place, 2, 2] = (many - 1.0) * sd**2 + many * mean**2
         number = turned[:, 0, 0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -40,9 +40,21 @@ class ArmRates:
     priors
         By position: the arms, and behind them external data with which arms are compared, in whose
         place nobody of a trial is seen.
+    outside
+        Position of external data that are told by stratum, and what is known of their rate in each.
     """
 
     priors: tuple[GammaMixture, ...]
+    outside: tuple[tuple[int, tuple[GammaMixture, ...]], ...] = ()
+
+    def in_stratum(self, stratum: int) -> ArmRates:
+        """The model by which a question about one stratum is answered; of all where below 0."""
+        if stratum < 0 or not self.outside:
+            return self
+        priors = list(self.priors)
+        for place, known in self.outside:
+            priors[place] = known[stratum]
+        return replace(self, priors=tuple(priors), outside=())
 
     @property
     def whole(self) -> bool:

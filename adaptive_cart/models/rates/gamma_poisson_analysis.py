@@ -96,6 +96,10 @@ class RatesPosterior(Posterior):
     data: Exposure
     open_strata: Booleans | None
 
+    def _own(self, question: Question | Quantity) -> ArmRates:
+        """The model of the strata asked about: external data may be told by stratum."""
+        return self.model.in_stratum(question.stratum)
+
     def _arm(self, question: Question | Quantity, arm: int) -> tuple[int, Floats, Floats]:
         """Position, events and years; nobody of a trial is in external data behind the arms."""
         if arm >= self.data.events.shape[1]:
@@ -128,7 +132,7 @@ class RatesPosterior(Posterior):
 
         def work_out(distinct: Floats) -> Floats:
             events, years = distinct.T
-            logs, scores = self.model.logs(quantity.arm, events, years, KNOTS)
+            logs, scores = self._own(quantity).logs(quantity.arm, events, years, KNOTS)
             return np.exp(spread(logs, scores, rank))
 
         return of_distinct(tables, work_out)
@@ -138,10 +142,11 @@ class RatesPosterior(Posterior):
             return super().computed(question)
         arm = self._arm(question, question.arm)
         if question.minus is None:
-            above = self.model.above(*arm, question.value)
+            above = self._own(question).above(*arm, question.value)
         else:
             other = self._arm(question, question.minus)
-            compare = self.model.ratio_above if question.of.ratio else self.model.difference_above
+            model = self._own(question)
+            compare = model.ratio_above if question.of.ratio else model.difference_above
             above = compare(arm, other, question.value)
         return above if question.above else 1.0 - above
 
@@ -157,14 +162,14 @@ class RatesPosterior(Posterior):
                 return strictly_inside(threshold, rows)
             if not 0.0 < threshold < 1.0 or not self._of_shares(question):
                 return strictly_inside(threshold, rows)
-            value = question.value if question.of.ratio else 1.0
+            model, value = self._own(question), question.value if question.of.ratio else 1.0
             arms = question.arm, question.minus
             found = [self._arm(question, arm) for arm in arms]
             events, years = (
                 np.stack([part[place] for part in found], axis=1)[rows] for place in (1, 2)
             )
             pairs = zip(events, years, strict=True)
-            exceeds = [self.model.exact_ratio_above(arms, k, t, value) for k, t in pairs]
+            exceeds = [model.exact_ratio_above(arms, k, t, value) for k, t in pairs]
             asked = [p if p is None or question.above else 1 - p for p in exceeds]
             return np.array([side_of(p, threshold) for p in asked])
 
@@ -178,10 +183,11 @@ class RatesPosterior(Posterior):
     def mean(self, question: Question) -> Floats:
         if question.kind != "level":
             return super().mean(question)
-        mean = self.model.mean(*self._arm(question, question.arm))
+        model = self._own(question)
+        mean = model.mean(*self._arm(question, question.arm))
         if question.minus is None:
             return mean
-        return mean - self.model.mean(*self._arm(question, question.minus))
+        return mean - model.mean(*self._arm(question, question.minus))
 
     def where_open(self, open_strata: Booleans) -> RatesPosterior:
         return replace(self, open_strata=open_strata)
@@ -212,6 +218,7 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
     answers: ClassVar[tuple[str, ...]] = RatesPosterior.closed
     answered_by: ClassVar[type[Posterior]] = RatesPosterior
     beside_external: ClassVar[bool] = True
+    external_by_stratum: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -253,17 +260,25 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
 
         self.made_for(arms, shares)
         given = self.by_arm((*arms, *self._beside))
-        priors = [given[arm].as_mixture for arm in arms]
+        priors, outside = [given[arm].as_mixture for arm in arms], []
         for name, data in self._beside.items():
             prior = given.get(name)
             if prior is None or not data.has("events"):  # of another endpoint: nobody asks
                 priors.append(priors[0])
                 continue
-            found = prior.as_mixture
-            if not data.redrawn:  # else they are data of each trial
-                found = after(found, data.total("events"), data.total("months") / MONTHS)
-            priors.append(found)
-        return ArmRates(tuple(priors))
+            own = prior.as_mixture
+            if data.redrawn:  # they are data of each trial
+                priors.append(own)
+                continue
+            if data.strata:
+                each = [(data.of("events", s), data.of("months", s)) for s in data.strata]
+                known = tuple(after(own, events, months / MONTHS) for events, months in each)
+                outside.append((len(priors), known))
+            priors.append(after(own, data.total("events"), data.total("months") / MONTHS))
+        return ArmRates(tuple(priors), tuple(outside))
+
+    def in_stratum(self, fitted: ArmRates, stratum: int) -> ArmRates:
+        return fitted.in_stratum(stratum)
 
     def error(self, fitted: ArmRates, question: Question, participants: tuple[int, ...]) -> float:
         closed = question.kind in self.answered_by.closed
@@ -285,7 +300,9 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
         from adaptive_cart.models.rates.gamma_poisson_reference import GammaPoissonReference
 
         names, beside = (*arms, *self._beside), tuple(self._beside.values())
-        found = GammaPoissonReference(self.fitted(arms, shares), names, beside)
+        self.made_for(arms, shares)
+        as_data = {name: data.as_data for name, data in self._beside.items()}
+        found = GammaPoissonReference(self.beside(as_data).fitted(arms, shares), names, beside)
         return self.reference_as_drawn(found)
 
 

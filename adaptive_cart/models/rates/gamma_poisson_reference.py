@@ -7,7 +7,7 @@ Statement, in every arm by itself::
 
 The component of a mixture is summed out. Behind the arms stand external data with which arms are
 compared: their priors have seen them, and nobody of a trial is there; those that are drawn anew
-with every trial are the data of that place.
+with every trial, or told by stratum, are the data of that place.
 Strata are pooled: the data are the events and years of the strata that a question is about.
 """
 
@@ -25,7 +25,7 @@ from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import levels_of, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import MONTHS, External
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
 from adaptive_cart.nouns.summaries.base import by_row
@@ -74,10 +74,13 @@ class GammaPoissonReference(Reference):
         events, years = np.pad(events, behind), np.pad(years, behind)
         drawn = summary.seen_outside()
         for place, known in enumerate(self.beside):
-            if known.redrawn and known.has("events"):
-                there = known.total("events") if drawn is None else drawn[trial, place, 0]
-                events[arms + place] = int(there)
-                years[arms + place] = known.total("months") / MONTHS
+            if known.differs and known.has("events"):
+                own = known.asked_in(ALL if question is None else question.stratum)
+                as_told = drawn is None or not known.redrawn
+                events[arms + place] = int(
+                    own.total("events") if as_told else drawn[trial, place, 0]
+                )
+                years[arms + place] = own.total("months") / MONTHS
         found = {"events": events, "years": np.maximum(years, LEAST_EXPOSURE)}
         if any(prior.adapts for prior in self.prior.priors):
             found["weights"] = self._components()[0]

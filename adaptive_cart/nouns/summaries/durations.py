@@ -22,7 +22,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.base import Beside, Summary, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
-A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf), by_stratum=False)
+A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf))
 
 
 @dataclass(frozen=True)
