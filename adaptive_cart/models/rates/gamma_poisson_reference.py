@@ -75,12 +75,12 @@ class GammaPoissonReference(Reference):
         drawn = summary.seen_outside()
         for place, known in enumerate(self.beside):
             if known.differs and known.has("events"):
-                own = known.asked_in(ALL if question is None else question.stratum)
-                as_told = drawn is None or not known.redrawn
-                events[arms + place] = int(
-                    own.total("events") if as_told else drawn[trial, place, 0]
-                )
-                years[arms + place] = own.total("months") / MONTHS
+                told = known.asked_in(ALL if question is None else question.stratum)
+                there = told.total("events")
+                if drawn is not None and known.redrawn:
+                    there = drawn[trial, place, 0]
+                events[arms + place] = int(there)
+                years[arms + place] = told.total("months") / MONTHS
         found = {"events": events, "years": np.maximum(years, LEAST_EXPOSURE)}
         if any(prior.adapts for prior in self.prior.priors):
             found["weights"] = self._components()[0]
