@@ -16,9 +16,11 @@ from adaptive_cart.analysis.findings import Interval, Quantity
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.weighing import Sums, terms_of
+from adaptive_cart.conduct.weighing_arms import place_seen
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import tails
-from adaptive_cart.nouns.questions import ALL, KINDS, Question
+from adaptive_cart.nouns.questions import ALL, KINDS, Question, Rank, RankUtility
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import SUMMARIES
 
 MONTHS = (12.0, 24.0)  # at which the fraction remaining is told, beside those the rules ask about
@@ -55,15 +57,13 @@ def _estimated(plan: Plan, like: Question) -> Iterator[Question]:
 
 
 def _places(plan: Plan) -> Iterator[Question]:
-    """The place of every experimental arm, where a rule asks which is the best, or among them.
-
-    By a utility none: that is told itself, of every arm.
-    """
+    """The place of every experimental arm, where a rule asks which is the best, or among them."""
     every = tuple(plan.design.experimental)
     for rule in plan.rules:
         for target in rule.asked:
-            if target.of.among_open and not target.of.of_several and len(every) > 1:
-                one = replace(target, kind="rank", places=1, against=(), among=every)
+            if target.of.among_open and len(every) > 1:
+                kind = Rank if not target.of.of_several else RankUtility
+                one = replace(target, kind=kind.name, places=1, against=(), among=every)
                 yield from (replace(one, arm=arm) for arm in every)
 
 
@@ -122,10 +122,9 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     for question in questions_of(plan):
         levels = {plan.fitted[name][0].of_level for name in question.endpoints}
         of_level = levels.pop() if len(levels) == 1 else ""
-        mean = analysis.mean(question)
-        if not np.isfinite(mean):
+        interval = _interval(plan, analysis, question)
+        if not np.isfinite(interval.mean):
             continue
-        interval = Interval(mean, *_ends(plan, analysis, question))
         found.append(
             (
                 question,
@@ -144,6 +143,23 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
             )
         )
     return found
+
+
+def _interval(plan: Plan, analysis: RecordedAnalysis, question: Question) -> Interval:
+    """Posterior mean of a quantity, and its interval; no number where it could not be had."""
+    if question.of.among_open and question.of.of_several:
+        return interval_of_place(place_seen(question, analysis)[0])
+    mean = analysis.mean(question)
+    if not np.isfinite(mean):
+        return Interval(mean, mean, mean)
+    return Interval(mean, *_ends(plan, analysis, question))
+
+
+def interval_of_place(chances: Floats) -> Interval:
+    """Mean of a place and its interval, of the probability of each, ``(place,)``: whole numbers."""
+    places, reached = 1.0 + np.arange(len(chances)), np.cumsum(chances)
+    ends = [places[min(int((reached < tail).sum()), len(places) - 1)] for tail in tails(LEVEL)]
+    return Interval(float(chances @ places), *map(float, ends))
 
 
 def _ends(plan: Plan, analysis: RecordedAnalysis, question: Question) -> tuple[float, float]:

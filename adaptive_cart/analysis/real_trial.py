@@ -7,7 +7,7 @@ between a date and a decision is :mod:`adaptive_cart.conduct.holding`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,7 @@ class RecordedAnalysis(LookAnalysis):
             standing.compared, standing.open_strata, standing.closed_at,
         )  # fmt: skip
         self._imputed: dict[str, tuple[Summary, Floats]] = {}
+        self._drawn_as: dict[str, Integers] = {}  # which of the tables each imputation makes
         self._once: dict[str, LookAnalysis] = {}
         self.open_when_asked: dict[tuple[str, Question], tuple[Booleans, Booleans | None]] = {}
         self.settled: dict[tuple[str, int], str] = {}
@@ -143,6 +144,25 @@ class RecordedAnalysis(LookAnalysis):
         places = np.searchsorted(below, MIDDLES).clip(max=len(order) - 1)
         return drawn.ravel()[order][places][None]
 
+    def drawn_together(self, questions: Sequence[Question]) -> list[Floats]:
+        """Draws of what questions of one endpoint are about, a row an imputation.
+
+        One row where nothing is imputed. The imputations of one endpoint are drawn apart from those
+        of another, so that they are put together as they are numbered.
+        """
+        endpoint = questions[0].endpoint
+        if not self.imputes(endpoint):
+            drawn = super().drawn_together(questions)
+            several = any(map(self.imputes, self.plan.fitted))
+            return [own.repeat(IMPUTATIONS, axis=0) for own in drawn] if several else drawn
+        tables, _ = self.imputed(endpoint)
+        drawn = self._instead_once(endpoint, tables).drawn_together(questions)
+        return [own[self._drawn_as[endpoint]] for own in drawn]
+
+    def over_rows(self, answers: Floats) -> Floats:
+        """The mean over imputations."""
+        return answers.mean(axis=0, keepdims=True)
+
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:
@@ -174,13 +194,15 @@ class RecordedAnalysis(LookAnalysis):
             summary = self.trial.imputed(endpoint, self.snapshot.date)
             drawn = summary.drawn_where_missing
             assert drawn is not None
-            _, first, times = np.unique(
+            _, first, which, times = np.unique(
                 drawn.reshape(IMPUTATIONS, -1),
                 axis=0,
                 return_index=True,
+                return_inverse=True,
                 return_counts=True,
             )
             self._imputed[endpoint] = summary.rows(first), times / IMPUTATIONS
+            self._drawn_as[endpoint] = which.reshape(-1)
         return self._imputed[endpoint]
 
     def tables(self, endpoint: str) -> tuple[Summary, Floats]:

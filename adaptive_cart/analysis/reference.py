@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from adaptive_cart.analysis.findings import Diagnosis, Interval
+from adaptive_cart.analysis.posteriors import interval_of_place
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.asking import Prediction
 from adaptive_cart.conduct.comparison import Comparison
@@ -36,9 +37,10 @@ from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.weighing import Chains, Sums, Weighing, mixed
+from adaptive_cart.conduct.weighing_arms import WeighingArms
 from adaptive_cart.models.base import holds
 from adaptive_cart.models.draws import MIDDLES
-from adaptive_cart.nouns.questions import Question, weighed
+from adaptive_cart.nouns.questions import ExpectedRankUtility, Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 TABLES = 40  # fitted at most where responses are imputed: those that were drawn most often
@@ -301,7 +303,8 @@ class ReferencePosteriors:
         from adaptive_cart.models.sampling import mean_and_error
 
         if question.of.of_several:
-            return self._interval_of_sum(analysis, question)
+            of = self._interval_of_place if question.of.among_open else self._interval_of_sum
+            return of(analysis, question)
         fits, open_strata, _, _ = self._draws(analysis, question)
         reference = self._reference(question.endpoint)
         quantities = [reference.quantity(fit.draws, question, open_strata) for fit, _ in fits]
@@ -338,6 +341,17 @@ class ReferencePosteriors:
         tail = (1.0 - LEVEL) / 2.0
         lower, upper = Sums.of(terms).quantiles([tail, 1.0 - tail])
         return Interval(mean, float(lower), float(upper)), error
+
+    def _interval_of_place(
+        self, analysis: RecordedAnalysis, question: Question
+    ) -> tuple[Interval, float]:
+        """The same of an arm's place by a utility, from the probability to be among the best."""
+        asks, number = WeighingArms(), len(question.among)
+        found, _ = self._chains(analysis, question, asks)
+        among = [replace(question, places=best) for best in range(1, number)]
+        reached = [asks.chance_of_chains(one, found)[0] for one in among] + [1.0]
+        _, error = asks.chance_of_chains(replace(question, kind=ExpectedRankUtility.name), found)
+        return interval_of_place(np.diff(reached, prepend=0.0)), (number - 1) * error
 
     def draws_of(self, analysis: RecordedAnalysis, question: Question) -> Floats:
         """All draws of a quantity, as one row."""

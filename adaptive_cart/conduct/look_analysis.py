@@ -6,7 +6,7 @@ trial came to them or they are enumerated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -188,6 +188,17 @@ class LookAnalysis:
     def drawn_of(self, question: Question) -> Floats:
         """Draws of what a question of one endpoint is about, ``(chosen trial, draw)``."""
         return drawn_of(self.posterior(question.endpoint), question)
+
+    def drawn_together(self, questions: Sequence[Question]) -> list[Floats]:
+        """Draws of what questions of one endpoint are about, ``(row, draw)`` each.
+
+        Rows are the chosen trials, here; what is made of them is put together by ``over_rows``.
+        """
+        return [self.drawn_of(question) for question in questions]
+
+    def over_rows(self, answers: Floats) -> Floats:
+        """Answers of the chosen trials from those of the rows of ``drawn_together``."""
+        return answers
 
     def best(self, order: Question, among: Booleans) -> Floats:
         """Probability of each experimental arm to be the best of some, ``(chosen trial, arm)``."""

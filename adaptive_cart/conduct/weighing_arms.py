@@ -1,4 +1,4 @@
-"""The posterior probability that an arm has the largest utility of the open arms.
+"""The posterior probability that an arm has the largest utility of the open arms, or its place.
 
 Each endpoint's model draws its levels in all arms together, and endpoints are independent: draws of
 one endpoint are put together with those of the others in so many orders, the same for every trial,
@@ -61,7 +61,8 @@ class WeighingArms(Weighing):
         alone = alone_of(question)
         if alone is not None:
             return said_by(prior(alone.endpoint), (alone,))
-        levels = [[own[:1] for own in each] for each in levels_of(question, prior)]
+        asked = levels_asked(question, prior(question.endpoints[0]).arms)
+        levels = [[drawn_of(prior(one.endpoint), one)[:1] for one in each] for each in asked]
         weights = [weight for _, weight in question.weights]
         return float(chance(question, places(weights, levels))[0])
 
@@ -110,15 +111,12 @@ def alone_of(question: Question) -> Question | None:
     return replace(one, kind=own, places=question.places, against=question.against)
 
 
-def levels_of(question: Question, posterior: Callable[[str], Posterior]) -> list[Levels]:
-    """Draws of the level in every arm compared, by endpoint."""
-    found: list[Levels] = []
-    for one in question.of_endpoints:
-        own = posterior(one.endpoint)
-        levels = one.quantities(own.arms)
-        each = [Question(one.endpoint, q.arm, stratum=q.stratum) for q in levels]
-        found.append([drawn_of(own, level) for level in each])
-    return found
+def levels_asked(question: Question, arms: int) -> list[list[Question]]:
+    """The level in every arm compared, by endpoint, of a design with so many arms."""
+    return [
+        [Question(one.endpoint, own.arm, stratum=own.stratum) for own in one.quantities(arms)]
+        for one in question.of_endpoints
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -195,7 +193,7 @@ def _shares(utilities: Sequence[Floats]) -> Floats:
 
 
 def chance(question: Question, found: Floats) -> Floats:
-    """Probability that what is asked of the arm's place is so, ``(trial,)``.
+    """Probability that what is asked of the arm's place is so, ``(trial,)``; or what is expected.
 
     Parameters
     ----------
@@ -203,8 +201,14 @@ def chance(question: Question, found: Floats) -> Floats:
         Probabilities of places of the arms compared, ``(trial, arm, place)``.
     """
     arms = question.compared(question.first + found.shape[1])
-    own: Floats = found[:, arms.index(question.arm), : question.places].sum(axis=-1)
+    own: Floats = found[:, arms.index(question.arm)] @ _worth(question, arms)
     return own
+
+
+def _worth(question: Question, arms: tuple[int, ...]) -> Floats:
+    """What each place of the arm adds to the answer, the first place first."""
+    named, every = replace(question, among=arms), np.arange(1, len(arms) + 1, dtype=np.float64)
+    return np.asarray(named.of.chance(named, every), dtype=np.float64)
 
 
 def best_of_open(order: Question, seen: LookAnalysis, open_arms: Booleans) -> Floats:
@@ -228,12 +232,19 @@ def best_of_open(order: Question, seen: LookAnalysis, open_arms: Booleans) -> Fl
     return found
 
 
+def place_seen(question: Question, seen: LookAnalysis) -> Floats:
+    """Probability of an arm to have each place at a look, ``(trial, place)``."""
+    return places_seen(question, seen)[:, question.among.index(question.arm)]
+
+
 def places_seen(question: Question, seen: LookAnalysis) -> Floats:
     """Probabilities of places at a look, worked out once for all that is asked of these arms."""
     key = question.weights, question.among, question.stratum
     if key not in seen.places:
         weights = [weight for _, weight in question.weights]
-        seen.places[key] = places(weights, levels_of(question, seen.posterior), seen.orders)
+        levels = levels_asked(question, len(seen.plan.design.arm_names))
+        drawn = [seen.drawn_together(each) for each in levels]
+        seen.places[key] = seen.over_rows(places(weights, drawn, seen.orders))
     return seen.places[key]
 
 
@@ -252,7 +263,7 @@ def chance_of_chains(question: Question, found: Sequence[Chains]) -> tuple[float
 
     weights = [weight for _, weight in question.weights]
     arms = question.compared(question.first + len(found[0][0][0]))
-    mine = arms.index(question.arm)
+    mine, worth = arms.index(question.arm), _worth(question, arms)
     flat = [_mixed(own) for own in found]
     answer, variance = 0.0, 0.0
     for place, own in enumerate(found):
@@ -267,7 +278,7 @@ def chance_of_chains(question: Question, found: Sequence[Chains]) -> tuple[float
                         random = np.random.default_rng([SEED, place, other, order])
                         taken = random.permutation(np.resize(np.arange(values.shape[1]), number))
                         utilities = utilities + weights[other] * values[:, taken]
-                total += _ahead(utilities)[mine] < question.places
+                total += worth[_ahead(utilities)[mine]]
             mean, error = mean_and_error((total / ORDERS).reshape(shape))
             means.append(share * mean)
             variance += (share * error) ** 2

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from adaptive_cart.analysis.flow import analyze
 from adaptive_cart.analysis.posteriors import questions_of
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
@@ -214,7 +215,25 @@ def test_success_is_false_where_another_arm_is_truly_as_good() -> None:
         assert won["middle"].any()
 
 
-@pytest.mark.parametrize("key", ["best", "among_best"])
+def test_the_expected_rank_is_that_of_integration() -> None:
+    table = raw()
+    table["rules"][0]["posterior"] = {
+        "utility": "net_benefit",
+        "arm": "each",
+        "expected_rank": True,
+    }
+    conduct, plan = looks_of(table, 6, "middle_is_best")
+    analysis, _ = conduct.kept[0]
+    assert plan.errors["behind"] == OF_BEST
+    for trial in range(6):
+        chance = places(analysis, trial, [1, 2, 3])
+        expected = (3.0 - chance @ [1.0, 2.0, 3.0]) / 2.0
+        told = conduct.records[0].probabilities["behind"][trial]
+        assert told == pytest.approx(expected, abs=OF_BEST)
+        assert told.sum() == pytest.approx(1.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("key", ["best", "among_best", "expected_rank"])
 def test_markov_chains_put_together_agree_with_integration(key: str) -> None:
     conduct, _ = looks_of(raw(), 1, "middle_is_best")
     analysis, _ = conduct.kept[0]
@@ -225,8 +244,12 @@ def test_markov_chains_put_together_agree_with_integration(key: str) -> None:
     response = rng.beta(1 + yes, 1 + number - yes, (4, 2500, 3))
     rate = rng.gamma(0.5 + events, size=(4, 2500, 3)) / (1 + years)
     found = [[(np.moveaxis(values, 2, 0), 1.0)] for values in (response, rate)]
-    kind = {"best": "best_utility", "among_best": "rank_utility"}[key]
-    places_of = {"best": 1, "among_best": 2}
+    kind, worth = {
+        "best": ("best_utility", [1.0, 0.0, 0.0]),
+        "among_best": ("rank_utility", [1.0, 1.0, 0.0]),
+        "expected_rank": ("expected_rank_utility", [1.0, 0.5, 0.0]),
+    }[key]
+    places_of = {"best": 1, "among_best": 2, "expected_rank": 1}
     chance = places(analysis, 0, [1, 2, 3])
     for arm in (1, 2, 3):
         question = Question(
@@ -234,7 +257,7 @@ def test_markov_chains_put_together_agree_with_integration(key: str) -> None:
             ordered_by="utility", weights=(("dfr", WEIGHTS[0]), ("infection", WEIGHTS[1])),
         )  # fmt: skip
         answer, error = chance_of_chains(question, found)
-        exact = chance[arm - 1, : places_of[key]].sum()
+        exact = chance[arm - 1] @ worth
         assert 0.0005 < error < 0.01
         assert answer == pytest.approx(exact, abs=4 * error + 0.001)
 
@@ -244,6 +267,47 @@ def test_what_is_told_of_a_real_trial_is_of_endpoints_with_a_posterior() -> None
     asked = list(questions_of(plan))
     assert {name for one in asked for name in one.endpoints} == set(plan.fitted)
     assert {one.arm for one in asked if one.endpoint == "net_benefit"} == {0, 1, 2, 3}
+    assert {one.arm for one in asked if one.kind == "rank_utility"} == {1, 2, 3}
+
+
+def participants(missing: int = 0) -> list[dict[str, Any]]:
+    """A table of sixty participants, of some of whom the response is not known."""
+    had = {"soc": (3, 15), "low": (5, 15), "middle": (9, 15), "high": (8, 15)}
+    return [
+        {"participant": f"{arm}{k}", "arm": arm, "randomised_month": 0.05 * k,
+         "last_contact_month": 2.0 if k >= n - missing else 14.0,
+         "withdrawn_month": 2.0 if k >= n - missing else "",
+         "dfr": "" if k >= n - missing else int(k < yes),
+         "infection": "2; 5" if k == 0 and arm == "high" else ""}
+        for arm, (yes, n) in had.items() for k in range(n)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", [0, 4])
+def test_of_a_real_trial_the_place_of_each_arm_is_told(missing: int) -> None:
+    """A second endpoint that weighs nothing leaves the best arm by the first, however imputed."""
+    table = raw()
+    table["endpoints"]["dfr"]["missing"] = "impute"
+    table["utility"]["net_benefit"]["infection"] = -1e-9
+    table["looks"] = {"observed": [60, 96]}
+    table["randomisation"] = {"method": "permuted_blocks"}
+    alone = {"endpoint": "dfr", "arm": "each"}
+    table["rules"][0] = {"name": "behind", "then": "drop_arm", "posterior": alone | {"best": True},
+                         "below": 0.001}  # fmt: skip
+    table["rules"][1]["at_least"] = 0.99
+    found = analyze(Design(**table), participants(missing), fast=True)
+    own = [[rule.fast for rule in found.rules if rule.rule == name] for name in ("behind", "best")]
+    assert len(own[0]) == 3
+    assert own[1] == pytest.approx(own[0], abs=OF_BEST)
+    told = found.findings.quantities
+    places_of = {
+        kind: [(q.fast.mean, q.fast.lower, q.fast.upper) for q in told if q.kind == kind]
+        for kind in ("rank", "rank_utility")
+    }
+    assert np.array(places_of["rank_utility"]) == pytest.approx(
+        np.array(places_of["rank"]), abs=0.02
+    )
+    assert "middle, place among 3 arms (1 has the largest utility)" in found.text
 
 
 @pytest.mark.parametrize("then", ["declare_success", "declare_futility"])

@@ -8,7 +8,7 @@ another one of them, taken at random; an arm that is alone is the first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.kind import Key
@@ -25,7 +25,7 @@ class ExpectedRank(Best):
     """The place of an arm, 1 the best; asked is its posterior mean."""
 
     name = "expected_rank"
-    keys = (
+    keys: ClassVar[tuple[Key, ...]] = (
         Key(
             "expected_rank",
             bool,

@@ -10,6 +10,7 @@ from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.beyond import Beyond
 from adaptive_cart.nouns.questions.common_odds_ratio import CommonOddsRatio
 from adaptive_cart.nouns.questions.expected_rank import ExpectedRank
+from adaptive_cart.nouns.questions.expected_rank_utility import ExpectedRankUtility
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
@@ -46,6 +47,7 @@ _ALL: tuple[QuestionKind, ...] = (
     Utility(),
     BestUtility(),
     RankUtility(),
+    ExpectedRankUtility(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
 KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}
