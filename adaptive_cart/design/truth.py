@@ -120,15 +120,14 @@ class Truth:
         """Whether anything changes with the month of randomisation, or parts of it differ."""
         return bool(self.trends) or self.mixture is not None
 
-    def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
-        """Whether anything says what is true of an endpoint in an arm, and there in a stratum.
+    def gives(self, endpoint: str, named_in: str | None, arm: int) -> bool:
+        """Whether anything says what is true of an endpoint in an arm.
 
         An event that a course does not name does not happen, but nobody has said that it cannot.
         """
         if endpoint in self.direct or self.courses is None or named_in is None:
             return True
-        groups = self.courses[arm] if stratum < 0 else (self.courses[arm][stratum],)
-        return all(endpoint in group.named(named_in) for group in groups)
+        return all(endpoint in group.named(named_in) for group in self.courses[arm])
 
     def said(self, endpoint: str, named_in: str | None) -> tuple[tuple[Any, ...], ...] | None:
         """What is true of an endpoint by arm and stratum, where it is said of the endpoint itself.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PORTRAIT, LANDSCAPE = 6.5, 9.0  # inches
+PORTRAIT = 6.5  # inches
 TEXT = 9.0  # points, everywhere
 TALLEST = 9.4  # inches that a page leaves for a figure above its caption
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
@@ -122,11 +122,11 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-def sheet(height: float, width: float = PORTRAIT) -> Figure:
+def sheet(height: float) -> Figure:
     """Return an empty figure of so many inches, without pyplot's state."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(PORTRAIT, height), layout="constrained")
 
 
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import InputError, RunError
-from adaptive_cart.models.base import Reference
 from adaptive_cart.nouns.records import Floats
 
 Data = Mapping[str, npt.NDArray[Any]]
@@ -154,14 +153,8 @@ class Fit:
             found,
         )
 
-    def to_arviz(self, prior: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Any:
-        """Return ArviZ's container: ``InferenceData`` with ArviZ 0, ``DataTree`` with ArviZ 1.
-
-        Parameters
-        ----------
-        prior
-            Draws of the prior (:func:`prior_draws`), to stand beside the posterior.
-        """
+    def to_arviz(self) -> Any:
+        """Return ArviZ's container: ``InferenceData`` with ArviZ 0, ``DataTree`` with ArviZ 1."""
         require_sampler()
         with _quiet():
             import arviz as az
@@ -176,19 +169,17 @@ class Fit:
                     if name not in self.observed.values()
                 },
             }
-            if prior is not None:
-                groups["prior"] = prior
             groups = {name: group for name, group in groups.items() if group}
             if _arviz_is_old():
                 return az.from_dict(**groups, coords=self.coords, dims=self.dims)
             return az.from_dict(groups, coords=self.coords, dims=self.dims)
 
-    def save(self, stem: Path, prior: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Path:
+    def save(self, stem: Path) -> Path:
         """Write the posterior beside ``stem`` in a format that this ArviZ opens; return its path.
 
         NetCDF (``.nc``) where h5netcdf is installed, which ArviZ 0 brings; else a Zarr folder.
         """
-        container = self.to_arviz(prior)
+        container = self.to_arviz()
         netcdf = _arviz_is_old() or util.find_spec("h5netcdf") is not None
         path = Path(f"{stem}.nc" if netcdf else f"{stem}.zarr")
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
@@ -283,7 +274,6 @@ class Compiled:
         tune: int = 1000,
         draws: int = 1000,
         target_accept: float = TARGET_ACCEPT,
-        cores: int = 1,
     ) -> Fit:
         """Draw from the posterior of these data; the same seed gives the same draws."""
         settings: dict[str, Any] = {
@@ -291,7 +281,7 @@ class Compiled:
             "tune": tune,
             "draws": draws,
             "target_accept": target_accept,
-            "cores": cores,
+            "cores": 1,
         }
         given = {name: own for name, own in data.items() if name not in self.reference.made_of}
         with _quiet():
@@ -342,7 +332,6 @@ def fitted_carefully(
     chains: int = 4,
     tune: int = 1000,
     draws: int = 1000,
-    cores: int = 1,
 ) -> tuple[Fit, str | None]:
     """Fit, once more with smaller steps and a longer warm-up if the chains are not to be trusted.
 
@@ -350,7 +339,7 @@ def fitted_carefully(
     -------
     The fit, and why it is still not to be trusted; nothing where it is.
     """
-    fit = compiled.fit(data, seed=seed, chains=chains, tune=tune, draws=draws, cores=cores)
+    fit = compiled.fit(data, seed=seed, chains=chains, tune=tune, draws=draws)
     if fit.diagnostics().trouble is None:
         return fit, None
     again = compiled.fit(
@@ -360,24 +349,8 @@ def fitted_carefully(
         tune=2 * tune,
         draws=draws,
         target_accept=CAREFUL_ACCEPT,
-        cores=cores,
     )
     return again, again.diagnostics().trouble
-
-
-def prior_draws(reference: Reference, data: Data, *, draws: int = 1000, seed: int = 0) -> Draws:
-    """Draw the parameters of a model from their prior, ``(1, draw, ...)`` each."""
-    require_sampler()
-    with _quiet():
-        import pymc as pm
-
-        model = reference.model(data)
-        names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-        result = pm.sample_prior_predictive(
-            draws=draws, model=model, var_names=names, random_seed=seed
-        )
-        prior = result["prior"]
-        return {name: np.asarray(prior[name].values, dtype=np.float64) for name in names}
 
 
 # ── numbers about draws ───────────────────────────────────────────────────────────────────────

@@ -168,11 +168,11 @@ class OwnedFolder:
                     path.parent.rmdir()
         return True
 
-    def keep_only(self, names: Iterable[str], under: str = "") -> None:
-        """Remove what an earlier call wrote below ``under`` and is not among these names."""
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Remove what an earlier call wrote and is not among these names."""
         kept = set(names)
         for name in self.names:
-            if name.startswith(under) and name not in kept:
+            if name not in kept:
                 self.remove(name)
 
     def set_aside(self, name: str) -> str:

@@ -69,9 +69,9 @@ def renamed(path: Path, temporary: Path | None = None) -> Iterator[Path]:
         raise
 
 
-def write_text(path: Path, text: str, hint: str = "") -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text file that the user has named, whole or not at all."""
-    with telling("be written", path, hint):
+    with telling("be written", path):
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")  # a device or a pipe, which has to stay one
             return

@@ -46,8 +46,8 @@ def words_of(prior: BetaMixture) -> str:
     return prior.words
 
 
-def comment(text: str, width: int = 96) -> list[str]:
+def comment(text: str) -> list[str]:
     """Put a sentence into comment lines of a design file."""
     import textwrap
 
-    return [f"# {line}" for line in textwrap.wrap(text, width)]
+    return [f"# {line}" for line in textwrap.wrap(text, 96)]

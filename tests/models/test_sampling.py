@@ -103,9 +103,8 @@ def test_a_fit_that_is_stopped_is_none(compiled: Any) -> None:
 @pytest.mark.reference
 def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: Path) -> None:
     fit = compiled.fit(TABLES["usual"], seed=3, draws=100)
-    prior = sampling.prior_draws(gamma_poisson(), TABLES["usual"], draws=40, seed=2)
-    path = fit.save(tmp_path / "posterior", prior)
-    assert path == fit.save(tmp_path / "posterior", prior), "it is replaced"
+    path = fit.save(tmp_path / "posterior")
+    assert path == fit.save(tmp_path / "posterior"), "it is replaced"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     held = sampling.opened(path)
     assert np.array_equal(held["posterior"]["rate"].values, fit.draws["rate"])
@@ -113,7 +112,6 @@ def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: P
     assert list(held["posterior"]["rate"].coords["arm"].values) == ["soc", "cart"]
     assert held["observed_data"]["occurrence"].values.tolist() == [3, 7]
     assert held["constant_data"]["years"].values.tolist() == [21.0, 30.5]
-    assert held["prior"]["rate"].shape == (1, 40, 2)
     assert held["sample_stats"]["diverging"].shape == (4, 100)
 
 

@@ -146,7 +146,6 @@ class MixedRatio:
         logs = np.where(self.failed[:, None], 0.0, logs)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
         self.weights: Array = weights / weights.sum(axis=1, keepdims=True)
-        self._logs = logs
 
     def _over(self, values: Sequence[Array]) -> Array:
         found: Array = (self.weights * np.stack(values, axis=1)).sum(axis=1)

@@ -72,8 +72,8 @@ def of_better(own: Floats, other: Floats, order: int = ORDER) -> Floats:
     return _of_series(series, own.sum(axis=1))
 
 
-def of_linear(own: Floats, weights: Floats, order: int = ORDER) -> Floats:
-    """Moments of a weighted sum of the probabilities of an arm, ``(order + 1, table)``.
+def of_linear(own: Floats, weights: Floats) -> Floats:
+    """Moments of a weighted sum of the probabilities of an arm, ``(ORDER + 1, table)``.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def of_linear(own: Floats, weights: Floats, order: int = ORDER) -> Floats:
     weights
         ``(category,)``.
     """
-    series = np.zeros((order + 1, len(own)))
+    series = np.zeros((ORDER + 1, len(own)))
     series[0] = 1.0
     for k, weight in enumerate(weights):
-        rising = _over_factorial(own[:, k], order)
+        rising = _over_factorial(own[:, k], ORDER)
         grown = np.zeros_like(series)
-        for n in range(order + 1):
-            grown[n:] += series[: order + 1 - n] * rising[n] * weight**n
+        for n in range(ORDER + 1):
+            grown[n:] += series[: ORDER + 1 - n] * rising[n] * weight**n
         series = grown
     return _of_series(series, own.sum(axis=1))
 

@@ -145,7 +145,7 @@ class Question:
         """What it is about, of the values of its quantities."""
         return self.of.combine(self, values)
 
-    def words(self, arms: tuple[str, ...], strata: tuple[str, ...], value_text: str = "") -> str:
+    def words(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> str:
         """Say the question the way a protocol writes it: ``P(cart − soc > 0.10 | dfr)``."""
         other = None if self.minus is None else arms[self.minus]
         about = self.endpoint
@@ -153,5 +153,5 @@ class Question:
             about += f", {strata[self.stratum]}"
         elif self.stratum == OPEN:
             about += ", open strata"
-        value = value_text or written(self.value)
-        return f"{self.sign}({self.of.formula(self, arms[self.arm], other, value)} | {about})"
+        formula = self.of.formula(self, arms[self.arm], other, written(self.value))
+        return f"{self.sign}({formula} | {about})"

@@ -28,6 +28,8 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded
 from adaptive_cart.telling.comparator import goals
 
+MOST_TOLD = 3  # of what acts or hurts
+
 
 def _summary(evidence: Evidence) -> list[Block]:
     """One page: what the design does in the worst null and at its target."""
@@ -255,7 +257,7 @@ def _by_safety(evidence: Evidence, scenario: str) -> bool:
     return here - there >= _fall(evidence, scenario) / 2 > 0.0
 
 
-def safety_acting(evidence: Evidence, most: int = 3) -> list[Line]:
+def safety_acting(evidence: Evidence) -> list[Line]:
     """Scenarios in which success falls because safety rules act, as they are meant to."""
     found = [name for name in evidence.scenarios if _by_safety(evidence, name)]
     found.sort(key=lambda name: -evidence.cell(name, "stop_safety").figure.estimate)
@@ -269,7 +271,7 @@ def safety_acting(evidence: Evidence, most: int = 3) -> list[Line]:
             by=_by_which(evidence, name) if len(rules) > 1 else "",
             success=evidence.cell(name, "success").number(),
         )
-        for name in found[:most]
+        for name in found[:MOST_TOLD]
     ]
 
 
@@ -281,7 +283,7 @@ def _by_which(evidence: Evidence, scenario: str) -> Line:
     return line(", by ", listed(told))
 
 
-def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
+def vulnerabilities(evidence: Evidence) -> list[Line]:
     """What hurts the design most, the worst first, by how much power or safety it costs."""
     found: list[tuple[float, Line]] = []
     target = evidence.target
@@ -310,7 +312,7 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
             text = prose(words, scenario=where, value=bound.with_interval())
             found.append((abs(bound.figure.estimate), text))
     ordered = sorted(found, key=lambda part: -part[0])
-    return [text for _, text in ordered[:most]]
+    return [text for _, text in ordered[:MOST_TOLD]]
 
 
 def _largest(evidence: Evidence, measure: str) -> tuple[str, str, Bound] | None:
