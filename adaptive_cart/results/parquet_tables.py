@@ -27,12 +27,16 @@ GO_ON = "What was finished before is kept; the same command goes on from there"
 
 # ── tables ────────────────────────────────────────────────────────────────────────────────────
 def write_table(path: Path, table: pa.Table, run: str) -> None:
-    """Write a finished stretch of a run whole or not at all."""
+    """Write a finished stretch of a run whole or not at all.
+
+    It is not compressed: it is read once, soon, and removed, and to pack and unpack it would cost
+    more than the bytes.
+    """
     import pyarrow.parquet as pq
 
     named = table.replace_schema_metadata({FOOTER: json.dumps({"run": run})})
     with telling("be written", path, GO_ON), renamed(path) as temporary:
-        pq.write_table(named, temporary, compression="zstd", write_page_checksum=True)
+        pq.write_table(named, temporary, compression="none", write_page_checksum=True)
 
 
 def opened(path: Path) -> Any:

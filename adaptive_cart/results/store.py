@@ -34,7 +34,8 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -73,6 +74,7 @@ STOPPING = "stopping_counts.csv"
 AVERAGES = "averages.csv"
 TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
+WHOLE_TABLES = ((TRIALS, "trials"), (LOOKS, "looks"))  # and what their stretches end in
 PARTS = "parts"
 WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, AVERAGES, TRIALS, LOOKS)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
@@ -403,45 +405,66 @@ class Store:
         self.parts.clear()
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
-    def merge(self, identity: Identity, spans: Mapping[str, Sequence[Span]]) -> None:
+    def merge(
+        self, identity: Identity, spans: Mapping[str, Sequence[Span]], at_once: bool = False
+    ) -> None:
         """Write the whole tables anew from what they held and the finished stretches.
 
         Parameters
         ----------
         spans
             By name of the scenario, in order: its trials from the first on, without a gap.
+        at_once
+            Write both at once, one of them in a thread: its columns are packed outside of Python.
         """
-        for name, suffix in ((TRIALS, "trials"), (LOOKS, "looks")):
-            self._merge(identity, spans, name, suffix)
+        if not at_once:
+            for name, suffix in WHOLE_TABLES:
+                with self.owned.writing(name, GO_ON) as temporary:
+                    self._merge(identity, spans, name, suffix, temporary)
+            return
+        with ExitStack() as writing:
+            lent = [
+                (name, suffix, writing.enter_context(self.owned.writing(name, GO_ON)))
+                for name, suffix in WHOLE_TABLES
+            ]
+            beside, here = lent
+            with ThreadPoolExecutor(1) as thread:
+                other = thread.submit(self._merge, identity, spans, *beside)
+                self._merge(identity, spans, *here)
+            other.result()
 
     def _merge(
-        self, identity: Identity, spans: Mapping[str, Sequence[Span]], name: str, suffix: str
+        self,
+        identity: Identity,
+        spans: Mapping[str, Sequence[Span]],
+        name: str,
+        suffix: str,
+        temporary: Path,
     ) -> None:
         import pyarrow.parquet as pq
 
         target = self.path(name)
         held = {scenario: pieces[-1].stop for scenario, pieces in spans.items() if pieces}
         told = json.dumps({"run": identity.key, "trials": held})
-        with self.owned.writing(name, GO_ON) as temporary:
-            writer: Any = None
-            try:
-                for scenario, pieces in spans.items():
-                    sources = self._sources(name, suffix, scenario, pieces)
-                    for group in regrouped(sources, ROW_GROUP):
-                        if writer is None:
-                            schema = group.schema.with_metadata({FOOTER: told})
-                            writer = pq.ParquetWriter(
-                                temporary, schema, compression="zstd", write_page_checksum=True
-                            )
-                        elif not group.schema.equals(writer.schema):
-                            raise ResultsError(
-                                f"{target}: its columns are not those of this version; --restart "
-                                f"runs its trials again"
-                            )
-                        writer.write_table(group, row_group_size=ROW_GROUP)
-            finally:
-                if writer is not None:
-                    writer.close()
+        writer: Any = None
+        try:
+            for scenario, pieces in spans.items():
+                sources = self._sources(name, suffix, scenario, pieces)
+                for group in regrouped(sources, ROW_GROUP):
+                    if writer is None:
+                        schema = group.schema.with_metadata({FOOTER: told})
+                        writer = pq.ParquetWriter(
+                            temporary, schema, compression="zstd", write_page_checksum=True
+                        )
+                    elif not group.schema.equals(writer.schema):
+                        raise ResultsError(
+                            f"{target}: its columns are not those of this version; --restart "
+                            f"runs its trials again"
+                        )
+                    writer.write_table(group, row_group_size=ROW_GROUP)
+        finally:
+            if writer is not None:
+                writer.close()
 
     def _sources(
         self,

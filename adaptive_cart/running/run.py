@@ -439,7 +439,7 @@ class _Run:
         goal = {name: pieces[-1].stop for name, pieces in spans.items() if pieces}
         if not self._tables_hold(goal):
             self._manifest("running")
-            self.store.merge(self.identity, spans)
+            self.store.merge(self.identity, spans, at_once=jobs > 1)
         # the tables may hold them already, where a run was stopped before its manifest said so
         if self.held != goal:
             self.held = goal

@@ -178,6 +178,16 @@ def pieces_of(gaps: Mapping[int, Sequence[tuple[int, int]]], length: int) -> lis
     return [(start, stop, tuple(places)) for (start, stop), places in sorted(lacking.items())]
 
 
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same trials in as few stretches as may be."""
+    found: list[Piece] = []
+    for start, stop, positions in pieces:
+        if found and found[-1][1:] == (start, positions) and stop - found[-1][0] <= STRETCH:
+            start = found.pop()[0]
+        found.append((start, stop, positions))
+    return found
+
+
 def trials_in(pieces: Sequence[Piece]) -> int:
     """How many trials these stretches have, all scenarios together."""
     return sum((stop - start) * len(positions) for start, stop, positions in pieces)
@@ -205,8 +215,10 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
     """Run some trials here, take them off what is left, and say how many jobs the rest is worth.
 
     The first ones are slower than all others (imports, tables that are remembered), so that only
-    those after them tell, unless the first took very long. They are few, since other cores wait,
-    and twice as many until they took long enough to tell.
+    those after them tell that more jobs are needed, unless the first took very long. They are few,
+    since other cores wait, and twice as many until they took long enough to tell. That one job does
+    is told by any of them, since a trial costs most where few are run together; what is left
+    is then cut as for one.
     """
     trials, warm = SHORTEST_STRETCH, False
     while left:
@@ -217,9 +229,11 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
         run = run_stretch(job, (start, middle, positions))
         seconds = time.perf_counter() - began
         done(run)
+        if seconds / run * trials_in(left) <= PATIENCE:
+            left[:] = joined(left)
+            return 1
         if seconds > PATIENCE or (warm and (seconds > TELLING or trials >= job.block)):
-            rest = seconds / run * trials_in(left)
-            return min(jobs, len(left)) if rest > PATIENCE else 1
+            return min(jobs, len(left))
         trials, warm = (2 * trials, True) if warm else (trials, True)
     return 1
 

@@ -82,7 +82,7 @@ def opened(folder: Path, identity: Identity = IDENTITY) -> Store:
     return store
 
 
-def filled(folder: Path, edges: list[int]) -> Store:
+def filled(folder: Path, edges: list[int], both_tables_at_once: bool = False) -> Store:
     """Tables of both scenarios, merged from stretches with these edges."""
     store = opened(folder)
     parts = store.parts
@@ -92,7 +92,7 @@ def filled(folder: Path, edges: list[int]) -> Store:
             keep(parts, position, start, stop) for start, stop in itertools.pairwise(edges)
         ]
         spans[name] = [Span(part.start, part.stop, part) for part in stretches]
-    store.merge(IDENTITY, spans)
+    store.merge(IDENTITY, spans, both_tables_at_once)
     store.drop_parts()
     return store
 
@@ -172,7 +172,7 @@ def test_regrouped_keeps_every_row_in_order(sizes: list[int], rows: int):
 def test_the_bytes_of_a_table_do_not_tell_how_it_was_filled(tmp_path, monkeypatch, row_group):
     monkeypatch.setattr(module, "ROW_GROUP", row_group)
     at_once = tables(filled(tmp_path / "at_once", [0, 60]))
-    in_pieces = tables(filled(tmp_path / "in_pieces", [0, 1, 17, 40, 60]))
+    in_pieces = tables(filled(tmp_path / "in_pieces", [0, 1, 17, 40, 60], True))
     store = filled(tmp_path / "extended", [0, 25])
     store.prepare(IDENTITY, restart=False)
     store.open_parts()
@@ -184,6 +184,22 @@ def test_the_bytes_of_a_table_do_not_tell_how_it_was_filled(tmp_path, monkeypatc
     }
     store.merge(IDENTITY, spans)
     assert at_once == in_pieces == tables(store)
+
+
+def test_what_fails_beside_is_told_and_leaves_both_tables_as_they_were(tmp_path, monkeypatch):
+    store = filled(tmp_path, [0, 60])
+    before = tables(store)
+    store.prepare(IDENTITY, restart=False)
+    store.open_parts()
+    spans = {
+        name: [Span(0, 60, None), Span(60, 90, keep(store.parts, position, 60, 90))]
+        for position, name in enumerate(NAMES)
+    }
+    broken = store.parts.path(Stretch(1, 60, 90), "trials")
+    broken.write_bytes(broken.read_bytes()[:-9])
+    with pytest.raises(RunError, match="damaged"):
+        store.merge(IDENTITY, spans, at_once=True)
+    assert tables(store) == before
 
 
 @pytest.mark.parametrize("row_group", [5, 7, 100_000])

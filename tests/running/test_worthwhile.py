@@ -13,10 +13,11 @@ from adaptive_cart.running import stretches
 @pytest.mark.parametrize(
     ("seconds", "cold", "trials", "jobs", "here"),
     [
-        (0.0001, 0.0, 10_000, 1, 5_000),  # a second in all
+        (0.0001, 0.0, 10_000, 1, 250),  # a second in all, which the very first ones tell
+        (0.0001, 1.0, 10_000, 1, 500),  # or those after them
         (0.0008, 0.0, 10_000, 2, 1_000),  # eight seconds, known after less than one
         (0.0008, 1.0, 10_000, 2, 1_000),  # what the first ones took beside does not tell
-        (0.0008, 0.0, 5_000, 1, 1_000),  # four seconds less what has been run: not worth a process
+        (0.0008, 0.0, 5_000, 1, 250),  # four seconds less what has been run: not worth a process
         (0.02, 0.0, 10_000, 2, 250),  # the first ones took five seconds
         (0.02, 0.0, 400, 1, 250),
     ],
@@ -40,3 +41,16 @@ def test_few_trials_are_run_before_others_help(monkeypatch, seconds, cold, trial
     pieces = sorted([*ran, *left])
     assert (pieces[0][0], pieces[-1][1]) == (0, trials)
     assert all(one[1] == other[0] for one, other in itertools.pairwise(pieces))
+
+
+def test_what_one_job_does_is_cut_as_for_one():
+    one, other = (0, 1), (1,)
+    left = [(250, 2_500, one), (2_500, 5_000, one), (5_000, 7_500, one), (7_500, 9_000, other)]
+    left += [(9_000, 9_500, other), (10_000, 10_500, other)]
+    found = stretches.joined(left)
+    assert found == [
+        (250, 5_000, one), (5_000, 7_500, one), (7_500, 9_500, other), (10_000, 10_500, other)
+    ]  # fmt: skip
+    longest = max(stop - start for start, stop, _ in found)
+    assert longest <= stretches.STRETCH
+    assert stretches.trials_in(found) == stretches.trials_in(left)
