@@ -339,7 +339,8 @@ def _direct(
 ) -> dict[str, Any] | None:
     """Read the truth of an endpoint that is given directly, by arm."""
     endpoint, kind = frame.endpoints[name], path_to("endpoints", name, "type")
-    if endpoint is not None and endpoint.direct is None:
+    known = frame.beside(name)
+    if endpoint is not None and endpoint.direct is None and not (own and known.issuperset(own)):
         message = (
             f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
             f"([truth.ARM]) and not directly"
@@ -348,7 +349,6 @@ def _direct(
         frame.faults.add(where)
         return None
     full, beside = dict(base), frame.comparators.get(name, ())
-    known = frame.beside(name)
     for arm, value in own.items():
         right: str | None = arm
         if arm in known and endpoint is not None:

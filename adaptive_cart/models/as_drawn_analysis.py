@@ -187,6 +187,7 @@ class BorrowsAnew(AnalysisBase):
     """
 
     numbers_drawn: ClassVar[tuple[str, ...]]
+    external_redrawn: ClassVar[bool] = True
     _beside: dict[str, External] = PrivateAttr(default_factory=dict)
     _made_for: tuple[tuple[str, ...], tuple[float, ...]] = PrivateAttr(default=((), ()))
     _kept: dict[bytes, tuple[Any, Any]] = PrivateAttr(default_factory=dict)

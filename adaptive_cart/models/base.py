@@ -102,6 +102,8 @@ class AnalysisBase(Part):
         Whether its answers are a matter of responders and participants alone.
     beside_external
         Whether arms can be compared with external data of the endpoint.
+    external_redrawn
+        Whether such data may be drawn anew with every trial.
     external_by_stratum
         Whether that is so in one stratum, by what was seen there.
     beside_control
@@ -134,6 +136,7 @@ class AnalysisBase(Part):
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
     beside_external: ClassVar[bool] = False
+    external_redrawn: ClassVar[bool] = False
     external_by_stratum: ClassVar[bool] = False
     beside_control: ClassVar[bool] = False
     by_period: ClassVar[bool] = False
@@ -282,6 +285,17 @@ class AnalysisBase(Part):
             Whether an arm is the control.
         """
         return self
+
+    @classmethod
+    def why_not_beside(cls, kind: QuestionKind, month: float, data: External) -> str:
+        """Why an arm cannot be compared with external data so; blank where it can.
+
+        Parameters
+        ----------
+        kind, month
+            What is asked; the month is 0 where it asks about none.
+        """
+        return ""
 
     def beside_problems(self) -> Iterator[tuple[str, str]]:
         """Faults of the table where arms are compared with external data, as of ``problems``."""

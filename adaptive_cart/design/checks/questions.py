@@ -117,6 +117,18 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"alone; compare with a number, or with an arm",
             path_to("analysis", about, "model"),
         )
+    elif _fits(data, pieces.endpoints.get(about)):
+        why = model.why_not_beside(question.kind, question.kind.month(question), data)
+        if why:
+            yield place, f"found {shown(name)}, external data, {why}", path_to("external", name)
+    if data.redrawn and not model.external_redrawn:
+        able = [key for key, other in ANALYSES.items() if other.external_redrawn]
+        yield (
+            path_to("external", name, "redrawn"),
+            f"found true; data that an arm is compared with are drawn anew under {one_of(able)} "
+            f"alone; leave it out",
+            path_to("analysis", about, "model"),
+        )
     if question.stratum is not None:
         why = _why_not_there(model, data, question.stratum, name)
         if why:
@@ -140,6 +152,12 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"[prediction.{about}] out",
             path_to("prediction", about),
         )
+
+
+def _fits(data: External, endpoint: EndpointBase | None) -> bool:
+    """Whether external data have what an endpoint needs, and contradict nothing."""
+    needed = () if endpoint is None else endpoint.gives.external
+    return bool(needed) and all(map(data.has, needed)) and not any(data.faults())
 
 
 def _why_not_there(model: type[AnalysisBase], data: External, stratum: str, name: str) -> str:

@@ -227,6 +227,7 @@ class BetaBinomialAnalysis(PriorsOfArms):
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
     beside_external: ClassVar[bool] = True
+    external_redrawn: ClassVar[bool] = True
     external_by_stratum: ClassVar[bool] = True
     _beside: dict[str, OutsideCounts] = PrivateAttr(default_factory=dict)
 

@@ -7,8 +7,10 @@ Statement, in every arm by itself::
     sd ** 2    ~ scaled inverse chi-squared(sd_worth, prior sd ** 2)
 
 The prior is worth ``worth`` participants of what is known of the mean, and ``sd_worth`` of what is
-known of the spread. The posterior of a mean is a t distribution (Gelman et al., Bayesian Data
-Analysis, 3rd ed., section 3.3): of one arm its tail, of two the difference of two (``two_t.py``).
+known of the spread. External data that an arm is compared with are one more arm, of which number,
+mean and standard deviation were told. The posterior of a mean is a t distribution (Gelman et al.,
+Bayesian Data Analysis, 3rd ed., section 3.3): of one arm its tail, of two the difference of two
+(``two_t.py``).
 
 Months in remission are no normal numbers: many participants have none. What is asked about is
 their mean, and sums of a few dozen are; the Bayesian bootstrap, which assumes no distribution
@@ -24,7 +26,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.beside_external_analysis import BesideExternal
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import Coming, Numbers
@@ -185,7 +188,7 @@ def _sums_of_new(
     return number * own, np.where(number > 0.0, number * own**2 + sd**2 * spread, 0.0)
 
 
-class RestrictedMeanAnalysis(AnalysisBase):
+class RestrictedMeanAnalysis(BesideExternal):
     """Mean months in each arm, their standard deviation estimated: t tails."""
 
     model: Literal["restricted_mean"]
@@ -216,7 +219,7 @@ class RestrictedMeanAnalysis(AnalysisBase):
         self, fitted: RestrictedMeanPrior, summary: Summary, open_strata: Booleans | None
     ) -> RestrictedMeanPosterior:
         assert isinstance(summary, Means)
-        return RestrictedMeanPosterior(fitted, summary, open_strata)
+        return RestrictedMeanPosterior(fitted, summary.behind(self.data_beside), open_strata)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
@@ -225,4 +228,5 @@ class RestrictedMeanAnalysis(AnalysisBase):
             RestrictedMeanReference,
         )
 
-        return RestrictedMeanReference(self.prior, arms)
+        names = self.names_beside(arms)
+        return RestrictedMeanReference(self.prior, names, self.data_beside)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Means, Summary
@@ -33,6 +34,7 @@ class RestrictedMeanReference(Reference):
 
     prior: RestrictedMeanPrior
     arms: tuple[str, ...]
+    outside: tuple[External, ...] = ()
     completes = True
 
     @property
@@ -59,7 +61,14 @@ class RestrictedMeanReference(Reference):
             "squares": summary.squares,
             "number": summary.participants.astype(np.float64),
         }
-        return {name: of_strata(part[trial], open_strata, question) for name, part in parts.items()}
+        own = {name: of_strata(part[trial], open_strata, question) for name, part in parts.items()}
+        for data in self.outside:  # an arm of which a mean and a spread were told
+            told = dict.fromkeys(own, 0.0)
+            if data.has("mean"):
+                n, m, s = (data.total(key) for key in ("participants", "mean", "sd"))
+                told = {"total": n * m, "squares": s**2 * (n - 1.0) + m**2 * n, "number": n}
+            own = {name: np.append(values, told[name]) for name, values in own.items()}
+        return own
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data; their likelihood depends on the sums alone."""

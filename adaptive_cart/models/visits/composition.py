@@ -89,6 +89,12 @@ class Composition:
     freedom: Floats
     known: Booleans
 
+    @property
+    def sd(self) -> Floats:
+        """How wide the contrast's posterior is, without what its tails add, ``(trial,)``."""
+        found: Floats = np.sqrt(self.location.var(axis=1) + (self.scale**2).mean(axis=1))
+        return found
+
     def above(self, value: float | Floats) -> Floats:
         """Probability that the contrast lies above a value, ``(trial,)``; nan where not known."""
         return self._share_above(np.broadcast_to(value, self.freedom.shape))

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.baselines import Baselines, share_beyond
+from adaptive_cart.models.beside_external_analysis import BesideExternal, few
+from adaptive_cart.models.beside_laws_analysis import BesideLaws
 from adaptive_cart.models.completed_scores import Law, completed
+from adaptive_cart.models.outside_laws import OutsideLaw
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.models.visits.composition import (
@@ -27,7 +30,8 @@ from adaptive_cart.models.visits.composition import (
 from adaptive_cart.models.visits.regressions import Regression, regressions
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.questions import ALL, OPEN, Cut, Quantity, Question
+from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Cut, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
@@ -67,11 +71,12 @@ class Visits:
 
 
 @dataclass(frozen=True)
-class VisitsPosterior(Posterior):
+class VisitsPosterior(BesideLaws):
     """Posterior of mean changes at the last visit, of strata together or of the one asked about."""
 
     products: Floats
     open_strata: Booleans | None
+    outside: tuple[OutsideLaw | None, ...] = ()
 
     closed = ("level",)
     fast_error = 0.001
@@ -79,8 +84,12 @@ class VisitsPosterior(Posterior):
     completed_seconds = 0.25
 
     @property
-    def arms(self) -> int:
+    def own_arms(self) -> int:
         return self.products.shape[1]
+
+    @property
+    def trials(self) -> int:
+        return len(self.products)
 
     def where_open(self, open_strata: Booleans) -> VisitsPosterior:
         return replace(self, open_strata=open_strata)
@@ -122,13 +131,26 @@ class VisitsPosterior(Posterior):
     def computed(self, question: Question) -> Floats:
         if not self.without_draws(question):
             return super().computed(question)
-        composition, baseline = self.composition(question)
-        above = composition.above(baseline + question.value)
+        law = self.law_of(question.minus)
+        if law is not None:
+            above = self._above_law(question, law)
+        else:
+            composition, baseline = self.composition(question)
+            above = composition.above(baseline + question.value)
         return above if question.above else 1.0 - above
+
+    def _above_law(self, question: Question, law: OutsideLaw) -> Floats:
+        """Probability that an arm's mean change exceeds that of external data by over a value."""
+        alone = replace(question, minus=None)
+        composition, baseline = self.composition(alone)
+        return self.averaged(
+            alone, law, composition.sd, lambda value: composition.above(baseline + value)
+        )
 
     def sides(self, question: Question) -> Sides:
         """Nothing is certain; equal data in two arms leave either the larger with one half."""
-        if not self.without_draws(question) or question.minus is None or question.value != 0.0:
+        of_arms = question.minus is not None and self.law_of(question.minus) is None
+        if not self.without_draws(question) or not of_arms or question.value != 0.0:
             return super().sides(question)
         pooled = self.pooled(question.stratum)
 
@@ -145,17 +167,20 @@ class VisitsPosterior(Posterior):
     def mean(self, question: Question) -> Floats:
         if not self.without_draws(question):
             return super().mean(question)
+        law = self.law_of(question.minus)
+        if law is not None:
+            return self.mean(replace(question, minus=None)) - law.mean
         visits = self.visits(question.stratum)
         contrast = visits.contrast(question.arm, question.minus)
         return expected(visits.regressions, contrast) - contrast.baseline
 
     def quantile(self, question: Question, probability: float) -> Floats:
-        if not self.without_draws(question):
+        if not self.without_draws(question) or self.law_of(question.minus) is not None:
             return super().quantile(question, probability)
         composition, baseline = self.composition(question)
         return composition.quantile(probability) - baseline
 
-    def draw(self, quantity: Quantity) -> Floats:
+    def draw_own(self, quantity: Quantity) -> Floats:
         if quantity.stratum not in self._drawn:
             visits, rank = self.visits(quantity.stratum), self._ranks(quantity.stratum)
             scores = drawn(visits.regressions, visits.baseline, rank)
@@ -192,7 +217,7 @@ class VisitsPosterior(Posterior):
     def _ranks(self, stratum: int) -> Integers:
         from adaptive_cart.models.draws import LOG_DRAWS, ranks
 
-        axes = axes_of(self.products.shape[3], self.arms)
+        axes = axes_of(self.products.shape[3], self.own_arms)
         first = axes * max(stratum + 1, 0)
         return ranks(axes * (1 + self.products.shape[2]), LOG_DRAWS)[first : first + axes]
 
@@ -201,7 +226,7 @@ class VisitsPosterior(Posterior):
         return {}
 
 
-class NormalVisitsAnalysis(AnalysisBase):
+class NormalVisitsAnalysis(BesideExternal):
     """Mean changes from baseline at the last of all visits: an unstructured covariance."""
 
     model: Literal["normal_visits"]
@@ -230,6 +255,12 @@ class NormalVisitsAnalysis(AnalysisBase):
     knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = VisitsPosterior
 
+    @classmethod
+    def why_not_beside(cls, kind: QuestionKind, month: float, data: External) -> str:
+        if kind.quantity != LEVEL:
+            return "whose mean and standard deviation say nothing of how many changed so far"
+        return few(data)
+
     def priors(self, fitted: None, arms: tuple[str, ...]) -> Iterator[Prior]:
         """None to show: they are flat."""
         return iter(())
@@ -247,11 +278,11 @@ class NormalVisitsAnalysis(AnalysisBase):
         self, fitted: None, summary: Summary, open_strata: Booleans | None
     ) -> VisitsPosterior:
         assert isinstance(summary, Scores)
-        return VisitsPosterior(summary.products, open_strata)
+        return VisitsPosterior(summary.products, open_strata, self.laws)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
         from adaptive_cart.models.visits.normal_visits_reference import NormalVisitsReference
 
-        return NormalVisitsReference(arms)
+        return self.reference_beside(NormalVisitsReference(arms))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.external import Level
+from adaptive_cart.nouns.external import External, Level
 from adaptive_cart.nouns.external_draws import Law
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
@@ -138,6 +138,13 @@ class Summary(ABC):
     def due_by_now(self) -> Integers:
         """Participants whose outcome is due, seen or not, ``(trial, arm, stratum)``."""
         return self.analysed
+
+    def behind(self, outside: Sequence[External]) -> Self:
+        """The same, and behind the arms external data, each as an arm in the first stratum.
+
+        Data of another endpoint are an arm in which nobody has been seen.
+        """
+        raise NotImplementedError  # supplied where external data are numbers of the same kind
 
     def with_more(self, arm: int, stratum: int, number: int, having: int) -> Self:
         """The same with more participants analysed, so many of whom have it."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import OF_MEAN, Law
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Floats, Integers, Population
@@ -64,6 +66,20 @@ class Means(Summary):
     @property
     def analysed(self) -> Integers:
         return self.participants
+
+    def behind(self, outside: Sequence[External]) -> Means:
+        table = np.zeros((3, 1, len(outside), self.total.shape[2]))
+        for place, data in enumerate(outside):
+            if data.has("mean"):
+                number, mean, sd = (data.total(key) for key in ("participants", "mean", "sd"))
+                squares = (number - 1.0) * sd**2 + number * mean**2
+                table[:, 0, place, 0] = number * mean, squares, number
+        parts = (self.total, self.squares, self.participants)
+        both = (
+            np.concatenate([own, np.repeat(more, len(own), axis=0).astype(own.dtype)], axis=1)
+            for own, more in zip(parts, table, strict=True)
+        )
+        return Means(*both)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"analysed": self.participants, "total": self.total, "squares": self.squares}
