@@ -1087,10 +1087,10 @@ KEYS: dict[str, list[Case]] = {
         to("scores", "analysis/mgadl/time_trend", {"model": "periods"}, "refused",
            arms__cart__enters=4.0)],
     "TrendSelection.model": [
-        to("times", "analysis/relapse/time_trend/model", "pooled", arms__cart__enters=4.0,
-           analysis__relapse__time_trend={"model": "concurrent"}),
-        to("times", "analysis/relapse/time_trend", {"model": "time_machine"}, "refused",
-           arms__cart__enters=4.0)],
+        to("scores", "analysis/mgadl/time_trend/model", "pooled", arms__cart__enters=4.0,
+           analysis__mgadl={"model": "normal_visits", "time_trend": {"model": "concurrent"}}),
+        to("scores", "analysis/mgadl/time_trend", {"model": "periods"}, "refused",
+           arms__cart__enters=4.0, analysis__mgadl={"model": "normal_visits"})],
     "TrendAdjustment.model": [
         Case("several", {"analysis/dfr/time_trend/model": "periods"},
              start=ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}}),

@@ -282,7 +282,7 @@ def test_what_does_not_go_together_is_told(model: str) -> None:
     for change, told in (
         ({"strata": {"mild": 0.5, "hard": 0.5}}, "not told apart by stratum and period at once"),
         ({"analysis": {endpoint: platform(model, {"model": "time_machine"})["analysis"][endpoint]}},
-         f"analysis.{endpoint}.time_trend.model"),
+         f"analysis.{endpoint}.time_trend."),
     ):  # fmt: skip
         with pytest.raises(DesignError) as caught:
             Design(**(platform(model) | change))
@@ -302,11 +302,13 @@ def a_year_late(endpoint: str, trend: str, per_year: float) -> Raw:
     said: Raw = {
         "score": {arm: SCORE["usual"] for arm in SCORE},
         "event": {arm: {"dist": "exponential", "median": 8.0} for arm in SCORE},
+        "rate": dict.fromkeys(SCORE, 1.0),
     }
     asked = {"score": {"minus": "usual", "below": 0.0},
-             "event": {"hazard_ratio_to": "usual", "below": 1.0}}  # fmt: skip
-    model = {"score": "normal", "event": "piecewise_exponential"}[endpoint]
-    raw = platform(model, {"model": trend})
+             "event": {"hazard_ratio_to": "usual", "below": 1.0},
+             "rate": {"minus": "usual", "below": 0.0}}  # fmt: skip
+    models = {"score": "normal", "event": "piecewise_exponential", "rate": "gamma_poisson"}
+    raw = platform(models[endpoint], {"model": trend})
     raw["arms"] = {"usual": {"control": True}, "early": {}, "late": {"enters": 12.0}}
     raw["enrolment"] = {"max_n": 180, "per_month": 6.0}
     raw["looks"] = {"months": [36.0]}

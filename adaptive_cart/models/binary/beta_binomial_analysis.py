@@ -237,7 +237,8 @@ class BetaBinomialAnalysis(PriorsOfArms):
             message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
             found.append(("prior", message))
         if self.time_trend is not None:
-            found += self.time_trend.problems(self.prior is not None)
+            found += self.time_trend.on_the_logit(self.prior is not None)
+            found += self.time_trend.problems()
         return found
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:

@@ -68,8 +68,8 @@ class Curve:
         edges = (0.0, *cuts, np.inf)
         self.intervals = list(zip(pairwise(edges), np.moveaxis(hazard, -2, 0), strict=True))
 
-    def remaining(self, month: float) -> Array:
-        """Fraction without the event at a month."""
+    def remaining(self, month: float | Array) -> Array:
+        """Fraction without the event at a month, or at one for each draw."""
         gone = np.zeros_like(self.intervals[0][1])
         for (start, end), hazard in self.intervals:
             gone += hazard * np.clip(month - start, 0.0, end - start)

@@ -25,7 +25,7 @@ from adaptive_cart.models.hazards.ratios_analysis import (
     Ratio,
     RatiosPosterior,
 )
-from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendAdjustment
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
@@ -250,7 +250,7 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
 
     model: Literal["piecewise_exponential"]
     prior: BorrowingHazardsPrior
-    time_trend: TrendSelection | None = LEFT_OUT
+    time_trend: TrendAdjustment | None = LEFT_OUT
 
     title: ClassVar[str] = "Piecewise exponential model"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -297,6 +297,13 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
         if self._borrows() is not None and self.cuts:
             message = "external events and months have one hazard, and cuts make the baseline "
             found.append(("cuts", message + "several; leave them out, or borrow nothing"))
+        trend = self.time_trend
+        if trend is not None:
+            found += trend.problems()
+            found += trend.on_the_logarithm(self._borrows() is None, "prior.baseline", "hazard")
+            if trend.adjusts and self.intervals:
+                why = f'time_trend.model is "{trend.model}", which takes events at their dates'
+                found.append(("intervals", f'{why}; leave it out, or write model = "concurrent"'))
         return found
 
     def beside(

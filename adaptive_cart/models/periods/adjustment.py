@@ -66,8 +66,8 @@ class TrendAdjustment(Part):
     """How a comparison deals with participants randomised while one of its arms was not open."""
 
     model: Literal["concurrent", "pooled", "periods", "time_machine"] = Field(
-        description="they are left out, count like all others, or help to estimate the periods of "
-        "a logistic model, each with an effect of its own, or with a random walk over the calendar"
+        description="they are left out, count like all others, or help to estimate the periods, "
+        "each with an effect of its own, or with a random walk over the calendar"
     )
     period_months: PositiveMonths | None = Field(
         default=None, description="time_machine: length of a calendar period"
@@ -79,29 +79,15 @@ class TrendAdjustment(Part):
     step_scale: StepScale | None = Field(
         default=None,
         description="time_machine: scale of the half-normal prior of the standard deviation of a "
-        "step, on the logit",
+        "step, on the logit of a probability, or on the logarithm of a rate or a hazard",
     )
 
-    def problems(self, has_prior: bool) -> list[tuple[str, str]]:
-        """What does not go with it: path below the analysis, and message."""
-        found = []
-        if self.model in ("periods", MACHINE) and has_prior:
-            found.append(
-                (
-                    "prior",
-                    f'time_trend.model is "{self.model}", a logistic model whose coefficients are '
-                    f"all Normal(0, {COEFFICIENT_SD:g}); leave `prior` out, or write model = "
-                    '"concurrent"',
-                )
-            )
-        return found + self._walk_problems()
-
-    def _walk_problems(self) -> list[tuple[str, str]]:
-        """Keys of the walk that are missing, or that nothing asks for."""
+    def problems(self) -> list[tuple[str, str]]:
+        """Keys of the walk that are missing, or that nothing asks for: path, and message."""
         needed = {
             "period_months": "the length of a calendar period, for instance 3.0",
             "step_scale": "the scale of the half-normal prior of the standard deviation of a step "
-            "on the logit, for instance 0.1",
+            "on the logit (of a rate or a hazard, on the logarithm), for instance 0.1",
         }
         if self.model == MACHINE:
             return [
@@ -118,6 +104,42 @@ class TrendAdjustment(Part):
             for key in ("period_months", "order", "step_scale")
             if getattr(self, key) is not None
         ]
+
+    def on_the_logit(self, has_prior: bool) -> list[tuple[str, str]]:
+        """Whether a prior of probabilities is given, where a logistic model has its own."""
+        if not (self.adjusts and has_prior):
+            return []
+        why = (
+            f'time_trend.model is "{self.model}", a logistic model whose coefficients are all '
+            f"Normal(0, {COEFFICIENT_SD:g}); leave `prior` out, or write model = "
+            '"concurrent"'
+        )
+        return [("prior", why)]
+
+    def on_the_logarithm(self, written: bool, path: str, whose: str) -> list[tuple[str, str]]:
+        """Whether the baselines of a model of rates or hazards have a gamma prior of its own.
+
+        Parameters
+        ----------
+        written
+            Whether it is one gamma for all.
+        path, whose
+            Where it stands, and what it is of: the control's ``rate``, or ``hazard``.
+        """
+        if written or not self.adjusts:
+            return []
+        when = "each period" if self.model == "periods" else "the latest calendar period"
+        why = (
+            f'time_trend.model is "{self.model}", in which it is the prior of the control\'s '
+            f"{whose} in {when}: write {path} = {{ a = …, b = … }}, or model = "
+            '"concurrent"'
+        )
+        return [(path, why)]
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether effects of periods are estimated, so that the model is another one."""
+        return self.model in ("periods", MACHINE)
 
     @property
     def by_period(self) -> bool:

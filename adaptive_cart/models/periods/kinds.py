@@ -26,8 +26,17 @@ ADJUSTED: dict[str, Kinds[AnalysisBase]] = {
         ROOM,
         {
             "beta_binomial": "periods_analysis.PeriodsAnalysis",
+            "gamma_poisson": "baselines_analysis.RatesByPeriod",
+            "piecewise_exponential": "baselines_analysis.HazardsByPeriod",
             "normal": "normal_periods_analysis.NormalPeriodsAnalysis",
         },
     ),
-    "time_machine": Kinds(ROOM, {"beta_binomial": "time_machine_analysis.TimeMachineAnalysis"}),
+    "time_machine": Kinds(
+        ROOM,
+        {
+            "beta_binomial": "time_machine_analysis.TimeMachineAnalysis",
+            "gamma_poisson": "baselines_analysis.RatesByMachine",
+            "piecewise_exponential": "baselines_analysis.HazardsByMachine",
+        },
+    ),
 }

@@ -29,7 +29,9 @@ from scipy import special
 from adaptive_cart.models.draws import ranks
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
 from adaptive_cart.models.periods.weighed_points import LOG_POINTS, POINTS, WeighedPoints
+from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 FREEDOM: Final = 12.0  # degrees, of what is proposed
 UNEVEN: Final = 2.0  # mean square of weights over that of equal ones: more are proposed anew
@@ -109,6 +111,8 @@ def proposed(size: int) -> tuple[Floats, Floats]:
 class PeriodPosterior(WeighedPoints):
     """Posterior of arms and periods."""
 
+    counts: PeriodCounts
+
     fast_error = 0.008
     drawn_error = 0.008
 
@@ -174,10 +178,10 @@ class PeriodPosterior(WeighedPoints):
         """Coefficients in each logit, ``(cell, coefficient)``, in single precision."""
         return self._rows.reshape(-1, self._rows.shape[2]).astype(np.float32)
 
-    def levels(self, table: int, arms: Sequence[int], share: Floats) -> list[Floats]:
+    def levels(self, table: int, quantities: Sequence[Quantity], share: Floats) -> list[Floats]:
         """Probability of each arm over periods, ``(point,)``."""
         places = self._places(table)
-        return [self._over(places, arm, share) for arm in arms]
+        return [self._over(places, one.arm, share) for one in quantities]
 
     def _over(self, places: Floats, arm: int, share: Floats) -> Floats:
         """Mean probability of an arm over periods, ``(point,)``."""

@@ -40,13 +40,12 @@ class TimeMachineReference(PeriodsReference):
     def statement(self) -> str:
         """Likelihood and prior with their numbers."""
         walk = self.walk
-        around = "that after it" if walk.order == 1 else "the line through the two after it"
         return (
             f"in each arm and calendar period of {walk.period_months:g} months: successes ~ "
             "Binomial(total, probability)\n"
             "logit(probability) = intercept + effect of the arm + drift of the calendar period\n"
             f"the effect of the control is 0; all others and the intercept ~ Normal(0, sd {SD:g})\n"
-            f"the drift of the latest period is 0; each earlier one ~ Normal({around}, tau)\n"
+            f"the drift of the latest period is 0; each earlier one ~ Normal({around(walk)}, tau)\n"
             f"tau ~ Half-normal({walk.step_scale:g})\n"
             "the probability of an arm: averaged over the calendar periods of the comparison, by "
             "their shares of those analysed"
@@ -74,12 +73,28 @@ class TimeMachineReference(PeriodsReference):
         return data["totals"].shape
 
     def later(self, number: int) -> Any:
-        """The drift, whose steps are drawn in units of their standard deviation."""
-        import pymc as pm
-        from pytensor import tensor as pt
+        """The drift of all calendar periods before the latest."""
+        return drift(self.walk, number)
 
-        tau = pm.HalfNormal("tau", self.walk.step_scale)
-        steps = tau * pm.Normal("step", 0.0, 1.0, shape=number)
-        for _ in range(self.walk.order):
-            steps = pt.cumsum(steps)
-        return steps
+
+def around(walk: Walk) -> str:
+    """What each earlier drift is normal around, in words."""
+    return "that after it" if walk.order == 1 else "the line through the two after it"
+
+
+def drift(walk: Walk, number: int) -> Any:
+    """The drift, whose steps are drawn in units of their standard deviation, of a model being made.
+
+    Parameters
+    ----------
+    number
+        Of calendar periods before the latest.
+    """
+    import pymc as pm
+    from pytensor import tensor as pt
+
+    tau = pm.HalfNormal("tau", walk.step_scale)
+    steps = tau * pm.Normal("step", 0.0, 1.0, shape=number)
+    for _ in range(walk.order):
+        steps = pt.cumsum(steps)
+    return steps

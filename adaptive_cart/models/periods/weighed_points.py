@@ -18,7 +18,7 @@ from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
+from adaptive_cart.nouns.summaries import ByPeriod
 
 LOG_POINTS: Final = 12
 POINTS: Final = 2**LOG_POINTS
@@ -34,7 +34,7 @@ class WeighedPoints(Posterior):
         ``(table, point)``; those of a table sum to 1.
     """
 
-    counts: PeriodCounts
+    counts: ByPeriod
     weights: Floats = field(init=False)
     _kept: dict[Question, Floats] = field(default_factory=dict, init=False)
 
@@ -45,10 +45,10 @@ class WeighedPoints(Posterior):
     @property
     def arms(self) -> int:
         """How many arms the design has."""
-        return self.counts.had.shape[1]
+        return self.counts.open_in.shape[1]
 
-    def levels(self, table: int, arms: Sequence[int], share: Floats) -> list[Floats]:
-        """Probability of each of some arms over periods at the points of a table, ``(point,)``.
+    def levels(self, table: int, quantities: Sequence[Quantity], share: Floats) -> list[Floats]:
+        """Each of some quantities of arms over periods at the points of a table, ``(point,)``.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class WeighedPoints(Posterior):
         """What a question is about at the points, ``(table, point)``."""
         bare = question.at(0.0).compared_with()
         if bare not in self._kept:
-            needed = [one.arm for one in question.quantities(self.arms)]
+            needed = question.quantities(self.arms)
             shares = self.counts.shares(arms_of(question))
             found: Floats = np.empty((len(shares), POINTS))
             for table, share in enumerate(shares):

@@ -23,7 +23,7 @@ from adaptive_cart.models.arm_priors_analysis import (
 )
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
-from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendAdjustment
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
@@ -198,7 +198,7 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
 
     model: Literal["gamma_poisson"]
     prior: RatePriors
-    time_trend: TrendSelection | None = LEFT_OUT
+    time_trend: TrendAdjustment | None = LEFT_OUT
 
     title: ClassVar[str] = "Events by patient-years"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -222,6 +222,15 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        found = self._of_priors(arms)
+        if self.time_trend is not None:
+            one = isinstance(self.prior, GammaPrior)
+            found += self.time_trend.problems()
+            found += self.time_trend.on_the_logarithm(one, "prior", "yearly rate")
+        return found
+
+    def _of_priors(self, arms: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Faults of the priors."""
         if isinstance(self.prior, BorrowedRates):
             message = "an arm borrows, and not all: write a prior of each arm, and there "
             return [("prior", message + f"prior.{arms[0]} = {{ a = …, b = …, external = … }}")]

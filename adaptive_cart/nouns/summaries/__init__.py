@@ -16,6 +16,7 @@ from adaptive_cart.nouns.summaries.durations import Durations, SeenDurations
 from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
+from adaptive_cart.nouns.summaries.over_calendar import OverCalendar
 from adaptive_cart.nouns.summaries.over_periods import over_periods
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 from adaptive_cart.nouns.summaries.scores import Scores
@@ -40,6 +41,7 @@ __all__ = [
     "EarlyCounts",
     "Exposure",
     "Means",
+    "OverCalendar",
     "PeriodCounts",
     "Scores",
     "SeenDurations",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries.base import Summary
 from adaptive_cart.nouns.summaries.by_period import ByPeriod
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
@@ -15,6 +15,7 @@ from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
+from adaptive_cart.nouns.summaries.over_calendar import OverCalendar
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 from adaptive_cart.nouns.summaries.scores import Scores
 
@@ -41,12 +42,22 @@ class Split(ByPeriod):
         return self.apart
 
     @classmethod
-    def over(cls, whole: Summary, apart: Summary, open_in: Booleans) -> Split:
-        """The same participants, all together and by period."""
+    def over(
+        cls, whole: Summary, apart: Summary, open_in: Booleans, calendar: Integers | None = None
+    ) -> Self:
+        """The same participants, all together and by period.
+
+        Parameters
+        ----------
+        calendar
+            Calendar period in which each period lies, where the calendar bounds them too.
+        """
         own: dict[str, Any] = {
             one.name: getattr(whole, one.name)
             for one in fields(cls.kept)  # type: ignore[arg-type]  # every kind is a dataclass
         }
+        if calendar is not None:
+            own["calendar"] = calendar
         return cls(**own, apart=apart, open_in=open_in)
 
 
@@ -78,13 +89,40 @@ class PeriodScores(Split, Scores):
     kept: ClassVar[type[Summary]] = Scores
 
 
-Splitting: TypeAlias = Callable[[Any, Any, Booleans], ByPeriod]
+@dataclass(frozen=True)
+class CalendarDurations(OverCalendar, PeriodDurations):
+    """Times to an event, also by periods that the calendar bounds too."""
+
+    calendar: Integers
+
+
+@dataclass(frozen=True)
+class CalendarExposure(OverCalendar, PeriodExposure):
+    """Events and patient-years, also by periods that the calendar bounds too."""
+
+    calendar: Integers
+
+
+@dataclass(frozen=True)
+class CalendarScores(OverCalendar, PeriodScores):
+    """Sums of products of scores, also by periods that the calendar bounds too."""
+
+    calendar: Integers
+
+
+Splitting: TypeAlias = Callable[..., ByPeriod]
 SPLITTING: dict[str, Splitting] = {
     Counts.kind: PeriodCounts.of,
     Durations.kind: PeriodDurations.over,
     Exposure.kind: PeriodExposure.over,
     Means.kind: PeriodMeans.over,
     Scores.kind: PeriodScores.over,
+}
+OVER_CALENDAR: dict[str, Splitting] = {
+    Counts.kind: CalendarCounts.over,
+    Durations.kind: CalendarDurations.over,
+    Exposure.kind: CalendarExposure.over,
+    Scores.kind: CalendarScores.over,
 }
 
 
@@ -104,6 +142,4 @@ def over_periods(
     """
     if calendar is None:
         return SPLITTING[whole.kind](whole, apart, open_in)
-    assert isinstance(whole, Counts)
-    assert isinstance(apart, Counts)
-    return CalendarCounts.over(whole, apart, open_in, calendar)
+    return OVER_CALENDAR[whole.kind](whole, apart, open_in, calendar)
