@@ -1,34 +1,42 @@
 """Outside its room nobody asks what kind a thing is: an endpoint, a summary, a question, a model.
 
-What follows from a kind is asked of it. Three ways to ask otherwise are looked for in the syntax of
+What follows from a kind is asked of it. Four ways to ask otherwise are looked for in the syntax of
 every file: its class (``isinstance``, ``issubclass``, ``type``, a pattern of ``match``), its name
-(compared with what is called a kind, a type or a model), and a table with several of its names. An
-assertion states a kind, and is no branch.
+(compared with what is called a kind, a type or a model), a table with several of its names, and
+whether it has what only some kinds have (``hasattr``, ``getattr`` with a default). An assertion
+states a kind, and is no branch.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import adaptive_cart
+from adaptive_cart.decisions import DECISIONS, Decision
+from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
+from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, QuestionKind
 from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 from adaptive_cart.results.true_times import OF_TIMES
 
 PACKAGE = Path(inspect.getfile(adaptive_cart)).parent
-CALLED = {"kind", "type", "model", "gives", "reads", "of", "quantity"}  # attributes that say it
+CALLED = {  # attributes that say it
+    *("kind", "type", "model", "gives", "reads", "of", "quantity", "name", "dist"),
+    *("decision", "product", "__name__", "__class__"),
+}
 
 
 def classes(of: list[type], above: type) -> set[str]:
@@ -37,30 +45,77 @@ def classes(of: list[type], above: type) -> set[str]:
     return {base.__name__ for base in between if base is not above}
 
 
+def extras(of: list[type], above: type) -> set[str]:
+    """What some of the classes have, and what all have in common has not."""
+
+    def had(kind: type) -> set[str]:
+        return {name for base in kind.__mro__ for name in (*vars(base), *said_of(base))}
+
+    return {name for kind in of for name in had(kind) - had(above) if not name.startswith("_")}
+
+
+def said_of(kind: type) -> list[str]:
+    """Names with annotations; of a part of a design they are no attributes of its class."""
+    return list(inspect.get_annotations(kind))
+
+
 def below(above: type) -> list[type]:
     """All that are made from a class."""
     return [kind for own in above.__subclasses__() for kind in (own, *below(own))]
 
 
+@dataclass(frozen=True)
+class Room:
+    """What gives a kind away, and where it may: the beginnings of paths.
+
+    Attributes
+    ----------
+    names, classes, attributes
+        Of the kinds; attributes that some have, and not all.
+    """
+
+    where: tuple[str, ...]
+    names: set[str]
+    classes: set[str]
+    attributes: set[str]
+
+    @classmethod
+    def of(cls, where: tuple[str, ...], names: Iterable[str], *kinds: Any) -> Room:
+        """Of pairs of kinds and of what they have in common."""
+        pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
+        own = set().union(*(classes(of, above) for of, above in pairs))
+        return cls(where, {*names}, own, set().union(*(extras(of, above) for of, above in pairs)))
+
+
+QUESTION_KINDS = [type(kind) for kind in QUESTIONS.values()]
 ROOMS = {
-    "endpoint": ({*ENDPOINTS}, classes([*ENDPOINTS.values()], EndpointBase), ("endpoints/",)),
-    "direct truth": (set[str](), classes(below(DirectTruth), DirectTruth), ("endpoints/",)),
-    "summary": ({*SUMMARIES}, classes(below(Summary), Summary), ("nouns/summaries/", "models/")),
-    "question": (
-        {*QUESTIONS, *(kind.quantity for kind in QUESTIONS.values())},
-        classes([type(kind) for kind in QUESTIONS.values()], QuestionKind),
+    "endpoint": Room.of(("endpoints/",), ENDPOINTS, [*ENDPOINTS.values()], EndpointBase),
+    "direct truth": Room.of(("endpoints/",), (), below(DirectTruth), DirectTruth),
+    "summary": Room.of(("nouns/summaries/", "models/"), SUMMARIES, below(Summary), Summary),
+    "question": Room.of(
         ("nouns/questions/", "models/"),  # a model has an answer for each that it lists
+        (*QUESTIONS, *(kind.quantity for kind in QUESTIONS.values())),
+        QUESTION_KINDS,
+        QuestionKind,
     ),
-    "model": (
-        {*ANALYSES},
-        classes([*ANALYSES.values()], AnalysisBase)
-        | classes([kind.answered_by for kind in ANALYSES.values()], Posterior),
+    "model": Room.of(
         ("models/",),
+        ANALYSES,
+        [*ANALYSES.values()],
+        AnalysisBase,
+        [kind.answered_by for kind in ANALYSES.values()],
+        Posterior,
     ),
+    "decision": Room.of(
+        ("decisions/",), DECISIONS, [type(kind) for kind in DECISIONS.values()], Decision
+    ),
+    "product": Room.of(("design/products.py",), PRODUCTS),
+    "distribution": Room.of(("nouns/",), (), below(EventTime), EventTime),
 }
 WHY = {  # where it is asked outside the room, and why
     ("report/accuracy.py", "question"): "works three questions out again by other arithmetic",
     ("results/true_times.py", "question"): "a true value of each quantity of times; held to below",
+    ("report/word.py", "model"): "a style of Word that is called normal",
     ("analysis/durability_curves.py", "model"): "shows the one model of remissions",
     ("comparison/classical.py", "model"): "a classical design is made of tests",
     ("priors/drawn_trials.py", "model"): "says why a cured fraction may make a trial wait",
@@ -75,18 +130,21 @@ class Asking:
 
     Attributes
     ----------
-    classes, literals
-        Names of classes that it is held against, and texts that what is called a kind is.
+    classes, literals, attributes
+        Names of classes that it is held against, texts that what is called a kind is, and what it
+        is asked whether it has.
     """
 
     text: str
     classes: frozenset[str] = frozenset()
     literals: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
     table: bool = False
 
-    def asks(self, names: set[str], own: set[str]) -> bool:
+    def asks(self, room: Room) -> bool:
         """Whether it is asked which of a registry it is; a table has several of the names."""
-        return bool(self.classes & own) or len(self.literals & names) > self.table
+        own = bool(self.classes & room.classes or self.attributes & room.attributes)
+        return own or len(self.literals & (room.names | room.classes)) > self.table
 
 
 def askings(tree: ast.AST) -> Iterator[Asking]:
@@ -99,8 +157,10 @@ def askings(tree: ast.AST) -> Iterator[Asking]:
         waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Call) and last_name(node.func) in ("isinstance", "issubclass"):
             yield Asking(ast.unparse(node), named(node.args[1]))
+        elif isinstance(node, ast.Call) and may_lack(node):
+            yield Asking(ast.unparse(node), attributes=texts(node.args[1]))
         elif isinstance(node, ast.MatchClass):
-            yield Asking(ast.unparse(node), named(node.cls))
+            yield Asking(ast.unparse(node), named(node.cls), attributes=frozenset(node.kwd_attrs))
         elif isinstance(node, ast.Match) and last_name(node.subject) in CALLED:
             cases = (case.pattern for case in node.cases)
             said = frozenset().union(*(texts(*ast.walk(pattern)) for pattern in cases))
@@ -116,6 +176,12 @@ def askings(tree: ast.AST) -> Iterator[Asking]:
                 said = texts(*(part for side in sides for part in getattr(side, "elts", [side])))
                 classes_named = frozenset().union(*map(named, sides))
                 yield Asking(ast.unparse(node), classes_named, said)
+
+
+def may_lack(call: ast.Call) -> bool:
+    """Whether an attribute is asked for that may not be there."""
+    least = {"hasattr": 2, "getattr": 3}.get(last_name(call.func), len(call.args) + 1)
+    return len(call.args) >= least
 
 
 def texts(*nodes: ast.AST) -> frozenset[str]:
@@ -145,12 +211,11 @@ def places() -> dict[str, list[Asking]]:
 
 @pytest.mark.parametrize("what", ROOMS)
 def test_nobody_but_its_room_asks_of_which_kind_it_is(what: str) -> None:
-    names, own, rooms = ROOMS[what]
     found = {
         (where, what): ways
         for where, each in places().items()
-        if not where.startswith(rooms)
-        and (ways := [asking.text for asking in each if asking.asks(names, own)])
+        if not where.startswith(ROOMS[what].where)
+        and (ways := [asking.text for asking in each if asking.asks(ROOMS[what])])
     }
     assert found.keys() == {key for key in WHY if key[1] == what}, found
     assert len(places()) > 400
@@ -175,9 +240,12 @@ def test_every_quantity_that_a_model_of_times_can_be_asked_about_has_a_true_valu
         "match endpoint.type:\n    case 'landmark': pass",
         "match endpoint:\n    case Landmark(): pass",
         "table = {'landmark': 1, 'ordinal': 2}[endpoint.type]",
+        "if hasattr(one, 'horizon'): pass",
+        "until = getattr(one, 'horizon', None)",
+        "match one:\n    case object(horizon=until): pass",
+        "if type(one).__name__ == 'Landmark': pass",
     ],
 )
 def test_however_it_is_asked_it_is_found(text: str) -> None:
-    names, own, _ = ROOMS["endpoint"]
-    assert any(asking.asks(names, own) for asking in askings(ast.parse(text)))
+    assert any(asking.asks(ROOMS["endpoint"]) for asking in askings(ast.parse(text)))
     assert not list(askings(ast.parse("assert isinstance(one, Landmark)")))

@@ -351,13 +351,10 @@ def _band(analysis: Analysis, endpoint: str, arm: int, months: Floats) -> Floats
 
 def _fast_ends(analysis: Analysis, question: Question) -> tuple[float, float]:
     posterior = analysis.recorded.posterior(question.endpoint)
-    arm = getattr(posterior, "arm", None)
-    if arm is None:
+    if not posterior.without_draws(question):
         return interval_of(analysis.recorded.ask, question, 0.0, 1.0)
-    tail = (1.0 - LEVEL) / 2.0
-    ends = (arm(question.arm).remaining_quantile(question.month, p) for p in (tail, 1.0 - tail))
-    lower, upper = (float(end[0]) for end in ends)
-    return lower, upper
+    lower, upper = posterior.limits(question, LEVEL)
+    return float(lower[0]), float(upper[0])
 
 
 @styled

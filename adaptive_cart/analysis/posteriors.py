@@ -96,7 +96,7 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
         for target in rule.asked
         if target.endpoint == endpoint and target.month
     }
-    horizon = getattr(plan.design.endpoints[endpoint], "horizon", None) or np.inf
+    horizon = plan.design.endpoints[endpoint].censors_after() or np.inf
     return sorted(asked | {month for month in MONTHS if month <= horizon})
 
 

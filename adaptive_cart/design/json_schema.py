@@ -14,6 +14,7 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
+from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.mixture import Share
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.time_trend import TimeTrend
@@ -146,10 +147,7 @@ def _by_tag(names: list[str], definitions: dict[str, Any]) -> dict[str, Any] | N
 
 _EXACTLY_ONE = {
     "PosteriorQuestion": (("endpoint", "utility"),),
-    "Weibull": (("scale", "median"),),
-    "Exponential": (("rate", "median"),),
-    "Gamma": (("rate", "scale"),),
-    "Gompertz": (("rate", "median"),),
+    **{kind.__name__: (kind.either,) for kind in EventTime.__subclasses__() if kind.either},
     **dict.fromkeys(
         ("Rule", "Condition"),
         (

@@ -308,7 +308,7 @@ class EndpointBase(Part):
 
         By default a number of participants: those planned, less those whose outcome is due.
         """
-        return Numbers(ahead.still(getattr(summary, "due", summary.analysed)))
+        return Numbers(ahead.still(summary.due_by_now()))
 
     def lost(self, prepared: Any, snapshot: Snapshot, summary: Any) -> Lost | None:
         """Follow-up by the look of those who left before; nothing where none is asked after."""

@@ -114,6 +114,8 @@ class AnalysisBase(Part):
         Whether by it somebody may never have the event, however long the follow-up.
     counted
         Who counts in a comparison, in words, where it is not simply everybody in its arms.
+    information
+        What a type I error is spent by: ``participants`` or ``events``; blank where by nothing.
     told
         What readers call its answers and estimates.
     """
@@ -142,6 +144,7 @@ class AnalysisBase(Part):
     by_period: ClassVar[bool] = False
     cures: ClassVar[bool] = False
     counted: ClassVar[str] = ""
+    information: ClassVar[str] = ""
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"
     )
@@ -248,6 +251,14 @@ class AnalysisBase(Part):
     def prior_table(self) -> dict[str, Any]:
         """What the table says of its priors, for a reader; empty where they are flat."""
         return dict(self.plain()["prior"])
+
+    def expected_of_control(self, fitted: Any) -> float | None:
+        """Prior mean of the control's probability; nothing where no prior is of that alone."""
+        return None
+
+    def changes_at(self) -> tuple[float, ...]:
+        """Months at which a hazard changes that is constant between them."""
+        return ()
 
     def flat(self, fitted: Any) -> bool:
         """Whether a prior is flat, so that there is no posterior before there are data."""

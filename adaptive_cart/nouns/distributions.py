@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +33,22 @@ LN2 = math.log(2.0)
 NODES, POWER = 200, 5  # of an integral of quantiles, and how they crowd towards 0
 
 
-def _one_of_two(part: Part, first: str, second: str) -> None:
-    given = [name for name in (first, second) if getattr(part, name) is not None]
-    if len(given) != 1:
-        found = "both" if given else "neither"
-        raise ValueError(f"give either '{first}' or '{second}'; found {found}")
-
-
 class EventTime(Part):
     """A time to an event in months; a fraction ``cured`` never has it."""
 
     cured: Probability | None = Field(default=None, description="fraction that never has the event")
+
+    varies: ClassVar[bool] = True  # and is not the same in everybody
+    either: ClassVar[tuple[str, ...]] = ()  # keys of which one is given, where there are such
+
+    @model_validator(mode="after")
+    def _one_of_either(self) -> Self:
+        given = [name for name in self.either if getattr(self, name) is not None]
+        if self.either and len(given) != 1:
+            first, second = self.either
+            found = "both" if given else "neither"
+            raise ValueError(f"give either '{first}' or '{second}'; found {found}")
+        return self
 
     def _standard_quantile(self, u: Floats) -> Floats:
         raise NotImplementedError  # abstract: every distribution below supplies it
@@ -51,6 +56,15 @@ class EventTime(Part):
     def _standard_never(self) -> float:
         """Fraction of those not cured that never has the event all the same."""
         return 0.0
+
+    def changes_at(self) -> tuple[float, ...]:
+        """Months at which a hazard changes that is constant between them."""
+        return ()
+
+    @property
+    def constant_hazard(self) -> float | None:
+        """Events per month, where they are as many at any time; nothing where they are not."""
+        return None
 
     @property
     def never(self) -> float:
@@ -121,10 +135,7 @@ class Weibull(EventTime):
     scale: Positive | None = None
     median: Positive | None = None
 
-    @model_validator(mode="after")
-    def _scale_or_median(self) -> Weibull:
-        _one_of_two(self, "scale", "median")
-        return self
+    either: ClassVar[tuple[str, ...]] = ("scale", "median")
 
     def _standard_quantile(self, u: Floats) -> Floats:
         scale = self.scale
@@ -144,10 +155,14 @@ class Exponential(EventTime):
     rate: Positive | None = Field(default=None, description="events per month")
     median: Positive | None = None
 
-    @model_validator(mode="after")
-    def _rate_or_median(self) -> Exponential:
-        _one_of_two(self, "rate", "median")
-        return self
+    either: ClassVar[tuple[str, ...]] = ("rate", "median")
+
+    @property
+    def constant_hazard(self) -> float | None:
+        """Events per month, where nobody is cured."""
+        if self.cured:
+            return None
+        return self.rate if self.rate is not None else math.log(2.0) / (self.median or 1.0)
 
     def _standard_quantile(self, u: Floats) -> Floats:
         mean = 1.0 / self.rate if self.rate is not None else (self.median or 0.0) / LN2
@@ -175,10 +190,7 @@ class Gamma(EventTime):
     rate: Positive | None = None
     scale: Positive | None = None
 
-    @model_validator(mode="after")
-    def _rate_or_scale(self) -> Gamma:
-        _one_of_two(self, "rate", "scale")
-        return self
+    either: ClassVar[tuple[str, ...]] = ("rate", "scale")
 
     def _standard_quantile(self, u: Floats) -> Floats:
         from scipy import special
@@ -192,6 +204,8 @@ class Fixed(EventTime):
 
     dist: Literal["fixed"]
     value: NonNegative
+
+    varies: ClassVar[bool] = False
 
     def _standard_quantile(self, u: Floats) -> Floats:
         return np.full_like(u, self.value)
@@ -216,10 +230,7 @@ class Gompertz(EventTime):
     rate: Positive | None = Field(default=None, description="hazard a month at the beginning")
     median: Positive | None = None
 
-    @model_validator(mode="after")
-    def _rate_or_median(self) -> Gompertz:
-        _one_of_two(self, "rate", "median")
-        return self
+    either: ClassVar[tuple[str, ...]] = ("rate", "median")
 
     @property
     def beginning(self) -> float:
@@ -267,6 +278,10 @@ class Piecewise(EventTime):
                 "happens: `cured = 1.0` beside any distribution)"
             )
         return self
+
+    def changes_at(self) -> tuple[float, ...]:
+        """Months at which the hazard changes."""
+        return tuple(self.cuts)
 
     def __hash__(self) -> int:
         return hash((self.cured, *self.hazards, *self.cuts))

@@ -73,7 +73,7 @@ class AveragedTime:
     def mean_until(self, months: float) -> float:
         """Mean months without the event, of the first so many: the area under what is left."""
         halved = months * 0.5 ** np.arange(PANELS)  # a hazard may begin with nought or endlessly
-        cuts = [cut for cut in getattr(self.time, "cuts", ()) if cut < months]
+        cuts = [cut for cut in self.time.changes_at() if cut < months]
         edges = np.unique([0.0, *cuts, *halved])
         node, weight = np.polynomial.legendre.leggauss(NODES)
         half = np.diff(edges)[:, None] / 2.0

@@ -292,16 +292,14 @@ def _expected_of_control(evidence: Evidence) -> Expected | None:
     if not evidence.design.primary_endpoint.binary:
         return None
     fitted = evidence.plan.fitted.get(evidence.design.primary)
-    priors = getattr(fitted[1], "priors", None) if fitted else None
-    if evidence.design.control is None:
-        return None
-    if priors is None:
+    expected = fitted[0].expected_of_control(fitted[1]) if fitted else None
+    if evidence.design.control is None or expected is None:
         return None
     for one in evidence.plan.borrowing:
         whole = (one.endpoint, one.arm) == (evidence.design.primary, 0) and one.stratum < 0
         if whole and one.prior.predicts is not None:
             return Expected(one.prior.predicts, "external prediction")
-    return Expected(float(priors[0].mean()), "prior mean")
+    return Expected(expected, "prior mean")
 
 
 def _conflict_by_scenario(evidence: Evidence) -> list[Block]:

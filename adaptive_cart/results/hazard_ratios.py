@@ -21,7 +21,6 @@ from adaptive_cart.conduct.looks import Schedule, snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.distributions import Exponential
 from adaptive_cart.nouns.drifting_times import AveragedTime
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
@@ -194,10 +193,9 @@ def _constant_hazard(times: tuple[Any, ...]) -> tuple[float, Any] | None:
         time, drift = said, None
         if isinstance(said, AveragedTime):
             time, drift = said.time, (said.factors, said.weights)
-        if not isinstance(time, Exponential) or time.cured:
+        if time.constant_hazard is None:
             return None
-        rate = time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0)
-        found.add((rate, drift))
+        found.add((time.constant_hazard, drift))
     return found.pop() if len(found) == 1 else None
 
 

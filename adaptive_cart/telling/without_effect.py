@@ -134,7 +134,7 @@ def _analyses(design: Design, truths: Truths) -> Found:
     }
     for name, analysis in design.analysis.items():
         horizon = design.endpoints[name].censors_after()
-        late = [cut for cut in getattr(analysis, "cuts", ()) if horizon and cut >= horizon]
+        late = [cut for cut in analysis.changes_at() if horizon and cut >= horizon]
         if late:
             cuts = one_of(f"{cut:g}" for cut in late)
             yield (

@@ -211,7 +211,7 @@ def _spent(pieces: Pieces, part: Comparing, path: str, which: str) -> Found:
     if not isinstance(part.threshold, AlphaSpending) or part.posterior is None:
         return
     analysis = pieces.analysis.get(part.posterior.about)
-    if getattr(analysis, "information", "") == "events":
+    if analysis is not None and analysis.information == "events":
         yield (
             path,
             f"{which}; a type I error is spent there by the participants of an arm and of its "

@@ -63,7 +63,8 @@ def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str)
             f"`{apart}` in the looks; write a number, or leave `{apart}` out",
             "looks",
         )
-    by_events = getattr(analysis, "information", "") == "events"
+    spent_by = "" if analysis is None else analysis.information
+    by_events = spent_by == "events"
     if by_events and pieces.looks is not None and pieces.looks.events is None:
         yield (
             told,
@@ -78,8 +79,7 @@ def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str)
             f"the primary '{pieces.primary}'; write a number, or make '{endpoint}' the primary",
             path_to("endpoints", endpoint, "primary"),
         )
-    by_participants = getattr(analysis, "information", "") == "participants"
-    if by_participants and pieces.looks is not None and pieces.looks.events is not None:
+    if spent_by == "participants" and pieces.looks is not None and pieces.looks.events is not None:
         yield (
             told,
             f"found `alpha` for '{endpoint}', of which the test counts participants, and looks at "

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
-from adaptive_cart.nouns.distributions import Fixed, TimeDistribution
+from adaptive_cart.nouns.distributions import TimeDistribution
 from adaptive_cart.nouns.drifting_times import sooner
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Outcome
@@ -72,7 +72,7 @@ class Times(Dated):
         return True
 
     def trend_of(self, value: Any) -> type[TimeTrend] | None:
-        return None if isinstance(value, Fixed) else HazardTrend
+        return HazardTrend if value.varies else None
 
     def draw(self, drawing: Drawing) -> Floats:
         u = drawing.uniforms().ravel()

@@ -260,6 +260,9 @@ class BetaBinomialAnalysis(PriorsOfArms):
 
         yield from of_arms(arms, fitted.priors[: len(arms)])
 
+    def expected_of_control(self, fitted: BetaBinomial) -> float | None:
+        return float(fitted.priors[0].mean())
+
     def in_stratum(self, fitted: BetaBinomial, stratum: int) -> BetaBinomial:
         return fitted.in_stratum(stratum)
 

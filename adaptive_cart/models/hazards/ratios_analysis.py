@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -233,9 +234,12 @@ class HazardsAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = RatiosPosterior.closed
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
-        if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(self.cuts)):
             return [("cuts", f"found {self.cuts}; the cuts must be increasing")]
         return []
+
+    def changes_at(self) -> tuple[float, ...]:
+        return tuple(self.cuts)
 
     def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_part

@@ -41,5 +41,8 @@ class LogisticByPeriodAnalysis(ByPeriodAnalysis, BetaBinomialAnalysis):
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         return None
 
+    def expected_of_control(self, fitted: Any) -> float | None:
+        return None
+
     def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
         return self.answered_by.error(question)

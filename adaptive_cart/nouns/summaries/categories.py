@@ -70,6 +70,9 @@ class Categories(Summary):
         number: Integers = self.counts.sum(axis=-1)
         return number
 
+    def due_by_now(self) -> Integers:
+        return self.due
+
     @property
     def drawn_where_missing(self) -> Integers:
         return self.counts
