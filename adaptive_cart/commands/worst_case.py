@@ -47,7 +47,13 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option(
     "--certify",
     is_flag=True,
-    help="Of a simulated error: state with 95% confidence what it exceeds nowhere.",
+    help="Of what is simulated: state with 95% confidence what it exceeds nowhere.",
+)
+@click.option(
+    "--tiles",
+    type=int,
+    help="Truths that --certify simulates, at most, where more than one rate runs  [1000]: the "
+    "more, the nearer the bound.",
 )
 @options.formats("Of the figure")
 @options.out("Folder of curve, certificate and figure; else worst_case/<name of the design file>.")
@@ -63,6 +69,7 @@ def command(
     jobs: int | None,
     engine: Any,
     certify: bool,
+    tiles: int | None,
     formats: tuple[str, ...],
     out: Path | None,
 ) -> None:
@@ -87,6 +94,8 @@ def command(
             progress=bar.show,
             engine=engine,
             certify_simulated=certify,
+            tiles=tiles,
+            tell=bar.tell,
         )
     write_worst_case(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.table()))

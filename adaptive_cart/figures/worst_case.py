@@ -87,8 +87,10 @@ def _lines(axes: Axes, found: WorstCase) -> None:
         level = 1.0 - bound if found.of.smallest else bound
         axes.axhline(level, color=VERMILION, linestyle=(0, (5, 1.5)), label="Certificate")
     if found.stated is not None:
-        sure = f"Nowhere above, confidence {found.stated.confidence:.0%}"
-        axes.axhline(found.stated.bound, color=VERMILION, linestyle=(0, (5, 1.5)), label=sure)
+        lower = found.of.smallest
+        sure = f"Nowhere {'below' if lower else 'above'}, confidence {found.stated.confidence:.0%}"
+        level = 1.0 - found.stated.bound if lower else found.stated.bound
+        axes.axhline(level, color=VERMILION, linestyle=(0, (5, 1.5)), label=sure)
     if found.target is not None and not found.of.at_effect:
         axes.axhline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
 

@@ -101,7 +101,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Stated:
-    """A number that a simulated error does not exceed over all control rates, with confidence.
+    """A number that a simulated probability does not exceed over many truths, with confidence.
 
     Attributes
     ----------
@@ -110,11 +110,13 @@ class Stated:
     found
         The largest share of false successes of a tile, and ``at`` which truth.
     tiles
-        Into how many intervals the control rates were cut; ``trials`` were simulated in each.
+        Into how many parts the truths were cut; ``trials`` were simulated in each.
     seed
         Of these trials.
     tried, exceeded
         Random truths that were simulated too; at how many the error is larger, beyond chance.
+    over
+        The truths, in words; blank for the margins of claims over the control rates.
     """
 
     bound: float
@@ -126,11 +128,17 @@ class Stated:
     seed: int
     tried: int
     exceeded: int
+    over: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether no truth was found that exceeds it."""
         return self.exceeded == 0 and self.found <= self.bound
+
+    @property
+    def gap(self) -> float:
+        """How far it lies above the largest share seen."""
+        return self.bound - self.found
 
 
 @dataclass(frozen=True)
@@ -258,7 +266,7 @@ class WorstCase:
     def _certified(self) -> list[str]:
         found = self.certificate
         if self.stated is not None:
-            return [_with_confidence(self.stated)]
+            return [_with_confidence(self.stated, self.of.smallest)]
         if found is None:
             return [f"no certificate: {self.why_none}"]
         if not found.holds:
@@ -319,7 +327,7 @@ class WorstCase:
     def some(self, most: int) -> list[Place]:
         """Places of a curve, evenly spaced; of a map those with the worst errors."""
         places = [*self.places]
-        if len(self.axes) == 2 or self.over == "region":
+        if len(self.axes) >= 2 or self.over == "region":
             worst_first = sorted(places, key=lambda p: -p.figure.estimate * self._sign)
             return worst_first[:most]
         step = max((len(places) - 1) // (most - 1), 1)
@@ -349,20 +357,28 @@ class WorstCase:
         return json.dumps({"kind": KIND, "format": FORMAT, **plain}, indent=2) + "\n"
 
 
-def _with_confidence(found: Stated) -> str:
+def _with_confidence(found: Stated, smallest: bool) -> str:
+    """Say a bound; of power, the lower one."""
     sure = f"{found.confidence:.0%}"
+    seen = 1.0 - found.found if smallest else found.found
     if not found.holds:
+        bound = 1.0 - found.bound if smallest else found.bound
         return (
-            f"the bound with confidence {sure} is BROKEN: {found.bound:.6f} is exceeded, at "
+            f"the bound with confidence {sure} is BROKEN: {bound:.6f} is exceeded, at "
             f"{found.exceeded} of {found.tried} random truths, beyond chance, and "
-            f"{found.found:.6f} was seen; do not use it, and report this"
+            f"{seen:.6f} was seen; do not use it, and report this"
         )
+    over = found.over or ("these control rates, at the effects at which the claim is just false")
+    side, which = ("below", "smallest") if smallest else ("above", "largest")
+    told = at_least(1.0 - found.bound, 6) if smallest else at_most(found.bound, 6)
+    gap = (
+        f", which lies {found.gap:.2g} {'above' if smallest else 'below'} it" if found.over else ""
+    )
     return (
-        f"with confidence {sure}: over these control rates, at the effects at which the claim is "
-        f"just false, it is nowhere above {at_most(found.bound, 6)}; the largest seen is "
-        f"{found.found:.6f} at {found.at}. Clopper-Pearson bounds at {found.tiles:,} truths, "
+        f"with confidence {sure}: over {over}, it is nowhere {side} {told}; the {which} seen is "
+        f"{seen:.6f} at {found.at}{gap}. Clopper-Pearson bounds at {found.tiles:,} truths, "
         f"{found.trials:,} trials each, and an exponential tilt between them; tried at "
-        f"{found.tried} random truths: at none is the error above it, beyond chance"
+        f"{found.tried} random truths: at none is the error {side} it, beyond chance"
     )
 
 

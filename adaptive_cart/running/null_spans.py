@@ -25,7 +25,7 @@ from adaptive_cart.design.null_ranges import ELSEWHERE, MOST, Limits, too_many
 from adaptive_cart.design.scenarios import truth_with
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.running.null_region import (
     DECIMALS,
@@ -143,51 +143,99 @@ class Spans:
             yield Point(name, truth, false), where
 
     def _truths(self, family: Family, at: At) -> Iterator[tuple[str, Truth, dict[str, float]]]:
+        if not family.rates:
+            for name, truth in self.of_scenario(family, at).items():
+                yield name, truth, dict(at)
+            return
+        said = self.said(at)
+        for name, truth in self._with_rates(self.base_at(family, at), at):
+            yield (f"{name}, {said}" if said else name), truth, dict(at)
+
+    def said(self, at: At) -> str:
+        """Say the numbers of scenarios at a place; blank for none."""
+        known = {one.path for one in self.region.ranges.values}
+        return ", ".join(f"{name} {value:.12g}" for name, value in at.items() if name in known)
+
+    def base_at(self, family: Family, at: At) -> Truth:
+        """The scenario of a family, its numbers as at a place."""
         ranges = {one.path: one for one in self.region.ranges.values}
         values = {ranges[name].steps: value for name, value in at.items() if name in ranges}
-        said = ", ".join(f"{name} {value:.12g}" for name, value in at.items() if name in ranges)
-        base = truth_with(self.design, family.scenario, values)
-        if not family.rates:
-            name = f"{family.scenario}, {said}" if said else family.scenario
-            truths = {name: base}
-            for asked in (asked for rule in self.calibrated for asked in rule.claimed):
-                if base.role == "null":
-                    truths |= moved_to_margin(self.design, name, base, asked)
-            yield from ((one, truth, dict(at)) for one, truth in truths.items())
-            return
-        for name, truth in self._with_rates(base, at):
-            yield (f"{name}, {said}" if said else name), truth, dict(at)
+        return truth_with(self.design, family.scenario, values)
+
+    def of_scenario(self, family: Family, at: At) -> dict[str, Truth]:
+        """By name: a scenario at a place, and moved to the margins of claims."""
+        base, said = self.base_at(family, at), self.said(at)
+        name = f"{family.scenario}, {said}" if said else family.scenario
+        truths = {name: base}
+        for asked in (asked for rule in self.calibrated for asked in rule.claimed):
+            if base.role == "null":
+                truths |= moved_to_margin(self.design, name, base, asked)
+        return truths
+
+    @property
+    def effects(self) -> list[Effect]:
+        """The margins of the claims."""
+        return effects_of(self.calibrated, self.design)
 
     def _with_rates(self, base: Truth, at: At) -> Iterator[tuple[str, Truth]]:
         """The rates of each arm and stratum, by effect and by who differs."""
-        design, endpoint, whose = self.design, self.region.endpoint, self.region.whose
-        strata = design.stratum_names or ("",)
-        control = np.array([at.get(f"{whose} {one}", at.get(whose, 0.0)) for one in strata])
-        kept = kept_of(design, base, endpoint)
-        for effect in effects_of(self.calibrated, design):
-            rates, there = effect.rates(control, len(design.compared_names))
+        for effect in self.effects:
+            _, there = self._rates(effect, at)
             if not there.all():
                 continue
             for who in self._who_differs(at):
-                moved, beyond = self._moved(rates, who, at), len(design.arms)
-                direct = moved[:, :beyond].T / kept
-                if (direct > 1.0 + 1e-12).any():  # dropout leaves no such rate
+                if self._beyond_dropout(base, effect, who, at):
                     continue
-                told = tuple(tuple(float(min(rate, 1.0)) for rate in arm) for arm in direct)
-                outside = {
-                    (endpoint, name): tuple(float(rate) for rate in moved[:, beyond + place])
-                    for place, name in enumerate(design.comparators)
-                }
-                truth = replace(
-                    base.with_direct(endpoint, told),
-                    role="null",
-                    external={**base.external, **outside},
-                )
-                name = self._named(at, rates, effect, who)
+                name, truth = self.with_rates(base, at, effect, who)
+                rates = self._rates(effect, at)[0]
                 place = (tuple(at.items()), tuple(rates.ravel()), who)
                 if self._places.setdefault(name, place) != place:  # alike in so few decimals
                     name = self._named(at, rates, effect, who, SAME)
                 yield name, truth
+
+    def _rates(self, effect: Effect, at: At) -> tuple[Floats, Booleans]:
+        """Rates ``(stratum, arm)`` at which a claim is just false, and where there are any."""
+        whose = self.region.whose
+        strata = self.design.stratum_names or ("",)
+        control = np.array([at.get(f"{whose} {one}", at.get(whose, 0.0)) for one in strata])
+        return effect.rates(control, len(self.design.compared_names))
+
+    def _direct(
+        self, base: Truth, effect: Effect, who: Sequence[tuple[int, int]], at: At
+    ) -> tuple[Floats, Floats]:
+        """What is drawn, ``(arm, stratum)``, and the rates ``(stratum, arm)`` behind it."""
+        moved = self._moved(self._rates(effect, at)[0], who, at)
+        kept = kept_of(self.design, base, self.region.endpoint)
+        return moved[:, : len(self.design.arms)].T / kept, moved
+
+    def _beyond_dropout(
+        self, base: Truth, effect: Effect, who: Sequence[tuple[int, int]], at: At
+    ) -> bool:
+        """Whether dropout leaves no such rate."""
+        return bool((self._direct(base, effect, who, at)[0] > 1.0 + 1e-12).any())
+
+    def with_rates(
+        self, base: Truth, at: At, effect: Effect, who: Sequence[tuple[int, int]]
+    ) -> tuple[str, Truth]:
+        """Name and truth where a claim is just false but for who differs; 1 is the largest rate."""
+        endpoint, beyond = self.region.endpoint, len(self.design.arms)
+        direct, moved = self._direct(base, effect, who, at)
+        told = tuple(tuple(float(min(rate, 1.0)) for rate in arm) for arm in direct)
+        outside = {
+            (endpoint, name): tuple(float(rate) for rate in moved[:, beyond + place])
+            for place, name in enumerate(self.design.comparators)
+        }
+        truth = replace(
+            base.with_direct(endpoint, told), role="null", external={**base.external, **outside}
+        )
+        return self._named(at, self._rates(effect, at)[0], effect, who), truth
+
+    def all_who_differ(self) -> list[tuple[tuple[int, int], ...]]:
+        """Every choice of arms and strata that may differ from the others; none of them first."""
+        if self.region.ranges.elsewhere is None:
+            return [()]
+        cells = self._cells()
+        return [w for size in range(len(cells)) for w in itertools.combinations(cells, size)]
 
     def _cells(self) -> list[tuple[int, int]]:
         strata = range(max(len(self.design.stratum_names), 1))

@@ -78,9 +78,6 @@ def why_not_stated(design: Design, region: Region) -> str | None:
     """Why no bound can be stated with confidence; nothing where one can."""
     if region.base is None:
         return "the truths are scenarios, and nothing lies between them"
-    if region.spans:
-        more = " and ".join(region.ranges.described())
-        return f"the null region runs over {more}, and tiles are laid along one control rate"
     truth = design.truths[region.base]
     if truth.trends:
         return "rates change with time, so that one rate does not say the truth"
@@ -169,12 +166,12 @@ def laid(
         The error by control rate, as an earlier simulation saw it.
     """
     largest = max(foreseen(float(at)) for at in np.linspace(*limits, 401))
-    goal = ROOM * _feared(largest, trials)
+    goal = ROOM * feared(largest, trials)
     place, last = _angle(limits[0]), _angle(limits[1])
 
     def bound(end: float) -> float:
         one = _tile(rates, place, end)
-        upper = _feared(foreseen(one.control), trials)
+        upper = feared(foreseen(one.control), trials)
         return tilted(upper, one.inside, one.ends, participants)
 
     while place < last:
@@ -194,7 +191,7 @@ def _seen_beside(controls: Floats, errors: Floats, at: float) -> float:
     return float(errors[place - 1 : place + 1].max())
 
 
-def _feared(error: float, trials: int) -> float:
+def feared(error: float, trials: int) -> float:
     """What the upper bound of an error will hardly exceed: by chance more events may be seen."""
     events = error * trials
     return clopper_pearson(min(math.ceil(events + 2.0 * math.sqrt(events) + 2.0), trials), trials)

@@ -2,13 +2,14 @@
 
 Where the exact engine is valid the error is enumerated at every point, and a certificate says what
 it exceeds nowhere (:mod:`adaptive_cart.running.certificate`). Elsewhere trials are simulated at
-each point, and at the worst again with another seed; nothing is said of what lies between.
+each point, and at the worst again with another seed; what lies between is bounded with confidence
+where that is asked for (:mod:`adaptive_cart.running.stated_bounds`).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -17,7 +18,7 @@ import numpy as np
 from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.design.null_ranges import NullRanges
+from adaptive_cart.design.null_ranges import MOST
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
@@ -49,17 +50,23 @@ from adaptive_cart.running.region import (
     region_of,
 )
 from adaptive_cart.running.simulated_error import Progress, endings, false_successes
-from adaptive_cart.running.stated_certificate import stated, why_not_stated
+from adaptive_cart.running.stated_bounds import (
+    Confirming,
+    bound_over,
+    of_strata,
+    points_of_arms,
+    words_over,
+)
+from adaptive_cart.running.stated_certificate import why_not_stated
 from adaptive_cart.running.workers import spread
 
 Measured = Literal["false_success", "power", "futility_stop", "safety_stop"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
 FEW, FEWER = 21, 7  # where it is simulated
 TRIALS = 10_000
-NOT_CERTIFIED = "it is simulated, and nothing is said of what lies between the truths"
 CONFIRMING = 100_000  # fresh trials at the worst of many truths that were chosen from
 NOT_BETWEEN = (
-    "the error is simulated, and nothing was asked of what lies between the truths; --certify "
+    "it is simulated, and nothing was asked of what lies between the truths; --certify "
     "states with confidence what it exceeds nowhere"
 )
 
@@ -76,6 +83,8 @@ def worst_case(
     progress: Progress = lambda what, done, total: None,
     engine: Engine = "auto",
     certify_simulated: bool = False,
+    tiles: int | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> WorstCase:
     """Find the worst case of an error of a design.
 
@@ -95,8 +104,12 @@ def worst_case(
     jobs
         Processes; all cores if left out. Changes no result.
     certify_simulated
-        Of a simulated error over control rates, state with 95% confidence what it exceeds nowhere
-        (:mod:`adaptive_cart.running.stated_certificate`): hundreds of truths more.
+        Of a simulated probability, state with 95% confidence what it exceeds nowhere, hundreds of
+        truths more.
+    tiles
+        Of these truths at most, where more than one rate runs, or an effect is asked about.
+    tell
+        Who is told how long that may take, before it begins.
 
     Raises
     ------
@@ -105,7 +118,7 @@ def worst_case(
     EngineError
         If ``exact`` is asked for and not valid.
     """
-    _check(design, measure, over, effect, points, trials)
+    _check(design, measure, over, effect, points, trials, tiles)
     notes: tuple[str, ...] = ()
     judged = all_binding(design)
     if design.overruled:
@@ -119,27 +132,16 @@ def worst_case(
     )  # fmt: skip
     if over != "strata" and _exact(judged, region, engine):
         return _enumerated(asked, judged, region, points)
-    if over == "arms":
-        raise InputError(
-            "--over arms: for designs on counts, whose error is enumerated, and this one is "
-            "simulated"
-        )
     first = design.simulation.seed if seed is None else seed
-    if certify_simulated and over == "control" and why_not_stated(judged, region) is not None:
-        raise InputError(f"--certify: not for this design: {why_not_stated(judged, region)}")
-    if certify_simulated and over != "control":
-        raise InputError(f"--certify: over control rates, and not --over {over}")
+    if certify_simulated and (why := why_not_stated(judged, region)) is not None:
+        raise InputError(f"--certify: not for this design: {why}")
     many = trials or TRIALS
-    if asked.of.at_effect:
-        if certify_simulated:
-            raise InputError(f"--certify: of the type I error, and not of --measure {measure}")
-        return _at_effect(asked, judged, region, points, many, first, jobs, progress)
-    found = _simulated(asked, judged, region, points, many, first, jobs, progress)
+    simulate = _at_effect if asked.of.at_effect else _simulated
+    found = simulate(asked, judged, region, points, many, first, jobs, progress)
     if not certify_simulated:
         return found
-    seeds = (fresh_seed(first, CALIBRATION, 2), fresh_seed(first, CALIBRATION, 3))
-    bound = stated(judged, region, found.places, many, seeds, jobs, progress)
-    return replace(found, stated=bound, why_none=None)
+    effort = Confirming(many, tiles, first, jobs, progress, tell)
+    return replace(found, stated=bound_over(judged, region, found, effort), why_none=None)
 
 
 def _rules_of(design: Design) -> str:
@@ -290,14 +292,17 @@ def _simulated(
 ) -> WorstCase:
     notes: list[str] = []
     where: dict[str, dict[str, float]] = {}
-    if region.spans or asked.over == "strata":
+    if asked.over == "arms":
+        found = points_of_arms(design, region, number or FEWER)
+        points, where = [point for point, _ in found], {p.name: at for p, at in found}
+    elif region.spans or asked.over == "strata":
         by_strata = asked.over == "strata"
-        spans = Spans(design, design, _of_strata(design, region) if by_strata else region)
-        found = spans.grid(number or (FEWER if by_strata else None))
-        points, notes = [point for point, _ in found.values()], spans.notes()
+        spans = Spans(design, design, of_strata(design, region) if by_strata else region)
+        grid = spans.grid(number or (FEWER if by_strata else None))
+        points, notes = [point for point, _ in grid.values()], spans.notes()
         if not points:
             raise nowhere_false(notes)
-        where = {name: at for name, (_, at) in found.items()} if spans.alike else {}
+        where = {name: at for name, (_, at) in grid.items()} if spans.alike else {}
         if by_strata:
             notes += _not_on_the_map(region)
         else:
@@ -316,11 +321,10 @@ def _simulated(
     fresh: Figure = proportion(
         false_successes(design, again, many, fresh_seed(seed, CALIBRATION)), many
     )
-    words = _strata_words(design, region) if asked.over == "strata" else region.words
-    between = NOT_CERTIFIED if asked.over == "region" else NOT_BETWEEN
+    words = words_over(design, region, asked.over)
     return replace(
         asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),
-        worst=worst, fresh=fresh, why_none=between, notes=(*asked.notes, *notes),
+        worst=worst, fresh=fresh, why_none=NOT_BETWEEN, notes=(*asked.notes, *notes),
     )  # fmt: skip
 
 
@@ -371,7 +375,7 @@ def _at_effect(
     return replace(
         asked, region=f"{words}; the rest as scenario '{region.base}' says",
         engine="simulated", trials=trials, seed=seed, places=tuple(places), worst=places[at],
-        fresh=proportion(again, many), why_none=NOT_CERTIFIED, notes=notes,
+        fresh=proportion(again, many), why_none=NOT_BETWEEN, notes=notes,
     )  # fmt: skip
 
 
@@ -384,28 +388,12 @@ def _rate_at(design: Design, region: Region, point: Point) -> dict[str, float]:
     return {design.arm_names[0]: float(direct[0][0] * kept[0, 0])}
 
 
-def _of_strata(design: Design, region: Region) -> Region:
-    """The control rates of each stratum by itself, with the effect at which it is just false."""
-    own = region.ranges.by_stratum
-    cells = [(region.whose, stratum) for stratum in design.stratum_names]
-    ranges = NullRanges({}, {cell: own.get(cell, region.limits) for cell in cells}, None, ())
-    return replace(region, nulls=(), ranges=ranges)
-
-
 def _not_on_the_map(region: Region) -> list[str]:
     """Say what else the null region runs over, which a map of strata leaves out."""
     more = list(replace(region.ranges, by_stratum={}).described())
     if not more:
         return []
     return [f"over control rates by stratum alone; the error is held over {' and '.join(more)} too"]
-
-
-def _strata_words(design: Design, region: Region) -> str:
-    ranges = _of_strata(design, region).ranges
-    return (
-        f"all {region.whose} rates {ranges.rate_words(region.limits, design.stratum_names)}, with "
-        f"the effects at which the claim is just false in each"
-    )
 
 
 # ── what may be asked ─────────────────────────────────────────────────────────────────────────
@@ -416,6 +404,7 @@ def _check(
     effect: float | None,
     points: int | None,
     trials: int | None,
+    tiles: int | None,
 ) -> None:
     problems = []
     if needs_calibration(design):
@@ -443,6 +432,11 @@ def _check(
         problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
     if over == "strata":
         problems += _no_strata_map(design)
+    if over == "arms" and len(design.arms) > MOST:
+        told = f"found arms; the design has {len(design.arms)}, and rates of {MOST} run at most"
+        problems.append(Problem("--over", told))
+    if tiles is not None and tiles < 1:
+        problems.append(Problem("--tiles", f"found {tiles}; at least 1 is expected"))
     if len(design.arms) == 1 and (over == "arms" or of.at_effect):
         asked = "--over" if over == "arms" else "--measure"
         problems.append(Problem(asked, "is about two arms, and the design has one"))
@@ -457,8 +451,9 @@ def _check(
 
 def _no_strata_map(design: Design) -> list[Problem]:
     found = len(design.stratum_names) if design.strata else 0
-    if found != 2:
-        return [Problem("--over", f"found strata; a map has two, and the design has {found}")]
+    if not 2 <= found <= MOST:
+        told = f"found strata; a map has two and {MOST} can run, and the design has {found}"
+        return [Problem("--over", told)]
     if not needs_calibration(design) and design.rules_ending(SUCCESS):
         try:
             if region_of(design).base is not None:

@@ -210,6 +210,6 @@ def test_what_no_bound_can_be_stated_for_is_refused() -> None:
     course = Design(**raw_design("sle_autologous"))
     with pytest.raises(InputError, match="the truths are scenarios, and nothing lies between"):
         ac.worst_case(course, trials=20, jobs=1, certify_simulated=True)
-    strata = Design(**tiny_design(strata={"a": 0.5, "b": 0.5}))
-    with pytest.raises(InputError, match="and not --over strata"):
-        ac.worst_case(strata, over="strata", trials=20, jobs=1, certify_simulated=True)
+    drifting = tiny_design(truth={"time_trend": {"dfr": {"per_year": 0.5}}})
+    with pytest.raises(InputError, match="rates change with time"):
+        ac.worst_case(Design(**drifting), trials=20, jobs=1, certify_simulated=True)

@@ -362,7 +362,7 @@ def test_a_simulated_curve_agrees_with_the_enumerated_one() -> None:
     design = Design(**small())
     drawn = worst_case(design, points=3, trials=2_000, seed=4, jobs=1, engine="simulate")
     assert drawn.certificate is None
-    assert "no certificate: the error is simulated" in drawn.words()
+    assert "no certificate: it is simulated" in drawn.words()
     exact = worst_case(design, points=3)
     for one, other in zip(drawn.places, exact.places, strict=True):
         assert one.rates == other.rates
@@ -455,7 +455,7 @@ def test_truths_of_a_course_are_the_null_scenarios(tmp_path: Path) -> None:
         ({"measure": "power", "effect": 1.5}, "between -1 and 1"),
         ({"points": 1}, "at least 2"),
         ({"trials": 0}, "at least 1"),
-        ({"over": "strata"}, "a map has two, and the design has 0"),
+        ({"over": "strata"}, "a map has two and 4 can run, and the design has 0"),
         ({"measure": "power", "effect": 0.2, "over": "arms"}, "over the control rate"),
     ],
 )
@@ -482,7 +482,7 @@ def test_a_margin_that_is_a_curve_has_no_certificate_and_says_so() -> None:
 
 def test_what_is_simulated_refuses_what_needs_counts() -> None:
     design = Design(**raw_design("sle_autologous"))
-    with pytest.raises(InputError, match="for designs on counts"):
+    with pytest.raises(InputError, match=r"--over arms: over rates, and .* to a course"):
         worst_case(design, over="arms")
     with pytest.raises(EngineError, match="the null region is one of scenarios"):
         worst_case(design, engine="exact")

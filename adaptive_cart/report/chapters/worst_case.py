@@ -23,7 +23,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded, significant
-from adaptive_cart.results.bounds import at_most
+from adaptive_cart.results.bounds import at_least, at_most
 from adaptive_cart.results.kept_worst_case import read_worst_case
 from adaptive_cart.results.worst_case import Certificate, Stated, WorstCase
 
@@ -121,7 +121,7 @@ def _certified(evidence: Evidence, found: WorstCase) -> list[Line]:
     """What is proven of all truths between those that were looked at."""
     certificate = found.certificate
     if found.stated is not None:
-        return [_with_confidence(evidence, found.stated)]
+        return [_with_confidence(evidence, found, found.stated)]
     if certificate is None:
         return [
             prose(
@@ -165,31 +165,57 @@ def _proven(found: WorstCase, certificate: Certificate) -> Line:
     )
 
 
-def _with_confidence(evidence: Evidence, found: Stated) -> Line:
-    """What is exceeded nowhere, of a simulated error."""
-    sure = given(f"{found.confidence:.0%}", SOURCE)
-    if not found.holds:
+def _with_confidence(evidence: Evidence, found: WorstCase, stated: Stated) -> Line:
+    """What is exceeded nowhere, of what is simulated; of power, what is reached everywhere."""
+    sure, lower = given(f"{stated.confidence:.0%}", SOURCE), found.of.smallest
+    if not stated.holds:
         return prose(
             "The bound with confidence {sure} does not hold: {bound} is exceeded at {many} random "
             "truths, beyond chance. It must not be used.",
             sure=sure,
-            bound=rounded(found.bound, 6, SOURCE),
-            many=given(found.exceeded, SOURCE),
+            bound=rounded(1.0 - stated.bound if lower else stated.bound, 6, SOURCE),
+            many=given(stated.exceeded, SOURCE),
         )
-    return prose(
-        "With confidence {sure} the error exceeds {bound} nowhere over these control rates, at the "
-        "effects at which the claim is just false. They were cut into {tiles} intervals, and "
-        "{trials} fresh trials simulated in each: a Clopper-Pearson bound there, and an "
-        "exponential tilt from there to the ends of the interval. The largest share seen is "
-        "{found} at {at}. It was tried at {tried} random truths: at none is the error above it, "
-        "beyond chance. Smaller effects are not bounded.",
+    what = {"false_success": "the error", "power": "the power"}.get(
+        found.measure, "the probability of such a stop"
+    )
+    bound = at_least(1.0 - stated.bound, 6) if lower else at_most(stated.bound, 6)
+    said = prose(
+        "With confidence {sure} {what} {verb} {bound} ",
         sure=sure,
-        bound=given(at_most(found.bound, 6), SOURCE),
-        tiles=given(found.tiles, SOURCE),
-        trials=given(found.trials, SOURCE),
-        found=significant(found.found, 4, SOURCE),
-        at=given(evidence.labelled(found.at), SOURCE),
-        tried=given(found.tried, SOURCE),
+        what=what,
+        verb="falls nowhere below" if lower else "exceeds",
+        bound=given(bound, SOURCE),
+    )
+    rest = {
+        "trials": given(stated.trials, SOURCE),
+        "found": significant(1.0 - stated.found if lower else stated.found, 4, SOURCE),
+        "at": given(evidence.labelled(stated.at), SOURCE),
+        "tried": given(stated.tried, SOURCE),
+        "tiles": given(stated.tiles, SOURCE),
+    }
+    if not stated.over:
+        return said + prose(
+            "nowhere over these control rates, at the effects at which the claim is just false. "
+            "They were cut into {tiles} intervals, and {trials} fresh trials simulated in each: a "
+            "Clopper-Pearson bound there, and an exponential tilt from there to the ends of the "
+            "interval. The largest share seen is {found} at {at}. It was tried at {tried} random "
+            "truths: at none is the error above it, beyond chance. Smaller effects are not "
+            "bounded.",
+            **rest,
+        )
+    return said + prose(
+        "{nowhere}over {over}. These truths were cut into {tiles} boxes, and {trials} fresh trials "
+        "simulated in each: a Clopper-Pearson bound there, and an exponential tilt from there to "
+        "the corners of the box. The {which} share seen is {found} at {at}; the bound lies {gap} "
+        "from it, and more boxes would bring it nearer. It was tried at {tried} random truths: at "
+        "none is {what} beyond it by more than chance.",
+        nowhere="" if lower else "nowhere ",
+        over=given(evidence.labelled(stated.over), SOURCE),
+        which="smallest" if lower else "largest",
+        gap=significant(stated.gap, 2, SOURCE),
+        what=what,
+        **rest,
     )
 
 
