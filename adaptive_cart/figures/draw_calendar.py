@@ -92,7 +92,7 @@ def draw_timeline(tables: Tables) -> Figure:
 # ── F8 ────────────────────────────────────────────────────────────────────────────────────────
 @styled
 def draw_duration(tables: Tables) -> Figure:
-    """Accrual over the calendar above, months to the end of the trial below."""
+    """Enrolment over the calendar above, months to the end of the trial below."""
     accrual, looks, about = tables["accrual"], tables["looks"], tables["about"].iloc[0]
     duration = only_shown(tables["duration"])
     names = list(dict.fromkeys(duration["scenario"]))

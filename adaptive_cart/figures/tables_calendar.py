@@ -130,7 +130,7 @@ def _lane(lane: str, what: str, dates: Floats) -> dict[str, Any]:
 
 # ── F8 ────────────────────────────────────────────────────────────────────────────────────────
 def duration_tables(result: Result) -> Tables | Missing:
-    """F8: accrual over the calendar, and months to the end of the trial."""
+    """F8: enrolment over the calendar, and months to the end of the trial."""
     name = main_scenario(result)
     found = never_stopped(result, name)
     population, design = found.block.population, result.design
