@@ -328,3 +328,12 @@ def test_everybody_has_been_followed_when_the_last_who_was_randomised_has() -> N
         months = [people.arrival[trial, j] + after for j in range(number)]
         assert found[trial] == max([date, *months])
     assert (found[1:4] > 0.5).all()
+
+
+def test_a_month_alone_dates_a_look_whose_number_came_sooner() -> None:
+    looks = {"observed": [12, 20], "months": [8.0, 20.0], "whichever": "earlier"}
+    schedule = Plan.of(Design(**trial_of(looks))).schedule
+    assert schedule.by_calendar(1, float("8.0"))
+    assert schedule.by_calendar(2, float("20.0"))
+    assert not schedule.by_calendar(1, 7.5)
+    assert not schedule.by_calendar(2, 8.0)
