@@ -1,14 +1,6 @@
 """By how much what is missing would have to differ from what was seen to turn a rule over.
 
-A *mean change* of those who were not seen at the month lies by an amount above the mean of those
-who were (both given the baseline): an arm's mean is then that of those seen, raised by the share
-that is missing times the amount (pattern mixture; Daniels & Hogan 2008, Missing Data in
-Longitudinal Studies). So only the value that the rule asks about moves, and nothing is drawn. A
-*hazard* or a *rate* in time that was not seen is a multiple of that in the time that was: that time
-is completed with draws of the posterior (as a predictive rule's is), the same ones for every
-multiple, and the completed data are judged (delta adjustment; Lipkovich, Ratitch & O'Kelly 2016,
-Pharm Stat 15:216). What is told is the probability as it stands and the mean difference that the
-multiple makes to it, so that at one it is the probability itself.
+How it is moved is :mod:`adaptive_cart.conduct.moved_missing`; here one real look is searched.
 """
 
 from __future__ import annotations
@@ -23,15 +15,21 @@ import numpy as np
 
 from adaptive_cart.analysis.findings import ShiftTip
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
-from adaptive_cart.analysis.what_if import arms_in_trial
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.moved_missing import (
+    SPREADS,
+    arms_in_trial,
+    completed_answers,
+    lost_of,
+    spread_of_changes,
+    why_not_moved,
+)
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary
 
-SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
 STEPS: Final = 40  # towards either end
 HALVINGS: Final = 60
 FACTORS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
@@ -54,18 +52,7 @@ class Shifted:
 
     def why_not(self) -> str | None:
         """Why nothing can be told; nothing where it can."""
-        plan, endpoint = self.analysis.plan, self.target.endpoint
-        if self.part.prediction is not None:
-            return f"the {self.shift.words} is not moved in what it predicts"
-        if not plan.bayesian(self.part):
-            return f"the {self.shift.words} is not moved in a test"
-        if not self.shift.added:
-            return None
-        if plan.design.endpoints[endpoint].dropout_counts():
-            return f"{endpoint} itself says which score they have who leave (`missing`)"
-        if self.target.of.raised(self.target, 0.0, 0.0) is None:
-            return f"the {self.shift.words} is moved where a mean change is asked about alone"
-        return None
+        return why_not_moved(self.analysis.plan, self.part, self.target, self.shift)
 
     def tips(self, head: dict[str, Any]) -> Iterator[ShiftTip]:
         """Arm by arm, and all arms alike; none of an arm in which nothing is missing."""
@@ -139,13 +126,9 @@ class Shifted:
         """Probability of each completion, ``(completion,)``."""
         analysis, endpoint = self.analysis, self.target.endpoint
         some = Completions(0, DRAWN, list(analysis.plan.design.endpoints).index(endpoint))
-        apart = analysis.plan.fitted[endpoint][0].by_stratum or self.target.stratum >= 0
         assert self._lost is not None
-        coming = self._lost.coming.times(factors)
-        posterior = analysis.posterior_ahead(endpoint)
-        tables = posterior.completed(self._summary, coming, some, apart)
-        other = analysis.instead(endpoint, tables)
-        return other.probability(self.part, analysis.as_asked(self.target))
+        asked = analysis.as_asked(self.target)
+        return completed_answers(analysis, self.part, asked, self._lost, factors, some)[0]
 
     # ── what is missing ───────────────────────────────────────────────────────────────────
     @property
@@ -154,10 +137,7 @@ class Shifted:
 
     @cached_property
     def _lost(self) -> Lost | None:
-        analysis, endpoint = self.analysis, self.target.endpoint
-        snapshot = analysis.snapshot.reported(analysis.plan.delay(endpoint))
-        kind = analysis.plan.design.endpoints[endpoint]
-        return kind.lost(analysis.prepared[endpoint], snapshot, self._summary)
+        return lost_of(self.analysis, self.target.endpoint)
 
     @cached_property
     def _missing(self) -> tuple[Floats, Floats]:
@@ -182,10 +162,8 @@ class Shifted:
         """Values that are looked at, in order."""
         if not self.shift.added:
             return FACTORS
-        columns = {name: part[0].sum() for name, part in self._summary.columns().items()}
-        number = max(columns["analysed"], 1)
-        spread = columns["squares"] / number - (columns["change"] / number) ** 2
-        most = float(f"{SPREADS * max(spread, 0.0) ** 0.5:.3g}") or 1.0
+        spread = float(spread_of_changes(self._summary)[0])
+        most = float(f"{SPREADS * spread:.3g}") or 1.0
         return tuple(float(most * k / STEPS) for k in range(-STEPS, STEPS + 1))
 
     @property

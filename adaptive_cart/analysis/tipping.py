@@ -20,8 +20,8 @@ from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, ShiftTip,
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.analysis.shifts import Shifted, strata_asked
-from adaptive_cart.analysis.what_if import arms_in_trial
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.moved_missing import arms_in_trial
 from adaptive_cart.models.prior_tip import EVERY_ARM
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats, Integers

@@ -22,8 +22,8 @@ from adaptive_cart.analysis.findings import WhatIf
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.moved_missing import arms_in_trial
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
@@ -78,11 +78,6 @@ def _found(
         near=near,
         why=why,
     )
-
-
-def arms_in_trial(design: Design, target: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the second first; external data do not change."""
-    return tuple(arm for arm in target.pair[::-1] if arm < len(design.arms))
 
 
 def _next_look(part: Comparison, place: int, held: Held) -> tuple[int, float]:

@@ -6,6 +6,7 @@ trial came to them or they are enumerated.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -107,6 +108,16 @@ class LookAnalysis:
         beside = plan.fitted[endpoint][0].with_drawn(counts, drawn) if drawn else counts
         seen.summaries[endpoint] = beside
         return seen
+
+    def of_rows(self, rows: Integers) -> LookAnalysis:
+        """The same look at some of the chosen trials, by position among them."""
+        other = copy.copy(self)
+        other.trials, other.open_arms = self.trials[rows], self.open_arms[rows]
+        if self.open_strata is not None:
+            other.open_strata = self.open_strata[rows]
+        other._posteriors = {}
+        other.__dict__.pop("places", None)
+        return other
 
     def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
         """Let the rules still to be judged see which arms and strata are open now."""

@@ -11,6 +11,7 @@ import numpy as np
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.report.chapters.tipping_shifts import shifted
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -47,7 +48,11 @@ def tipping(evidence: Evidence) -> list[Block]:
     rule, why = rule_to_tip(evidence.plan)
     heading = Heading(text="Tipping points of missing outcomes", key="tipping", level=2)
     if rule is None:
-        return [heading, paragraph("They are not told here: {why}.", why=why)]
+        blocks, keys, not_moved = shifted(evidence)
+        if not blocks:
+            return [heading, paragraph("They are not told here: {why}.", why=not_moved or why)]
+        evidence.trace.reported(ITEM, *keys)
+        return [heading, *blocks]
     rows: list[Row] = []
     for name in evidence.scenarios:
         tips = _of_scenario(evidence, rule, name, number)

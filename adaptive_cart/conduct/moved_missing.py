@@ -1,0 +1,106 @@
+"""What is missing of scores, times and rates, moved away from what was seen in the same arm.
+
+A *mean change* of those who were not seen at the month lies by an amount above the mean of those
+who were (both given the baseline): an arm's mean is then that of those seen, raised by the share
+that is missing times the amount (pattern mixture; Daniels & Hogan 2008, Missing Data in
+Longitudinal Studies). So only the value that the rule asks about moves, and nothing is drawn. A
+*hazard* or a *rate* in time that was not seen is a multiple of that in the time that was: that time
+is completed with draws of the posterior (as a predictive rule's is), the same ones for every
+multiple, and the completed data are judged (delta adjustment; Lipkovich, Ratitch & O'Kelly 2016,
+Pharm Stat 15:216). What is told is the probability as it stands and the mean difference that the
+multiple makes to it, so that at one it is the probability itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.lost import Lost, MissingShift
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Summary
+
+SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
+
+
+def arms_in_trial(design: Design, target: Question) -> tuple[int, ...]:
+    """Arms that a question compares, the second first; external data do not change."""
+    return tuple(arm for arm in target.pair[::-1] if arm < len(design.arms))
+
+
+def why_not_moved(
+    plan: Plan, part: Comparison, target: Question, shift: MissingShift
+) -> str | None:
+    """Why nothing can be told of what is missing; nothing where it can."""
+    if part.prediction is not None:
+        return f"the {shift.words} is not moved in what it predicts"
+    if not plan.bayesian(part):
+        return f"the {shift.words} is not moved in a test"
+    if not shift.added:
+        return None
+    if plan.design.endpoints[target.endpoint].dropout_counts():
+        return f"{target.endpoint} itself says which score they have who leave (`missing`)"
+    if target.of.raised(target, 0.0, 0.0) is None:
+        return f"the {shift.words} is moved where a mean change is asked about alone"
+    return None
+
+
+def spread_of_changes(summary: Summary) -> Floats:
+    """Standard deviation of the changes seen in all arms together, ``(trial,)``."""
+    every = {name: part.sum(axis=(1, 2)) for name, part in summary.columns().items()}
+    number = np.maximum(every["analysed"], 1)
+    found: Floats = np.sqrt(
+        np.maximum(every["squares"] / number - (every["change"] / number) ** 2, 0.0)
+    )
+    return found
+
+
+def lost_of(seen: LookAnalysis, endpoint: str) -> Lost | None:
+    """Follow-up by the look of those who left before, of all trials; nothing where there is none.
+
+    Of an endpoint for whose events time is at risk.
+    """
+    snapshot = seen.snapshot.reported(seen.plan.delay(endpoint))
+    kind = seen.plan.design.endpoints[endpoint]
+    return kind.lost(seen.prepared[endpoint], snapshot, seen.summary(endpoint))
+
+
+def completed_answers(
+    seen: LookAnalysis, part: Comparison, asked: Question, lost: Lost, factors: Floats,
+    some: Completions,
+) -> Floats:  # fmt: skip
+    """Probability of each completion of the time that was not seen, ``(chosen trial, completion)``.
+
+    Parameters
+    ----------
+    factors
+        ``(arm,)`` what the hazard, or the rate, is multiplied by in it.
+    """
+    endpoint = asked.endpoint
+    apart = seen.plan.fitted[endpoint][0].by_stratum or asked.stratum >= 0
+    coming = lost.coming.rows(seen.trials).times(factors)
+    now = seen.summary(endpoint).rows(seen.trials)
+    tables = seen.posterior_ahead(endpoint).completed(now, coming, some, apart)
+    other = _Completed(seen, endpoint, tables, some.number)
+    return other.probability(part, asked).reshape(-1, some.number)
+
+
+class _Completed(LookAnalysis):
+    """Completed tables of an endpoint: those of the first chosen trial, of the second, and on."""
+
+    def __init__(self, seen: LookAnalysis, endpoint: str, tables: Summary, each: int) -> None:
+        self.plan, self.snapshot, self.prepared = seen.plan, seen.snapshot, {}
+        self.trials = np.arange(len(seen.trials) * each)
+        self.open_arms = np.repeat(seen.open_arms, each, axis=0)
+        opened = seen.open_strata
+        self.open_strata = None if opened is None else np.repeat(opened, each, axis=0)
+        self.closed_at = None
+        self.summaries, self.states = {endpoint: tables}, {}
+        self._posteriors = {}

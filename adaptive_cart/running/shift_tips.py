@@ -1,0 +1,303 @@
+"""How far what is missing would have to differ to turn success over, trial by trial.
+
+At the look that ended a trial what is missing of scores, times and rates is moved away from what
+was seen in the same arm (:mod:`adaptive_cart.conduct.moved_missing`), of one arm or of all alike,
+and the rule judged again at the threshold of that look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.moved_missing import (
+    SPREADS,
+    arms_in_trial,
+    completed_answers,
+    lost_of,
+    spread_of_changes,
+)
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.trial import Block
+from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.lost import Lost, MissingShift
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
+
+FOLDS: Final = (1.5, 2.0, 5.0, 20.0)  # a hazard or a rate is multiplied, or divided, by these
+DRAWN: Final = (64, 448)  # completions; the second lot where the first leaves it open
+NEAR: Final = 3.0  # standard errors from the threshold, within which it is open
+STEPS: Final = 100  # towards either end, at which a mean is judged
+CELLS: Final = 3_000_000  # of completed participants at once
+EDGE: Final = 1e-12  # probabilities are told apart down to here
+
+
+@dataclass(frozen=True)
+class ShiftTips:
+    """What some arms' missing could do to success, ``(trial,)`` each.
+
+    Attributes
+    ----------
+    arms
+        Whose missing differ, all alike.
+    holds
+        Whether the rule holds as the trial stands.
+    known
+        Whether it was judged at the look that ended the trial.
+    missing
+        How many participants of these arms something is missing of.
+    size
+        The least move that turns success over: in standard deviations of the changes seen, or how
+        many times larger or smaller; infinite where none that is looked at does.
+    amount
+        The same in the endpoint's unit, higher or lower; not a number of a factor, or where there
+        is none.
+    """
+
+    endpoint: str
+    shift: MissingShift
+    arms: tuple[int, ...]
+    holds: Booleans
+    known: Booleans
+    missing: Floats
+    size: Floats
+    amount: Floats
+
+    @staticmethod
+    def joined(parts: Sequence[ShiftTips]) -> ShiftTips:
+        """Of several blocks, in their order."""
+
+        def every(of: Callable[[ShiftTips], Any]) -> Any:
+            return np.concatenate([of(part) for part in parts])
+
+        return replace(
+            parts[0],
+            holds=every(lambda part: part.holds),
+            known=every(lambda part: part.known),
+            missing=every(lambda part: part.missing),
+            size=every(lambda part: part.size),
+            amount=every(lambda part: part.amount),
+        )
+
+
+def shift_tips(
+    plan: Plan, rule: ResolvedRule, parts: Sequence[Comparison], block: Block
+) -> list[ShiftTips]:
+    """Move what is missing of each question's endpoint, arm by arm and of all alike.
+
+    Parameters
+    ----------
+    plan
+        That under the truth of the block.
+    parts
+        Questions of the rule, all of which have to hold.
+    block
+        With its participants.
+    """
+    assert block.population is not None
+    population = block.population
+    snapshot = Snapshot(block.months, block.randomised.sum(axis=1), population)
+    prepared = {
+        name: kind.prepare(name, population) for name, kind in plan.design.endpoints.items()
+    }
+    standing, every = block.standing, np.arange(len(block.months))
+    seen = LookAnalysis(
+        plan, snapshot, prepared, every, standing.compared, standing.open_strata, standing.closed_at
+    )
+    judged = {
+        part.name: _Judged(
+            seen, part,
+            np.array([
+                np.nan if between else part.threshold_at(int(look))
+                for look, between in zip(block.look, block.between, strict=True)
+            ]),
+        )
+        for part in rule.parts
+    }  # fmt: skip
+    found: list[ShiftTips] = []
+    for part in parts:
+        others = [one.holds for name, one in judged.items() if name != part.name]
+        beside: Booleans = np.logical_and.reduce([np.ones(len(every), dtype=np.bool_), *others])
+        found += judged[part.name].tips(beside)
+    return found
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One question at the look that ended each trial.
+
+    Attributes
+    ----------
+    thresholds
+        ``(trial,)`` what it is compared with; not a number where it was not judged.
+    """
+
+    seen: LookAnalysis
+    part: Comparison
+    thresholds: Floats
+
+    @cached_property
+    def probability(self) -> Floats:
+        """As the trials stand."""
+        return self.seen.probability(self.part, self.part.question)
+
+    @cached_property
+    def holds(self) -> Booleans:
+        """Whether it holds; never where it was not judged."""
+        return self.part.compared(self.probability, self.thresholds)
+
+    def tips(self, beside: Booleans) -> Iterator[ShiftTips]:
+        """Arm by arm, and all alike.
+
+        Parameters
+        ----------
+        beside
+            Whether all else that success asks holds.
+        """
+        question = self.part.question
+        shift = self.seen.summary(question.endpoint).missing_shift
+        assert shift is not None
+        missing, move = self._means() if shift.added else self._completed()
+        arms = [arm for arm in arms_in_trial(self.seen.plan.design, question)
+                if missing[:, arm].any()]  # fmt: skip
+        for group in [[arm] for arm in arms] + ([arms] if len(arms) > 1 else []):
+            size, amount = move(group)
+            can = beside & ~np.isnan(self.thresholds)
+            yield ShiftTips(
+                question.endpoint,
+                shift,
+                tuple(group),
+                self.holds & beside,
+                ~np.isnan(self.thresholds) & ~np.isnan(self.probability),
+                missing[:, group].sum(axis=1),
+                np.where(can, size, np.inf),
+                np.where(can & np.isfinite(size), amount, np.nan),
+            )
+
+    @property
+    def _strata(self) -> list[int]:
+        stratum = self.part.question.stratum
+        return [stratum] if stratum >= 0 else list(range(len(self.seen.plan.design.shares)))
+
+    # ── means ─────────────────────────────────────────────────────────────────────────────
+    def _means(self) -> tuple[Floats, Callable[[list[int]], tuple[Floats, Floats]]]:
+        """Participants missing, ``(trial, arm)``, and the least move of some arms' means."""
+        question = self.part.question
+        summary = self.seen.summary(question.endpoint)
+        missing = summary.columns()["missing"][:, :, self._strata].sum(axis=2)
+        share, spread = summary.share_missing(self._strata), spread_of_changes(summary)
+        by, turns = self._raised(SPREADS * float((share.max(axis=1) * spread).max(initial=0.0)))
+
+        def move(group: list[int]) -> tuple[Floats, Floats]:
+            own = share[:, question.arm] if question.arm in group else np.zeros(len(share))
+            other = question.minus
+            if other in group:
+                own = own - share[:, other]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                each = by / own[:, None]  # the move at which the means lie apart by so much more
+            beyond = ~(np.abs(each) <= SPREADS * spread[:, None])
+            nearest = np.where(beyond | ~turns, np.inf, np.abs(each))
+            place = nearest.argmin(axis=1)
+            every = np.arange(len(place))
+            least = nearest[every, place]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.where(np.isinf(least), np.inf, least / spread), each[every, place]
+
+        return missing, move
+
+    def _raised(self, most: float) -> tuple[Floats, Booleans]:
+        """By how much the difference asked about has to be raised, and lowered, to turn it over.
+
+        The probability is worked out at evenly spaced values, the same of every trial; between two
+        the normal quantile of it is taken as straight.
+
+        Parameters
+        ----------
+        most
+            As far as that is looked at.
+
+        Returns
+        -------
+        ``(trial, 2)`` up and down, and whether it turns over there.
+        """
+        from scipy.special import ndtri  # slow to import
+
+        question, part = self.part.question, self.part
+        up = [most * k / STEPS for k in range(STEPS + 1)]
+        by, turns = [], []
+        for values in (up, [-value for value in up]):
+            answers = []
+            for value in values:
+                raised = question.of.raised(question, value, 0.0)
+                assert raised is not None
+                answers.append(self.seen.probability(part, raised))
+            held = np.stack([part.compared(one, self.thresholds) for one in answers])
+            other = held != held[0]
+            first = other.argmax(axis=0)
+            lines = ndtri(np.clip(np.stack(answers), EDGE, 1.0 - EDGE))
+            wanted, every = ndtri(self.thresholds), np.arange(held.shape[1])
+            near, far = lines[np.maximum(first - 1, 0), every], lines[first, every]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part_way = np.clip(np.nan_to_num((wanted - near) / (far - near), nan=1.0), 0.0, 1.0)
+            step = values[1] - values[0]
+            by.append(step * (np.maximum(first - 1, 0) + part_way))
+            turns.append(other.any(axis=0))
+        return np.stack(by, axis=1), np.stack(turns, axis=1)
+
+    # ── hazards and rates ─────────────────────────────────────────────────────────────────
+    def _completed(self) -> tuple[Floats, Callable[[list[int]], tuple[Floats, Floats]]]:
+        """Participants lost, ``(trial, arm)``, and the least factor of some arms' hazards."""
+        lost = lost_of(self.seen, self.part.question.endpoint)
+        trials, arms = len(self.thresholds), len(self.seen.plan.design.arms)
+        if lost is None:
+            return np.zeros((trials, arms)), lambda group: (np.zeros(0), np.zeros(0))
+        missing = lost.participants[:, :, self._strata].sum(axis=2)
+        known = ~np.isnan(self.thresholds) & ~np.isnan(self.probability)
+        as_seen = np.full((trials, DRAWN[0]), np.nan)
+        as_seen[known] = self._answers(lost, np.flatnonzero(known), np.ones(arms), 0)
+
+        def turned(rows: Integers, group: list[int], factor: float) -> Booleans:
+            factors = np.ones(arms)
+            factors[group] = factor
+            more = self._answers(lost, rows, factors, 0) - as_seen[rows]
+            moved = self.probability[rows] + more.mean(axis=1)
+            error = more.std(axis=1, ddof=1) / np.sqrt(DRAWN[0])
+            near = np.flatnonzero(np.abs(moved - self.thresholds[rows]) <= NEAR * error)
+            again, before = (
+                self._answers(lost, rows[near], of, 1) for of in (factors, np.ones(arms))
+            )
+            sums = more[near].sum(axis=1) + (again - before).sum(axis=1)
+            moved[near] = self.probability[rows[near]] + sums / sum(DRAWN)
+            moved = np.clip(moved, 0.0, 1.0)
+            return self.part.compared(moved, self.thresholds[rows]) != self.holds[rows]
+
+        def move(group: list[int]) -> tuple[Floats, Floats]:
+            size = np.full(trials, np.inf)
+            some = np.flatnonzero(known & (missing[:, group] > 0).any(axis=1))
+            for sign in (1.0, -1.0):
+                rows = some
+                for fold in FOLDS[::-1]:
+                    over = turned(rows, group, fold**sign)
+                    size[rows[over]] = np.minimum(size[rows[over]], fold)
+                    rows = rows[over] if len(group) == 1 else rows  # of one arm it only grows
+            return size, np.full(trials, np.nan)
+
+        return missing, move
+
+    def _answers(self, lost: Lost, rows: Integers, factors: Floats, lot: int) -> Floats:
+        """Probability of each completion of one lot of some trials, ``(row, completion)``."""
+        seen, question = self.seen, self.part.question
+        stream, number = list(seen.plan.design.endpoints).index(question.endpoint), DRAWN[lot]
+        some = Completions(sum(DRAWN[:lot]), number, stream)
+        each = max(1, CELLS // (number * seen.snapshot.population.participants))
+        found = [np.zeros((0, number))]
+        for few in np.split(rows, range(each, len(rows), each)) if len(rows) else ():
+            here = seen.of_rows(few)
+            found.append(completed_answers(here, self.part, question, lost, factors, some))
+        return np.concatenate(found)
