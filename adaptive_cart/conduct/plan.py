@@ -309,7 +309,8 @@ class Plan:
     def _drawn(self, endpoint: str, snapshot: Snapshot) -> dict[str, Drawn]:
         """Numbers of the external data of an endpoint that are drawn anew with each trial."""
         data, drawn = self.design.external, snapshot.population.external
-        return {name: one for name, one in drawn.items() if data[name].endpoint == endpoint}
+        anew = (name for name in self.design.redrawn if data[name].endpoint == endpoint)
+        return {name: drawn[name] for name in anew if name in drawn}
 
     def early(self, endpoint: str, prepared: Any, snapshot: Snapshot, at_once: bool) -> EarlyStates:
         """What earlier months tell of an endpoint; whether a failure counts when it happens."""
@@ -317,6 +318,14 @@ class Plan:
         months = tuple(self.design.prediction[endpoint].from_)
         seen = snapshot.reported(self.delay(endpoint))
         return kind.early(endpoint, prepared, seen, months, at_once)
+
+    @cached_property
+    def as_observed(self) -> Plan | None:
+        """The same beside external data as they were observed; nothing where none are drawn anew.
+
+        By it trials are judged a second time.
+        """
+        return Plan.of(self.design.as_observed) if self.design.redrawn else None
 
     @staticmethod
     def of(design: Design) -> Plan:

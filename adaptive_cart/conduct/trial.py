@@ -72,6 +72,9 @@ class Block:
     claimed_final
         By name of a claim that is judged again after follow-up: ``(trial, target)`` whether it is
         made then.
+    as_observed
+        The same participants judged beside external data as they were observed, up to the look
+        that ended the trial; nothing where none are drawn anew.
     """
 
     first_trial: int
@@ -94,6 +97,7 @@ class Block:
     limits: Floats | None = None
     claimed_final: dict[str, Booleans] = field(default_factory=dict)
     population: Population | None = None
+    as_observed: Block | None = None
 
 
 class SimulatedConduct(Conduct):
@@ -106,7 +110,16 @@ class SimulatedConduct(Conduct):
         targets: Sequence[float],
         latents: Latents,
         own: OwnTruths | None = None,
+        others: SimulatedConduct | None = None,
     ) -> None:
+        """Follow participants, of whom nothing has been looked at.
+
+        Parameters
+        ----------
+        others
+            Of the same participants and none of whose looks has been held: they are not followed
+            a second time.
+        """
         trials = latents.trials
         plan = plan.under(truth)
         super().__init__(plan, trials)
@@ -118,7 +131,10 @@ class SimulatedConduct(Conduct):
             plan.design, latents, truth.accrual.pace, truth.follow_up
         )
         self.shares = self.enrolment.shares
-        self._follow()
+        if others is None:
+            self._follow()
+        else:
+            self.population, self.prepared = others.population, others.prepared
         arms = len(plan.design.arm_names)
         self.ends: dict[str, Summary] = {}
         self.estimated = np.zeros(trials, dtype=np.bool_)
@@ -143,6 +159,16 @@ class SimulatedConduct(Conduct):
             harm=np.full((trials, len(plan.utilities)), np.nan),
             limits=np.full((*estimands, 2), np.nan) if plan.keeps_limits else None,
         )
+
+    def as_observed(self) -> SimulatedConduct | None:
+        """The same participants, still to be judged beside external data as they were observed.
+
+        Nothing where none are drawn anew.
+        """
+        plan = self.plan.as_observed
+        if plan is None:
+            return None
+        return SimulatedConduct(plan, self.truth, self.targets, self.latents, self.own, self)
 
     def _follow(self) -> None:
         everybody = followed(self.design, self.truth, self.latents, self.enrolment, self.own)
@@ -246,21 +272,25 @@ class SimulatedConduct(Conduct):
         self._reversals(snapshot, again)
         self._claims_again(snapshot, again)
         self._weigh()
+        self.estimate_ends()
         if plan.estimands:
             analysis, model = plan.fitted[self.design.primary]
-            pending = np.flatnonzero(~self.estimated)
-            if len(pending):
-                at_end = analysis.posterior(
-                    model, self.ends[self.design.primary].rows(pending), None
-                )
-                block.estimate[pending], block.covered[pending] = self._estimates(at_end)
-                self._keep_limits(at_end, pending)
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
             if len(waiting):
                 final = analysis.posterior(model, primary.rows(waiting), None)
                 estimates, covered = self._estimates(final)
                 block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
         return block
+
+    def estimate_ends(self) -> None:
+        """Estimate at the end of every trial of which that has not been done at its look."""
+        pending = np.flatnonzero(~self.estimated)
+        if not self.plan.estimands or not len(pending):
+            return
+        analysis, model = self.plan.fitted[self.design.primary]
+        at_end = analysis.posterior(model, self.ends[self.design.primary].rows(pending), None)
+        self.block.estimate[pending], self.block.covered[pending] = self._estimates(at_end)
+        self._keep_limits(at_end, pending)
 
     def _estimate_now(self, analysis: LookAnalysis, ended: Booleans) -> None:
         """Estimate trials that end from the posterior their look has worked out already.
@@ -463,6 +493,7 @@ def run_block(
     targets: Sequence[float],
     latents: Latents,
     keep_population: bool = False,
+    as_observed: bool = False,
 ) -> Block:
     """Run a block of trials of one scenario through all its looks.
 
@@ -470,8 +501,18 @@ def run_block(
     ----------
     targets
         True value of each of the plan's estimands, against which coverage is measured.
+    as_observed
+        Whether to judge it a second time, beside external data as they were observed, where they
+        are drawn anew.
     """
-    return _held(SimulatedConduct(plan, truth, targets, latents), keep_population)
+    conduct = SimulatedConduct(plan, truth, targets, latents)
+    beside = conduct.as_observed() if as_observed else None
+    block = _held(conduct, keep_population)
+    if beside is not None:
+        _hold(beside)
+        beside.estimate_ends()
+        block.as_observed = beside.block
+    return block
 
 
 def run_own(plan: Plan, truths: OwnTruths, latents: Latents) -> Block:

@@ -231,6 +231,15 @@ class Design(Part):
         return tuple(name for name, data in self.external.items() if data.redrawn)
 
     @cached_property
+    def as_observed(self) -> Design:
+        """The same, where all external data stay as they were observed, with the same truths."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        observed = {name: data.as_observed for name, data in self.external.items()}
+        found = type(self).model_construct(**fields | {"external": observed})
+        found.__dict__["truths"] = self.truths  # what data are drawn from is not looked at
+        return found
+
+    @cached_property
     def compared_names(self) -> tuple[str, ...]:
         """Names by the positions that questions use: the arms, then the external comparators."""
         return (*self.arm_names, *self.comparators)

@@ -268,7 +268,12 @@ class External(Part):
 
     def once_drawn(self, drawn: Mapping[str, float]) -> External:
         """The same of one trial, in which nothing is drawn any more."""
-        return self.as_drawn(drawn).model_copy(update={"redrawn": False})
+        return self.as_drawn(drawn).as_observed
+
+    @property
+    def as_observed(self) -> External:
+        """The same, staying as they are in every trial."""
+        return self.model_copy(update={"redrawn": False}) if self.redrawn else self
 
     @property
     def in_words(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.plan import Estimand, Plan
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
@@ -36,6 +36,7 @@ from adaptive_cart.results.figure import (
     standard_deviation,
 )
 from adaptive_cart.results.long_term import bound, one_participant
+from adaptive_cart.results.rows import OBSERVED
 from adaptive_cart.results.true_value import TrueValue
 
 COLUMNS = (
@@ -52,8 +53,8 @@ COLUMNS = (
     "reason",
 )
 
-# where external data are drawn anew and everything is enumerated, these stand there once more
-CONDITIONAL = ("success", "false_success", "bias", "rmse", "coverage")
+# where external data are drawn anew these stand there once more, beside them as observed
+CONDITIONAL = ("success", "arm_success", "false_success", "bias", "rmse", "coverage")
 AS_OBSERVED = "_as_observed"
 
 
@@ -145,8 +146,36 @@ def measures(
     _long_term(rows, design, truth, trials)
     _costs(rows, design, truth, true, trials)
     _borrowed(rows, design, trials)
+    rows.rows += _as_observed(design, truth, true, trials)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
+
+
+def _as_observed(
+    design: Design, truth: Truth, true: TrueValues, trials: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The same participants judged beside external data as observed, where they are drawn anew."""
+    if not design.redrawn:
+        return []
+    rows = Rows(truth.name)
+    seen = {
+        name.removeprefix(OBSERVED): np.asarray(trials[name])
+        for name in trials
+        if name.startswith(OBSERVED)
+    }
+    won = seen["success"]
+    whole = proportion(int(won.sum()), len(won))
+    rows.add("success", whole)
+    if design.by_target:
+        _successes(rows, design, seen, len(won))
+    else:
+        rows.add("arm_success", whole, arm=design.experimental_names[0])
+    rows.add("false_success", _false(seen["false_success"]))
+    plan = Plan.of(design)
+    for place, estimand in enumerate(plan.estimands):
+        estimate, covered = (seen[f"{of}{estimand.suffix}"] for of in ("estimate", "covered"))
+        _errors(rows, estimand, target_of(plan, true, place), estimate, covered)
+    return rows.as_observed()
 
 
 def _long_term(rows: Rows, design: Design, truth: Truth, trials: Mapping[str, Any]) -> None:
@@ -352,20 +381,39 @@ def _estimation(
         rows.add("estimand", Figure(*_true(target)), arm, stratum)
         for ending in ("", "_final"):
             estimate = np.asarray(trials[f"estimate{estimand.suffix}{ending}"], dtype=np.float64)
-            known = np.isfinite(estimate)
-            if not known.any() or not math.isfinite(target.value):
+            covered = np.asarray(trials[f"covered{estimand.suffix}{ending}"])
+            known = _errors(rows, estimand, target, estimate, covered, ending)
+            if ending or known is None:
                 continue
             errors = estimate[known] - target.value
-            covered = np.asarray(trials[f"covered{estimand.suffix}{ending}"])[known]
-            rows.add(f"bias{ending}", mean(errors, target.mcse), arm, stratum)
-            rows.add(f"rmse{ending}", root_mean_square(errors), arm, stratum)
-            share = proportion(int(covered.sum()), len(covered))
-            rows.add(f"coverage{ending}", share, arm, stratum)
-            if ending:
-                continue
             for number, why, inside in _endings(design, reason[known], look[known]):
                 figure = mean(errors[inside], target.mcse)
                 rows.add("bias_given_stop", figure, arm, stratum, number, why)
+
+
+def _errors(
+    rows: Rows,
+    estimand: Estimand,
+    target: TrueValue,
+    estimate: Floats,
+    covered: Booleans,
+    ending: str = "",
+) -> Booleans | None:
+    """Bias, root mean squared error and coverage, where the truth and some estimates are known.
+
+    Returns
+    -------
+    Trials whose estimate is known; nothing where nothing is told.
+    """
+    arm, stratum, known = estimand.arm, estimand.stratum, np.isfinite(estimate)
+    if not known.any() or not math.isfinite(target.value):
+        return None
+    errors, inside = estimate[known] - target.value, covered[known]
+    rows.add(f"bias{ending}", mean(errors, target.mcse), arm, stratum)
+    rows.add(f"rmse{ending}", root_mean_square(errors), arm, stratum)
+    share = proportion(int(inside.sum()), len(inside))
+    rows.add(f"coverage{ending}", share, arm, stratum)
+    return known
 
 
 def _utilities(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:

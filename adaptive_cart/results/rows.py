@@ -9,7 +9,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import holds_apart
 from adaptive_cart.conduct.trial import Block, LookRecord
-from adaptive_cart.decisions import REASONS
+from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.results.arrow_columns import column_of, labels_of
 from adaptive_cart.results.borrowing import borrowing_columns
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FALSE_SUCCESS = "false_success"
+OBSERVED = "as_observed_"  # before what is known of a trial beside external data as observed
 SIDES = ("estimate_lower", "estimate_upper")  # of the interval of an estimate, before its suffix
 
 
@@ -35,7 +36,8 @@ def trials_table(
     parts: dict[str, list[Any]] = {}
     for block in blocks:
         known = {} if claims is None else _false(plan, block, claims)
-        for name, values in (_trial_columns(plan, block) | known).items():
+        columns = _trial_columns(plan, block) | _as_observed(plan, block) | known
+        for name, values in columns.items():
             parts.setdefault(name, []).append(values)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
     rules = [*(rule.name for rule in plan.rules), ""]
@@ -43,6 +45,20 @@ def trials_table(
     table["reason"] = labels_of(REASONS, columns.pop("reason"))
     table["rule"] = labels_of(rules, columns.pop("rule"))
     return _table(table, columns)
+
+
+def _as_observed(plan: Plan, block: Block) -> dict[str, Any]:
+    """The same participants beside external data as observed: success, and estimates at the end."""
+    beside = block.as_observed
+    if beside is None:
+        return {}
+    columns: dict[str, Any] = {"success": beside.standing.reason == SUCCESS}
+    if plan.design.by_target:
+        columns |= successes_by_target(plan, beside)
+    for place, estimand in enumerate(plan.estimands):
+        columns[f"estimate{estimand.suffix}"] = beside.estimate[:, place]
+        columns[f"covered{estimand.suffix}"] = beside.covered[:, place]
+    return {f"{OBSERVED}{name}": values for name, values in columns.items()}
 
 
 def false_columns(plan: Plan) -> list[str]:
@@ -55,6 +71,7 @@ def false_columns(plan: Plan) -> list[str]:
         *(["any_false_claim"] if claims else []),
         *(f"false_claim_final_{name}" for name in again),
         *(["any_false_claim_final"] if again else []),
+        *([f"{OBSERVED}{FALSE_SUCCESS}"] if plan.design.redrawn else []),
     ]
 
 
@@ -73,6 +90,9 @@ def _false(plan: Plan, block: Block, claims: Claims) -> dict[str, Any]:
             columns[f"false_claim_final_{name}"] = claims.of_made(made, len(block.look))
     if block.claimed_final:
         columns["any_false_claim_final"] = any_of_them([*columns.values()])
+    if block.as_observed is not None:
+        observed = claims.of_trials(block.as_observed.standing)
+        columns[f"{OBSERVED}{FALSE_SUCCESS}"] = observed
     return columns
 
 

@@ -24,6 +24,7 @@ from adaptive_cart.results.laid_out import (
     as_html,
     laid_out,
 )
+from adaptive_cart.results.operating import AS_OBSERVED
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import MEASURES
 
@@ -102,9 +103,7 @@ def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
     """Groups of columns about the trial as a whole."""
     design, exact = result.design, result.manifest["engine"] == "exact"
     cells = _Cells(result, [row for part in rows.values() for row in part])
-    success = [Column("prob.", cells.probabilities("success"))]
-    if not exact:
-        success.append(Column("95% MC interval", cells.intervals("success")))
+    success = _success(cells, "success")
     ended = [
         Column(stop.words, cells.probabilities(stop.measure))
         for stop in ENDINGS
@@ -127,6 +126,17 @@ def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
     return groups
 
 
+def _success(cells: _Cells, measure: str) -> list[Column]:
+    """How often it succeeds; and beside external data as observed, where they are drawn anew."""
+    exact = cells.result.manifest["engine"] == "exact"
+    found = [Column("prob.", cells.probabilities(measure))]
+    if not exact:
+        found.append(Column("95% MC interval", cells.intervals(measure)))
+    if cells.result.design.redrawn:
+        found.append(Column("as observed", cells.probabilities(f"{measure}{AS_OBSERVED}")))
+    return found
+
+
 def _parts(result: Result, scenario: str) -> list[Row]:
     """Rows of a scenario by arm and stratum, where success or estimates are theirs."""
     design = result.design
@@ -145,9 +155,7 @@ def _parts(result: Result, scenario: str) -> list[Row]:
 def _part_groups(result: Result, parts: dict[str, list[Row]]) -> list[Group]:
     """Groups of columns about arms and strata."""
     cells = _Cells(result, [row for part in parts.values() for row in part])
-    success = [Column("prob.", cells.probabilities("arm_success"))]
-    if result.manifest["engine"] != "exact":
-        success.append(Column("95% MC interval", cells.intervals("arm_success")))
+    success = _success(cells, "arm_success")
     course = [
         Column("dropped", cells.probabilities("arm_dropped")),
         Column("share", cells.probabilities("arm_share")),
@@ -219,6 +227,17 @@ def _averages_note(result: Result) -> str:
     )
 
 
+def _as_observed_note(result: Result) -> str:
+    """What is told beside external data as observed; nothing where they are so everywhere."""
+    drawn = result.design.redrawn
+    if not drawn:
+        return ""
+    return (
+        f"as observed: success given the external data as they were observed; all other numbers "
+        f"are unconditional, {' and '.join(drawn)} being drawn anew in every trial."
+    )
+
+
 def _claims_note(result: Result) -> str:
     """What the block of further claims shows; nothing where there is none."""
     claims = result.design.further_claims
@@ -260,7 +279,8 @@ def _notes(result: Result, parts: bool) -> str:
     )
     if manifest["engine"] == "exact":
         text = f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
-        return " ".join(said for said in (text, _averages_note(result)) if said)
+        notes = (text, _as_observed_note(result), _averages_note(result))
+        return " ".join(said for said in notes if said)
     trials = sorted(set(manifest["trials"].values()))
     number = f"{trials[0]:,} simulated trials a scenario" if len(trials) == 1 else "Simulated"
     text = (
@@ -274,7 +294,8 @@ def _notes(result: Result, parts: bool) -> str:
     failed = failure_warning(result)
     warning = f"Warning: {failed}." if failed else ""
     averages = _averages_note(result)
-    sentences = (text, _claims_note(result), averages, within_error_words(result), warning)
+    observed, hung = _as_observed_note(result), within_error_words(result)
+    sentences = (text, observed, _claims_note(result), averages, hung, warning)
     return " ".join(said for said in sentences if said)
 
 

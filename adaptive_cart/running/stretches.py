@@ -97,7 +97,7 @@ def run_stretch(job: Job, piece: Piece) -> int:
         latents = latents_for(job.design, job.seed, first, min(job.block, stop - first))
         for position in positions:
             name = job.names[position]
-            block = run_block(plan, job.truths[name], job.targets[name], latents)
+            block = run_block(plan, job.truths[name], job.targets[name], latents, as_observed=True)
             claims = Claims(plan.rules, job.true[name])
             trials[position].append(trials_table(plan, name, [block], claims))
             looks[position].append(looks_table(plan, name, [block]))
@@ -112,7 +112,7 @@ def columns_written(design: Design, truth: Truth) -> dict[str, list[str]]:
     """Columns of the tables that stretches are written with, by table: those of a single trial."""
     plan = Plan.of(design)
     unknown = (float("nan"),) * len(plan.estimands)
-    block = run_block(plan, truth, unknown, latents_for(design, 0, 0, 1))
+    block = run_block(plan, truth, unknown, latents_for(design, 0, 0, 1), as_observed=True)
     trials = trials_table(plan, "", [block]).column_names
     return {
         TRIALS: [*trials, *false_columns(plan)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.adjusted import adjusted
 from adaptive_cart.report.chapters.ahead import ahead
+from adaptive_cart.report.chapters.as_observed import as_observed
 from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.bayesian import bayesian
 from adaptive_cart.report.chapters.borrowing import borrowing
@@ -29,6 +30,7 @@ CHAPTER = Chapter(
     sections=(
         main_results,
         type_one_error,
+        as_observed,
         _figures,
         stopping,
         size_and_time,
