@@ -80,11 +80,9 @@ def command(
     Exit status 3 says that the decision is withheld.
     """
     from adaptive_cart.analysis import analyze as judge
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     if template is not None:
         _write_template(loaded, design, settings, template, opened)
         return

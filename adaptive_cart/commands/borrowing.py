@@ -48,12 +48,10 @@ def command(
     Of counts everything is enumerated, over every true rate. Rates, times to an event and scores
     are simulated at some true levels, and every number has its Monte Carlo standard error.
     """
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.figures.drift import write_drift
     from adaptive_cart.running.drift import drift
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("borrowing") / design.stem
     with progress() as bar:
         found = drift(

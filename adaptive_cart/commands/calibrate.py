@@ -35,14 +35,13 @@ def command(
     What is set with --set is written into it too. What was found, and what it rests on, is kept
     beside it as NAME.calibration.json.
     """
-    from adaptive_cart.design.file import load_design, text_to_edit, write_back
+    from adaptive_cart.design.file import text_to_edit, write_back
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.results.calibration_log import log_beside, log_text, require_own
     from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
     with progress() as bar:

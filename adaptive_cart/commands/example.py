@@ -35,7 +35,6 @@ def command(
     opened: str | None,
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
     from adaptive_cart.nouns.whole_files import write_new
     from adaptive_cart.recorded.dates import opening
@@ -44,8 +43,7 @@ def command(
     if opened is not None and participants is None:
         raise InputError("--opened goes with --participants, whose table is then in dates")
     day = opening(opened)
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     story = walk(loaded, scenario=scenario, trial=trial, seed=seed, opened=day)
     if participants is None:
         click.echo(story.text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+from adaptive_cart.commands.terminal import encodable, progress, width
 
 
 @click.command(name="merge")
@@ -46,11 +46,8 @@ def _of_run(folder: Path, jobs: int | None, resume: bool) -> None:
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.shares import merge
 
-    try:
-        with progress() as bar:
-            result = merge(folder, jobs=jobs, restart=not resume, progress=bar.show, tell=bar.tell)
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        result = merge(folder, jobs=jobs, restart=not resume, progress=bar.show, tell=bar.tell)
     click.echo(encodable(summary(result, width())))
     warning = failure_warning(result)
     if warning:

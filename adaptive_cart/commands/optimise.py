@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
+from adaptive_cart.commands.terminal import encodable, progress
 
 
 @click.command(name="optimise")
@@ -98,40 +98,35 @@ def command(
     resume: bool,
 ) -> None:
     """Find what of DESIGN needs least among all that hold a type I error and have a power."""
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.optimising.aims import Losses
     from adaptive_cart.optimising.optimise import optimise
     from adaptive_cart.optimising.pictures import write_front
     from adaptive_cart.optimising.typed import typed
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("optima") / design.stem
     asked = typed(free, looks, weights, power, front)
-    try:
-        with progress() as bar:
-            found = optimise(
-                loaded,
-                **asked,
-                minimise=minimise,
-                also=also,
-                prior=prior,
-                error=error,
-                losses=Losses(loss_false_success, loss_missed),
-                candidates=candidates,
-                trials=trials,
-                fresh=fresh,
-                seed=seed,
-                jobs=jobs,
-                engine=engine,
-                out=folder,
-                restart=not resume,
-                progress=bar.show,
-                tell=bar.tell,
-            )
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        found = optimise(
+            loaded,
+            **asked,
+            minimise=minimise,
+            also=also,
+            prior=prior,
+            error=error,
+            losses=Losses(loss_false_success, loss_missed),
+            candidates=candidates,
+            trials=trials,
+            fresh=fresh,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            out=folder,
+            restart=not resume,
+            progress=bar.show,
+            tell=bar.tell,
+        )
     text = design.read_text(encoding="utf-8")
     found.write(folder, text_with(text, loaded))
     write_front(found, folder, formats or options.FORMATS)

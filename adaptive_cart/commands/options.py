@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ seed = click.option("--seed", type=int, help="Seed of the random numbers; else t
 scenarios = click.option(
     "--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated."
 )
-resume = click.option(
+_RESUME = click.option(
     "--resume/--restart",
     default=True,
     show_default=True,
@@ -86,10 +87,29 @@ def workers(command: Callable[..., None]) -> Callable[..., None]:
     return _JOBS(_BACKEND(_SCHEDULER(at_work_there)))
 
 
-def tell_settings(loaded: Design) -> None:
-    """Say on standard error what was set otherwise than the file says."""
+def resume(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command go on from what its folder holds, and say so where it is interrupted."""
+
+    @functools.wraps(command)
+    def going_on(*, resume: bool, **given: Any) -> None:
+        try:
+            command(resume=resume, **given)
+        except KeyboardInterrupt:
+            again = "the same command" if resume else "the same command without --restart"
+            click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
+            sys.exit(1)
+
+    return _RESUME(going_on)
+
+
+def load(design: Path, settings: Iterable[str]) -> Design:
+    """Read a design file, and say on standard error what is set otherwise than it says."""
+    from adaptive_cart.design.file import load_design
+
+    loaded = load_design(design, settings)
     for key, change in loaded.replaced.items():
         click.echo(f"set: {change.words(key)}", err=True)
+    return loaded
 
 
 def out(words: str) -> Callable[[Any], Any]:

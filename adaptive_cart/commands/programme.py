@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
+from adaptive_cart.commands.terminal import encodable, progress
 
 if TYPE_CHECKING:
     from adaptive_cart.programmes.programme import Programme
@@ -165,18 +165,15 @@ def _learned(loaded: Programme, table: Path, spread: float | None) -> tuple[Prog
 def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -> ProgrammeResult:
     from adaptive_cart.programmes import simulate_programme
 
-    try:
-        with progress() as bar:
-            return simulate_programme(
-                programme,
-                out=out,
-                restart=not resume,
-                progress=bar.show,
-                tell=bar.tell,
-                **given,
-            )
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        return simulate_programme(
+            programme,
+            out=out,
+            restart=not resume,
+            progress=bar.show,
+            tell=bar.tell,
+            **given,
+        )
 
 
 def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
@@ -185,13 +182,10 @@ def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
     from adaptive_cart.programmes.policies import compare_policies, policies_text, table_text
     from adaptive_cart.programmes.varied import AS_WRITTEN
 
-    try:
-        with progress() as bar:
-            found = compare_policies(
-                file, out=folder, restart=restart, progress=bar.show, tell=bar.tell, **given
-            )
-    except KeyboardInterrupt:
-        say_goes_on(not restart)
+    with progress() as bar:
+        found = compare_policies(
+            file, out=folder, restart=restart, progress=bar.show, tell=bar.tell, **given
+        )
     write_page(found.results[AS_WRITTEN], formats=given["formats"])
     told = table_text(found) if given["vary"] else policies_text(found)
     if found.choice is not None:

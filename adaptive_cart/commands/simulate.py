@@ -9,7 +9,7 @@ import click
 
 from adaptive_cart.commands import options
 from adaptive_cart.commands.postponed import postpone_imports
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+from adaptive_cart.commands.terminal import encodable, progress, width
 
 
 @click.command(name="simulate")
@@ -43,7 +43,6 @@ def command(
 ) -> None:
     """Find the operating characteristics of DESIGN."""
     postpone_imports()
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.results.calibration_log import log_beside, read_log
     from adaptive_cart.results.tables import failure_warning, summary
@@ -51,29 +50,25 @@ def command(
     from adaptive_cart.running.shares import Share
 
     share = None if part is None else Share.parse(part)
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("results") / design.stem
-    try:
-        with progress() as bar:
-            result = run(
-                loaded,
-                trials=trials,
-                seed=seed,
-                scenarios=scenarios or None,
-                jobs=jobs,
-                engine=engine,
-                mcse=mcse,
-                out=folder,
-                restart=not resume,
-                design_text=text_with(design.read_text(encoding="utf-8"), loaded),
-                calibration=read_log(log_beside(design)),
-                share=share,
-                progress=bar.show,
-                tell=bar.tell,
-            )
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        result = run(
+            loaded,
+            trials=trials,
+            seed=seed,
+            scenarios=scenarios or None,
+            jobs=jobs,
+            engine=engine,
+            mcse=mcse,
+            out=folder,
+            restart=not resume,
+            design_text=text_with(design.read_text(encoding="utf-8"), loaded),
+            calibration=read_log(log_beside(design)),
+            share=share,
+            progress=bar.show,
+            tell=bar.tell,
+        )
     if share is not None:
         number = loaded.simulation.trials if trials is None else trials
         click.echo(f"{share.words(number)}, in {folder / share.folder}")

@@ -70,11 +70,9 @@ def command(
     resume: bool,
 ) -> None:
     """Find the smallest enrolment.max_n of DESIGN that has the power; looks move with it."""
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.sweeps.sizing import size
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("sizes") / design.stem
     with progress() as bar:
         found = size(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+from adaptive_cart.commands.terminal import encodable, progress, width
 
 if TYPE_CHECKING:
     from adaptive_cart.sweeps import Sweep
@@ -75,7 +75,6 @@ def command(
 
     Without --vary, what its table [sensitivity] names is varied, one key at a time.
     """
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
     from adaptive_cart.running.shares import Share
     from adaptive_cart.sweeps import sweep
@@ -87,8 +86,7 @@ def command(
     share = None if part is None else Share.parse(part)
     if share is not None:
         require_no_figures(formats)
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("sweeps") / design.stem
     asked: dict[str, Any] = {
         "how": "one_at_a_time" if one_at_a_time else "pairs" if pairs else None,
@@ -102,15 +100,12 @@ def command(
         "restart": not resume,
     }
     vary = vary_of(varied) or None
-    try:
-        with progress() as bar:
-            asked |= {"progress": bar.show, "tell": bar.tell}
-            if share is not None:
-                held = sweep_part(loaded, share, folder, vary, **asked)
-            else:
-                found = sweep(loaded, vary, out=folder, **asked)
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        asked |= {"progress": bar.show, "tell": bar.tell}
+        if share is not None:
+            held = sweep_part(loaded, share, folder, vary, **asked)
+        else:
+            found = sweep(loaded, vary, out=folder, **asked)
     if share is not None:
         click.echo(f"{held}, in {folder}")
         click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)

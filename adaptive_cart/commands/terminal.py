@@ -8,18 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
 
 import click
 
 PIPE = 140  # characters of a line where nobody says how wide the terminal is
-
-
-def say_goes_on(resume: bool) -> NoReturn:
-    """End a command that was interrupted and can go on."""
-    again = "the same command" if resume else "the same command without --restart"
-    click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
-    sys.exit(1)
 
 
 def _said_width() -> int | None:

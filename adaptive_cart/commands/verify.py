@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
+from adaptive_cart.commands.terminal import encodable, progress
 
 
 @click.command(name="verify")
@@ -35,26 +35,21 @@ def command(
     resume: bool,
 ) -> None:
     """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.verification.verify import verify as run
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("verification") / design.stem
-    try:
-        with progress() as bar:
-            found = run(
-                loaded,
-                looks=looks,
-                seed=seed,
-                jobs=jobs,
-                out=folder,
-                restart=not resume,
-                progress=bar.show,
-                tell=bar.tell,
-            )
-    except KeyboardInterrupt:
-        say_goes_on(resume)
+    with progress() as bar:
+        found = run(
+            loaded,
+            looks=looks,
+            seed=seed,
+            jobs=jobs,
+            out=folder,
+            restart=not resume,
+            progress=bar.show,
+            tell=bar.tell,
+        )
     click.echo(encodable(found.text()))
     click.echo(f"rows in {folder}", err=True)
     if found.failed:

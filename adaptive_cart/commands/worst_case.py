@@ -74,12 +74,10 @@ def command(
     out: Path | None,
 ) -> None:
     """Find the worst case of an error of DESIGN over its null region, and what it never exceeds."""
-    from adaptive_cart.design.file import load_design
     from adaptive_cart.figures.worst_case import write_worst_case
     from adaptive_cart.running.worst_case import worst_case
 
-    loaded = load_design(design, settings)
-    options.tell_settings(loaded)
+    loaded = options.load(design, settings)
     folder = out or Path("worst_case") / design.stem
     with progress() as bar:
         found = worst_case(
