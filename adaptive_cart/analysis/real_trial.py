@@ -26,7 +26,7 @@ from adaptive_cart.design.planned import said_moment
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.questions import Question, weighed
+from adaptive_cart.nouns.questions import Quantity, Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.participants.shares import Shares
@@ -144,19 +144,21 @@ class RecordedAnalysis(LookAnalysis):
         places = np.searchsorted(below, MIDDLES).clip(max=len(order) - 1)
         return drawn.ravel()[order][places][None]
 
-    def drawn_together(self, questions: Sequence[Question]) -> list[Floats]:
-        """Draws of what questions of one endpoint are about, a row an imputation.
+    def drawn_together(
+        self, quantities: Sequence[Quantity], asked: Sequence[Question]
+    ) -> list[Floats]:
+        """Draws of numbers of arms of one endpoint that belong together, a row an imputation.
 
         One row where nothing is imputed. The imputations of one endpoint are drawn apart from those
         of another, so that they are put together as they are numbered.
         """
-        endpoint = questions[0].endpoint
+        endpoint = quantities[0].endpoint
         if not self.imputes(endpoint):
-            drawn = super().drawn_together(questions)
+            drawn = super().drawn_together(quantities, asked)
             several = any(map(self.imputes, self.plan.fitted))
             return [own.repeat(IMPUTATIONS, axis=0) for own in drawn] if several else drawn
         tables, _ = self.imputed(endpoint)
-        drawn = self._instead_once(endpoint, tables).drawn_together(questions)
+        drawn = self._instead_once(endpoint, tables).drawn_together(quantities, asked)
         return [own[self._drawn_as[endpoint]] for own in drawn]
 
     def over_rows(self, answers: Floats) -> Floats:

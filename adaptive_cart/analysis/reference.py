@@ -33,9 +33,19 @@ from adaptive_cart.conduct.completion_by_chains import (
     face_ahead,
     what_is_ahead,
 )
-from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
+from adaptive_cart.conduct.jointly import product, whose_data
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.tied import (
+    asked_of,
+    chance_of_chains,
+    chance_seen,
+    of_chain,
+    quantities_of,
+    tied,
+    weighed_among,
+    weighing,
+)
 from adaptive_cart.conduct.weighing import Chains, Sums, Weighing, mixed
 from adaptive_cart.conduct.weighing_arms import WeighingArms
 from adaptive_cart.models.base import holds
@@ -147,8 +157,6 @@ class ReferencePosteriors:
     def _answered(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         from adaptive_cart.models.sampling import mean_and_error
 
-        if part.asks.weighs:
-            return self._weighed(analysis, part, target)
         if part.several:
             return self._at_once(analysis, part.asks.every(target))
         ahead = part.prediction
@@ -174,34 +182,61 @@ class ReferencePosteriors:
         return Answer(probability, float(np.sqrt(variance)), fast, trouble)
 
     def _at_once(self, analysis: RecordedAnalysis, asked: tuple[Question, ...]) -> Answer:
-        """That all that is asked is so: the product over endpoints, of each from its draws."""
+        """That all that is asked is so: the product over endpoints, tied ones as one."""
+        found = [self._of_group(analysis, together) for together in tied(asked)]
+        probability, error = product([(own.probability, own.mcse) for own in found])
+        troubles = [own.trouble for own in found if own.trouble is not None]
+        return Answer(
+            probability, error, math.prod(own.fast for own in found), "; ".join(troubles) or None
+        )
+
+    def _of_group(self, analysis: RecordedAnalysis, asked: tuple[Question, ...]) -> Answer:
+        """All that is asked of one endpoint, or of several that a utility ties together."""
+        if weighed_among(asked):
+            return self._tied(analysis, asked)
+        if asked[0].of.of_several:
+            return self._weighed(analysis, asked[0])
+        return self._of_one(analysis, asked)
+
+    def _of_one(self, analysis: RecordedAnalysis, asked: tuple[Question, ...]) -> Answer:
+        """All that is asked of one endpoint, from the draws of its posterior."""
         from adaptive_cart.models.sampling import mean_and_error
 
-        found, fast, troubles = [], 1.0, []
-        for together in by_endpoint(asked):
-            endpoint = together[0].endpoint
-            fits, open_strata, (tables, weights), trouble = self._draws(
-                analysis, whose_data(together)
-            )
-            reference = self._reference(endpoint)
-            troubles += [trouble] if trouble is not None else []
-            probability = variance = 0.0
-            for fit, weight in fits:
-                so = [holds(q, reference.quantity(fit.draws, q, open_strata)) for q in together]
-                mean, error = mean_and_error(np.multiply.reduce(so))
-                probability += weight * mean
-                variance += (weight * error) ** 2
-            found.append((probability, float(np.sqrt(variance))))
-            here = analysis if len(weights) == 1 else analysis.instead(endpoint, tables)
-            fast *= float(weights @ here.together(together))
-        return Answer(*product(found), fast, "; ".join(troubles) or None)
+        endpoint = asked[0].endpoint
+        fits, open_strata, (tables, weights), trouble = self._draws(analysis, whose_data(asked))
+        reference = self._reference(endpoint)
+        probability = variance = 0.0
+        for fit, weight in fits:
+            so = [holds(q, reference.quantity(fit.draws, q, open_strata)) for q in asked]
+            mean, error = mean_and_error(np.multiply.reduce(so))
+            probability += weight * mean
+            variance += (weight * error) ** 2
+        here = analysis if len(weights) == 1 else analysis.instead(endpoint, tables)
+        fast = float(weights @ here.together(asked))
+        return Answer(probability, float(np.sqrt(variance)), fast, trouble)
 
-    def _weighed(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
+    def _tied(self, analysis: RecordedAnalysis, asked: tuple[Question, ...]) -> Answer:
+        """All that is asked of endpoints that a utility ties together, from the draws of each."""
+        arms = len(self.plan.design.arm_names)
+        needed = quantities_of(asked, arms)
+        found, troubles = {}, []
+        for name, quantities in needed.items():
+            fits, open_strata, _, trouble = self._draws(analysis, whose_data(asked_of(asked, name)))
+            reference = self._reference(name)
+            found[name] = [
+                (of_chain(reference, fit.draws, quantities, open_strata), weight)
+                for fit, weight in fits
+            ]
+            troubles += [trouble] if trouble is not None else []
+        answer = chance_of_chains(asked, needed, found, arms)
+        return Answer(*answer, float(chance_seen(asked, analysis)[0]), "; ".join(troubles) or None)
+
+    def _weighed(self, analysis: RecordedAnalysis, question: Question) -> Answer:
         """What is asked of a utility, from the draws of each endpoint."""
-        assert isinstance(part.asks, Weighing)
-        found, troubles = self._chains(analysis, target, part.asks)
-        fast = float(analysis.fast_probability(part, target)[0])
-        answer = part.asks.chance_of_chains(target, found)
+        asks = weighing(question)
+        found, troubles = self._chains(analysis, question, asks)
+        fast = float(asks.answer(analysis, question)[0])
+        answer = asks.chance_of_chains(question, found)
         return Answer(*answer, fast, "; ".join(troubles) or None)
 
     def _chains(

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,15 +33,12 @@ if TYPE_CHECKING:
 
 
 class Asking(ABC):
-    """What a rule makes of its question before it compares.
+    """What a rule makes of its question before it compares."""
 
-    Class attributes
-    ----------------
-    weighs
-        Whether it puts draws of several endpoints together, and not their probabilities.
-    """
-
-    weighs: ClassVar[bool] = False
+    @property
+    def weighs(self) -> bool:
+        """Whether it puts draws of several endpoints together, and not their probabilities."""
+        return False
 
     @abstractmethod
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:

@@ -17,7 +17,7 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.weighing import drawn_of
+from adaptive_cart.conduct.weighing import drawn_of, draws_of
 from adaptive_cart.conduct.weighing_arms import ORDERS, best_of_open
 from adaptive_cart.design.planned import planned_ahead
 from adaptive_cart.models import Posterior
@@ -26,7 +26,7 @@ from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
@@ -200,12 +200,19 @@ class LookAnalysis:
         """Draws of what a question of one endpoint is about, ``(chosen trial, draw)``."""
         return drawn_of(self.posterior(question.endpoint), question)
 
-    def drawn_together(self, questions: Sequence[Question]) -> list[Floats]:
-        """Draws of what questions of one endpoint are about, ``(row, draw)`` each.
+    def drawn_together(
+        self, quantities: Sequence[Quantity], asked: Sequence[Question]
+    ) -> list[Floats]:
+        """Draws of numbers of arms of one endpoint that belong together, ``(row, draw)`` each.
 
         Rows are the chosen trials, here; what is made of them is put together by ``over_rows``.
+
+        Parameters
+        ----------
+        asked
+            What is asked of the endpoint with them.
         """
-        return [self.drawn_of(question) for question in questions]
+        return draws_of(self.posterior(quantities[0].endpoint).drawn_for(asked), quantities)
 
     def over_rows(self, answers: Floats) -> Floats:
         """Answers of the chosen trials from those of the rows of ``drawn_together``."""

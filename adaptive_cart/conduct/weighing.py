@@ -28,7 +28,7 @@ from adaptive_cart.conduct.asking import Now, own_error, said_by
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.ties import Error, Sides, not_known
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
@@ -49,15 +49,25 @@ Chains: TypeAlias = "list[tuple[Floats, float]]"
 class Weighing(Now):
     """Whether a utility lies beyond a value."""
 
-    weighs = True
+    @property
+    def weighs(self) -> bool:
+        """Always."""
+        return True
 
     def several(self, question: Question) -> bool:
         """It is always made of endpoints, and never asked of one."""
         return True
 
+    def alone(self, question: Question) -> Question | None:
+        """What a utility of a single endpoint asks of that; nothing where it weighs several."""
+        if len(question.weights) != 1:
+            return None
+        ((_, weight),), (one,) = question.weights, question.of_endpoints
+        return replace(one, value=question.value / weight, against=question.against)
+
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """The model's own of a single endpoint, else from the draws of each, in order."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             return seen.together((alone,))
         apart = {name: seen.posterior(name).arms_apart for name in question.endpoints}
@@ -66,7 +76,7 @@ class Weighing(Now):
 
     def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
         """The same of the priors."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             return said_by(prior(alone.endpoint), (alone,))
         found = {name: prior(name) for name in question.endpoints}
@@ -79,14 +89,14 @@ class Weighing(Now):
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """What the model of a single endpoint knows; of several nothing."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         return not_known if alone is None else seen.posterior(alone.endpoint).sides(alone)
 
     def error_in(
         self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
     ) -> Error:
         """That of a single endpoint, or of the draws of several together."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             analysis, model = fitted[alone.endpoint]
             return own_error(analysis, model, alone, participants)
@@ -122,19 +132,20 @@ class Weighing(Now):
         return f"weighed: {told} are analysed apart, so that {how}"
 
 
-def alone_of(question: Question) -> Question | None:
-    """What a utility of a single endpoint asks of that; nothing where it weighs several."""
-    if len(question.weights) != 1:
-        return None
-    ((_, weight),), (one,) = question.weights, question.of_endpoints
-    return replace(one, value=question.value / weight, against=question.against)
-
-
 def drawn_of(posterior: Posterior, question: Question) -> Floats:
     """Draws of what a question of one endpoint is about, ``(trial, draw)``; nan where it failed."""
     drawn = posterior.drawn(question)
     failed = posterior.failed
     return drawn if failed is None else np.where(failed[:, None], np.nan, drawn)
+
+
+def draws_of(posterior: Posterior, quantities: Sequence[Quantity]) -> list[Floats]:
+    """Draws of numbers of arms that belong together, ``(trial, draw)``; nan where it failed."""
+    drawn = [posterior.draws(quantity) for quantity in quantities]
+    unknown = np.logical_or.reduce([np.isnan(own[:, :1]) for own in drawn])
+    if posterior.failed is not None:
+        unknown = unknown | posterior.failed[:, None]
+    return [np.where(unknown, np.nan, own) for own in drawn] if unknown.any() else drawn
 
 
 def terms_of(question: Question, apart: Mapping[str, bool]) -> list[tuple[float, Question]]:

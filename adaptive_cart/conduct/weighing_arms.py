@@ -24,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.conduct.asking import own_error, said_by
-from adaptive_cart.conduct.weighing import AT_ONCE, TELLING, Weighing, drawn_of
+from adaptive_cart.conduct.weighing import AT_ONCE, TELLING, Weighing, draws_of
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.ties import Error, Sides, not_known
 from adaptive_cart.nouns.distinct_rows import each_distinct
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 
 if TYPE_CHECKING:
@@ -49,26 +49,34 @@ Levels: TypeAlias = "Sequence[Floats]"
 class WeighingArms(Weighing):
     """Whether an arm is the best of the open arms by a utility, or among the best."""
 
+    def alone(self, question: Question) -> Question | None:
+        """What is asked of a utility's single endpoint; nothing where it weighs several."""
+        if len(question.weights) != 1:
+            return None
+        (one,) = question.of_endpoints
+        own = question.of.alone
+        return replace(one, kind=own, places=question.places, against=question.against)
+
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """The model's own of a single endpoint, else from the draws of each."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             return seen.together((alone,))
         return chance(question, places_seen(question, seen))
 
     def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
         """The same of the priors."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             return said_by(prior(alone.endpoint), (alone,))
         asked = levels_asked(question, prior(question.endpoints[0]).arms)
-        levels = [[drawn_of(prior(one.endpoint), one)[:1] for one in each] for each in asked]
+        levels = [[own[:1] for own in draws_of(prior(each[0].endpoint), each)] for each in asked]
         weights = [weight for _, weight in question.weights]
         return float(chance(question, places(weights, levels))[0])
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """What the model of a single endpoint knows; of several nothing."""
-        alone = alone_of(question)
+        alone = self.alone(question)
         return not_known if alone is None else seen.posterior(alone.endpoint).sides(alone)
 
     def error_in(
@@ -78,7 +86,7 @@ class WeighingArms(Weighing):
 
         Models whose draws are not those of exact quantiles of each arm add their own.
         """
-        alone = alone_of(question)
+        alone = self.alone(question)
         if alone is not None:
             analysis, model = fitted[alone.endpoint]
             return own_error(analysis, model, alone, participants)
@@ -102,32 +110,20 @@ class WeighingArms(Weighing):
         return chance_of_chains(question, found)
 
 
-def alone_of(question: Question) -> Question | None:
-    """What is asked of a utility's single endpoint; nothing where it weighs several."""
-    if len(question.weights) != 1:
-        return None
-    (one,) = question.of_endpoints
-    own = question.of.alone
-    return replace(one, kind=own, places=question.places, against=question.against)
-
-
-def levels_asked(question: Question, arms: int) -> list[list[Question]]:
+def levels_asked(question: Question, arms: int) -> list[tuple[Quantity, ...]]:
     """The level in every arm compared, by endpoint, of a design with so many arms."""
-    return [
-        [Question(one.endpoint, own.arm, stratum=own.stratum) for own in one.quantities(arms)]
-        for one in question.of_endpoints
-    ]
+    return [one.quantities(arms) for one in question.of_endpoints]
 
 
 @lru_cache(maxsize=64)
-def _order(endpoint: int, order: int, draws: int) -> npt.NDArray[np.intp]:
+def order_of_draws(endpoint: int, order: int, draws: int) -> npt.NDArray[np.intp]:
     """In which order an endpoint's draws are taken."""
     if endpoint == 0:
         return np.arange(draws)
     return np.random.default_rng([SEED, endpoint, order]).permutation(draws)
 
 
-def _known_again(levels: Sequence[Levels]) -> Floats:
+def known_again(levels: Sequence[Levels]) -> Floats:
     """What tells a trial's draws from those of other data, ``(trial, number)``."""
     return np.concatenate(
         [own[:, :: own.shape[1] // TELLING] for each in levels for own in each], axis=1
@@ -144,9 +140,7 @@ def places(weights: Sequence[float], levels: Sequence[Levels], orders: int = ORD
     orders
         In how many orders draws are put together.
     """
-    _, first, which = np.unique(
-        _known_again(levels), axis=0, return_index=True, return_inverse=True
-    )
+    _, first, which = np.unique(known_again(levels), axis=0, return_index=True, return_inverse=True)
     arms = len(levels[0])
     found = np.empty((len(first), arms, arms))
     for start in range(0, len(first), AT_ONCE):
@@ -155,7 +149,7 @@ def places(weights: Sequence[float], levels: Sequence[Levels], orders: int = ORD
         total = np.zeros((len(chosen[0][0]), arms, arms))
         for number in range(orders):
             taken = [
-                [own[:, _order(place, number, own.shape[1])] for own in each]
+                [own[:, order_of_draws(place, number, own.shape[1])] for own in each]
                 for place, each in enumerate(chosen)
             ]
             total += _shares([_sum(weights, own) for own in zip(*taken, strict=True)])
@@ -243,7 +237,8 @@ def places_seen(question: Question, seen: LookAnalysis) -> Floats:
     if key not in seen.places:
         weights = [weight for _, weight in question.weights]
         levels = levels_asked(question, len(seen.plan.design.arm_names))
-        drawn = [seen.drawn_together(each) for each in levels]
+        both = zip(levels, question.of_endpoints, strict=True)
+        drawn = [seen.drawn_together(each, (one,)) for each, one in both]
         seen.places[key] = seen.over_rows(places(weights, drawn, seen.orders))
     return seen.places[key]
 
@@ -264,7 +259,7 @@ def chance_of_chains(question: Question, found: Sequence[Chains]) -> tuple[float
     weights = [weight for _, weight in question.weights]
     arms = question.compared(question.first + len(found[0][0][0]))
     mine, worth = arms.index(question.arm), _worth(question, arms)
-    flat = [_mixed(own) for own in found]
+    flat = [mixed_rows(own) for own in found]
     answer, variance = 0.0, 0.0
     for place, own in enumerate(found):
         means = []
@@ -286,7 +281,7 @@ def chance_of_chains(question: Question, found: Sequence[Chains]) -> tuple[float
     return float(answer), math.sqrt(variance)
 
 
-def _mixed(found: Chains) -> Floats:
+def mixed_rows(found: Chains) -> Floats:
     """Draws of a mixture, ``(arm, draw)``: of each part as many as its weight among all parts."""
     most, taken = max(weight for _, weight in found), []
     for values, weight in found:

@@ -236,6 +236,13 @@ class Posterior:
         unknown = np.logical_or.reduce([np.isnan(values[:, 0]) for values in drawn])
         return self._known(np.where(unknown, np.nan, so.mean(axis=1)))
 
+    def drawn_for(self, questions: Sequence[Question]) -> Posterior:
+        """Return the posterior whose draws answer what some questions ask at once: mostly itself.
+
+        For models that compare arms two at a time, that of the pair.
+        """
+        return self
+
     def drawn(self, question: Question) -> Floats:
         """Draws of what a question is about, ``(trial, draw)``; nan where there is no posterior."""
         values = [self.draws(one) for one in question.quantities(self.arms)]

@@ -13,7 +13,7 @@ from the completions of every trial, the closest to a threshold, and is compared
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -27,10 +27,19 @@ from adaptive_cart.conduct.completion_by_chains import (
     chains_completed,
     face_ahead,
 )
-from adaptive_cart.conduct.jointly import by_endpoint, product, whose_data
+from adaptive_cart.conduct.jointly import product, whose_data
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
+from adaptive_cart.conduct.tied import (
+    asked_of,
+    chance_of_chains,
+    of_chain,
+    quantities_of,
+    tied,
+    weighed_among,
+    weighing,
+)
 from adaptive_cart.conduct.weighing import Weighing
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import AnalysisBase, Reference, holds
@@ -59,6 +68,7 @@ AS_GOOD_AS_EXACT: Final = 1e-5
 
 
 # by endpoint and data: a fit, and why it is not to be trusted
+Draws: TypeAlias = "Mapping[str, Any]"  # by parameter
 Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
 
 
@@ -170,28 +180,86 @@ class Comparison:
         fits: Fits,
     ) -> Answer:
         """What is asked of a utility, from the draws of each endpoint."""
+        parts = question.of_endpoints
+
+        def chance(drawn: Sequence[Draws]) -> tuple[float, float]:
+            chains = [
+                [(asks.of_chain(self.reference(one.endpoint), own, one, open_strata), 1.0)]
+                for one, own in zip(parts, drawn, strict=True)
+            ]
+            return asks.chance_of_chains(question, chains)
+
+        return self._put_together(look, parts, open_strata, fits, chance)
+
+    def _tied(
+        self,
+        look: ChosenLook,
+        questions: tuple[Question, ...],
+        open_strata: Booleans | None,
+        fits: Fits,
+    ) -> Answer:
+        """All that is asked of endpoints that a utility ties together, from the draws of each."""
+        arms = len(self.plan.design.arm_names)
+        needed = quantities_of(questions, arms)
+
+        def chance(drawn: Sequence[Draws]) -> tuple[float, float]:
+            found = {
+                name: [(of_chain(self.reference(name), own, needed[name], open_strata), 1.0)]
+                for name, own in zip(needed, drawn, strict=True)
+            }
+            return chance_of_chains(questions, needed, found, arms)
+
+        parts = [whose_data(asked_of(questions, name)) for name in needed]
+        return self._put_together(look, parts, open_strata, fits, chance)
+
+    def _put_together(
+        self,
+        look: ChosenLook,
+        parts: Sequence[Question],
+        open_strata: Booleans | None,
+        fits: Fits,
+        chance: Callable[[Sequence[Draws]], tuple[float, float]],
+    ) -> Answer:
+        """A probability that the chains of several endpoints give, of as many draws as it needs.
+
+        Parameters
+        ----------
+        parts
+            One question of each endpoint: whose data are analysed.
+        chance
+            The probability and its error, of the draws of each.
+        """
         draws = DRAWS
         while True:
-            found, chains = [], []
-            for one in question.of_endpoints:
+            found = []
+            for one in parts:
                 reference = self.reference(one.endpoint)
                 data = reference.data(look.summaries[one.endpoint], 0, open_strata, one)
-                fit = self.fit(look, one.endpoint, reference, data, draws, fits)
-                chains.append([(asks.of_chain(reference, fit[0].draws, one, open_strata), 1.0)])
-                found.append(fit)
-            probability, error = asks.chance_of_chains(question, chains)
+                found.append(self.fit(look, one.endpoint, reference, data, draws, fits))
+            probability, error = chance([fit.draws for fit, _ in found])
             troubled = any(why is not None for _, why in found)
             if error <= WANTED_ERROR or draws >= MOST_DRAWS or troubled:
                 return Answer(probability, error, found)
             draws = min(MOST_DRAWS, int(1.1 * draws * (error / WANTED_ERROR) ** 2) + 1)
 
     def _multiplied(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
-        """The product over endpoints."""
+        """The product over endpoints, those that a utility ties together as one."""
         part, question = self.plan.parts[asked.part], asked.question
-        groups = by_endpoint(part.asks.every(question) if part.several else (question,))
-        found = [self._answer(look, asked, one, fits) for one in groups]
-        probability, error = product([(mean, mcse) for mean, mcse, _ in found])
-        return Answer(probability, error, [fit for _, _, fit in found])
+        groups = tied(part.asks.every(question) if part.several else (question,))
+        found = [self._of_group(look, asked, one, fits) for one in groups]
+        probability, error = product([(own.probability, own.error) for own in found])
+        return Answer(probability, error, [fit for own in found for fit in own.fits])
+
+    def _of_group(
+        self, look: ChosenLook, asked: Asked, group: tuple[Question, ...], fits: Fits
+    ) -> Answer:
+        """All that is asked of one endpoint, or of several that a utility ties together."""
+        if weighed_among(group):
+            return self._tied(look, group, asked.open_strata, fits)
+        if group[0].of.of_several:
+            return self.weighed(look, group[0], weighing(group[0]), asked.open_strata, fits)
+        probability, error, fit = self._answer(look, asked, group, fits)
+        return Answer(probability, error, [fit])
 
     def fit(
         self,

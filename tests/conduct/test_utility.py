@@ -422,17 +422,6 @@ def test_a_question_that_is_no_utility_s_is_refused(
     assert says in refused(raw)[path]
 
 
-def test_what_is_not_there_yet_is_refused_in_words() -> None:
-    raw = direct()
-    asked = raw["rules"][0]["posterior"]
-    raw["rules"] += [
-        {"name": "both", "then": "declare_futility", "below": 0.1,
-         "jointly": [asked, {"endpoint": "dfr", "arm": "cart", "above": 0.1}]},
-    ]  # fmt: skip
-    found = refused(raw)
-    assert "asked by itself" in found["rules[1].jointly[0]"]
-
-
 def looking_ahead() -> dict[str, Any]:
     """Few to come after the first look, so that every final table can be looked at."""
     raw = direct()

@@ -37,7 +37,8 @@ from adaptive_cart.verification.verified_looks import not_verified
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "designs", ROOT / "sims" / "validation" / "designs")
 WAYS = (
-    "all", "any", "jointly", "predicted with those enrolled", "predicted with max_n",
+    "all", "any", "jointly", "a utility and more at once",
+    "predicted with those enrolled", "predicted with max_n",
     "predicted by completing the trial", "predicted from earlier months", "between looks",
     "a test in strata", "after another rule", "each arm", "each stratum", "without a control",
     "against external data", "against external data drawn anew",
@@ -130,6 +131,9 @@ def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
             yield "each stratum"
         if part.several:
             yield "jointly"
+        asked = part.asks.every(part.question)
+        if len(asked) > 1 and any(one.of.of_several for one in asked):
+            yield "a utility and more at once"
         if (ahead := part.prediction) is not None:
             yield f"predicted with {'those enrolled' if ahead.enrolled else 'max_n'}"
             if ahead.completes(plan.fitted[part.question.endpoint][0], part.question):

@@ -86,28 +86,39 @@ def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
         )
     first: dict[str, PosteriorQuestion] = {}
     for number, question in enumerate(asked):
-        place, analysis = f"{path}.jointly[{number}]", pieces.analysis.get(question.about)
-        model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
-        where = path_to("analysis", question.about, "model")
-        if question.kind.of_several or not question.kind.claimable:
+        place = f"{path}.jointly[{number}]"
+        if not question.kind.claimable:
             yield place, f"asks for {question.kind.asked_for}, which is asked by itself"
         elif question.kind.among_open:
             yield from _of_the_same_arm(asked, question, place)
-        if not model.bayesian:
-            yield place, "is answered by a test, which has no joint probability", where
-        other = first.setdefault(question.about, question)
-        strata_apart = not model.by_stratum if analysis is None else analysis.strata_apart
-        named = (("stratum", "strata", strata_apart), ("arms", "arms", model.pairs))
-        for key, words, apart in named:
-            mine, theirs = (_told_of(one, key) for one in (question, other))
-            if apart and mine != theirs:
-                yield (
-                    place,
-                    f"is about other {words} of '{question.about}' than "
-                    f"{path}.jointly[{asked.index(other)}], and its model "
-                    f"answers them one at a time; write `all` with a comparison for each",
-                    where,
-                )
+        for name in pieces.endpoints_of(question.about):
+            other = first.setdefault(name, question)
+            beside = f"{path}.jointly[{asked.index(other)}]"
+            yield from _answered_beside(pieces, name, (question, other), place, beside)
+
+
+def _answered_beside(
+    pieces: Pieces, name: str, both: tuple[PosteriorQuestion, PosteriorQuestion], place: str,
+    beside: str,
+) -> Found:  # fmt: skip
+    """Whether the model of an endpoint answers a question, and it beside the first about it."""
+    question, _ = both
+    analysis = pieces.analysis.get(name)
+    model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
+    where = path_to("analysis", name, "model")
+    if not model.bayesian and not question.kind.of_several:  # else told where it is weighed
+        yield place, "is answered by a test, which has no joint probability", where
+    strata_apart = not model.by_stratum if analysis is None else analysis.strata_apart
+    named = (("stratum", "strata", strata_apart), ("arms", "arms", model.pairs))
+    for key, words, apart in named:
+        mine, theirs = (_told_of(one, key) for one in both)
+        if apart and mine != theirs:
+            yield (
+                place,
+                f"is about other {words} of '{name}' than {beside}, and its model "
+                f"answers them one at a time; write `all` with a comparison for each",
+                where,
+            )
 
 
 def _of_the_same_arm(

@@ -162,12 +162,12 @@ class RatiosPosterior(Posterior):
         return self._ratio(question).hazard_ratio_mean()
 
     def drawn(self, question: Question) -> Floats:
-        return Posterior.drawn(self._of_pair([question]), question)
+        return Posterior.drawn(self.drawn_for([question]), question)
 
     def together(self, questions: Sequence[Question]) -> Floats:
-        return Posterior.together(self._of_pair(questions), questions)
+        return Posterior.together(self.drawn_for(questions), questions)
 
-    def _of_pair(self, questions: Sequence[Question]) -> Self:
+    def drawn_for(self, questions: Sequence[Question]) -> Self:
         """Draws of two arms by themselves, where their hazard ratio is asked for; else of all.
 
         So they are of the posterior that answers it without draws.
