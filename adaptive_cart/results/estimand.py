@@ -31,7 +31,13 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.sobol_points import BITS, ScrambledSobol
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.results.hazard_ratios import HazardRatios
-from adaptive_cart.results.sampled_cells import KnownCells, Measured, endpoint_cells, sampled_cells
+from adaptive_cart.results.sampled_cells import (
+    KnownCells,
+    Measured,
+    endpoint_cells,
+    follow_together,
+    sampled_cells,
+)
 from adaptive_cart.results.true_quantities import (
     Known,
     counted_of,
@@ -392,16 +398,42 @@ def _cells(
     values: dict[str, Floats] = {}
     exact = {name: v for name, v in exactly_known(design, truth).items() if name in names}
     drawn = [name for name in names if name not in exact]
-    if not all(only_said(design, truth, name) for name in drawn):
-        worlds = dict.fromkeys(design.endpoints[name].absent() for name in drawn)
-        for absent in sorted(worlds, key=len):
-            alike = [n for n in drawn if design.endpoints[n].absent() == absent]
-            measured = {n: partial(design.endpoints[n].true_values, n) for n in alike}
-            values |= endpoint_cells(design, truth.without(absent), measured, points)
+    for world, measured in _worlds(design, truth, drawn):
+        values |= endpoint_cells(design, world, measured, points)
     for name, value in exact.items():
         values[name] = value[None]
     counted = counted_of(design, truth, list(values), points) if len(truth.strata) > 1 else {}
     return {name: Cells(v, truth.shares, counted.get(name)) for name, v in values.items()}
+
+
+def _worlds(
+    design: Design, truth: Truth, drawn: Sequence[str]
+) -> Iterator[tuple[Truth, dict[str, Measured]]]:
+    """Truths without what is absent for an endpoint, and what is measured in each of them."""
+    if all(only_said(design, truth, name) for name in drawn):
+        return
+    worlds = dict.fromkeys(design.endpoints[name].absent() for name in drawn)
+    for absent in sorted(worlds, key=len):
+        alike = [name for name in drawn if design.endpoints[name].absent() == absent]
+        yield (
+            truth.without(absent),
+            {name: partial(design.endpoints[name].true_values, name) for name in alike},
+        )
+
+
+def values_of_all(
+    design: Design, truths: Mapping[str, Truth], points: SobolLatents
+) -> Iterator[tuple[str, TrueValues]]:
+    """True values of several scenarios, each lot of points made once for all of them."""
+    worlds = []
+    for truth in truths.values():
+        if not (truth.trends or (truth.mixture is not None and truth.mixture.drifts)):
+            exact = exactly_known(design, truth)
+            drawn = [name for name in design.endpoints if name not in exact]
+            worlds += list(_worlds(design, truth, drawn))
+    follow_together(design, worlds, points)
+    for name, truth in truths.items():
+        yield name, true_values(design, truth, points)
 
 
 def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:

@@ -140,5 +140,5 @@ class Parts:
         except ResultsError as error:
             self.drop(span.part)
             raise RunError(
-                f"{error.args[0].split(';')[0]}, and has been removed. {GO_ON}"
+                f"{error.args[0].split(';')[0]}, and its stretch has been removed. {GO_ON}"
             ) from error

@@ -92,6 +92,33 @@ def endpoint_cells(
     return result
 
 
+def follow_together(
+    design: Design, worlds: Sequence[tuple[Truth, Mapping[str, Measured]]], points: SobolLatents
+) -> None:
+    """Measure participants of several truths, so that each lot of points is made for all of them.
+
+    What is found is kept with the points, where :func:`endpoint_cells` finds it, and is the same as
+    if it had been asked of one truth after the other.
+    """
+    wanted: list[tuple[Truth, Mapping[str, Measured], Place, dict[str, Floats | None]]] = []
+    for truth, measured in worlds:
+        if truth.drifts or truth.correlated is not None:
+            continue
+        for place in _places(truth):
+            known = points.cells.of(design, place, _of_place(design, truth, place))
+            if not measured.keys() <= known.keys() and all(known is not of[3] for of in wanted):
+                wanted.append((truth, measured, place, known))
+    found: list[dict[str, list[Floats]]] = [{} for _ in wanted]
+    for part in points.by_few() if wanted else ():
+        for (truth, measured, place, _), values in zip(wanted, found, strict=True):
+            for name, cells in _cells_of(design, truth, measured, part, [place]).items():
+                values.setdefault(name, []).append(cells[:, *place])
+    for (_, measured, _, known), values in zip(wanted, found, strict=True):
+        known.update(
+            (name, np.concatenate(values[name]) if name in values else None) for name in measured
+        )
+
+
 def sampled_cells(
     design: Design,
     truth: Truth,

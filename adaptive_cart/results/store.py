@@ -423,11 +423,10 @@ class Store:
                     self._merge(identity, spans, name, suffix, temporary)
             return
         with ExitStack() as writing:
-            lent = [
+            beside, here = (
                 (name, suffix, writing.enter_context(self.owned.writing(name, GO_ON)))
                 for name, suffix in WHOLE_TABLES
-            ]
-            beside, here = lent
+            )
             with ThreadPoolExecutor(1) as thread:
                 other = thread.submit(self._merge, identity, spans, *beside)
                 self._merge(identity, spans, *here)

@@ -21,7 +21,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, ResultsError, RunError, one_of
 from adaptive_cart.results.averages import averages_csv
 from adaptive_cart.results.columns import Columns, LastLooks
-from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, values_of_all
 from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.parts import Parts, Span
@@ -396,10 +396,11 @@ class _Run:
         )
 
     def _true_values(self) -> dict[str, TrueValues]:
-        true = {}
-        for number, name in enumerate(self.reported):
-            self.progress("true values", number, len(self.reported))
-            true[name] = true_values(self.design, self.truths[name], self.points)
+        truths = {name: self.truths[name] for name in self.reported}
+        true: dict[str, TrueValues] = {}
+        for name, values in values_of_all(self.design, truths, self.points):
+            self.progress("true values", len(true), len(truths))
+            true[name] = values
         return true
 
     def _reach(self, job: Job, targets: Mapping[str, int], jobs: int) -> None:

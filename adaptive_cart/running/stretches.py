@@ -39,6 +39,7 @@ STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
 CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
 PATIENCE = 4.0  # seconds of work that are not worth starting processes for
 TELLING = 0.3  # seconds of work that tell how long the rest takes
+AFFORDED = 1.0  # seconds of work that one job may lose where it is stopped
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
 
@@ -178,11 +179,12 @@ def pieces_of(gaps: Mapping[int, Sequence[tuple[int, int]]], length: int) -> lis
     return [(start, stop, tuple(places)) for (start, stop), places in sorted(lacking.items())]
 
 
-def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """The same trials in as few stretches as may be."""
+def joined(pieces: Sequence[Piece], longest: float = STRETCH) -> list[Piece]:
+    """The same trials in as few stretches as may be, none of them made longer than that."""
+    longest = min(longest, STRETCH)
     found: list[Piece] = []
     for start, stop, positions in pieces:
-        if found and found[-1][1:] == (start, positions) and stop - found[-1][0] <= STRETCH:
+        if found and found[-1][1:] == (start, positions) and stop - found[-1][0] <= longest:
             start = found.pop()[0]
         found.append((start, stop, positions))
     return found
@@ -205,10 +207,21 @@ def run_stretches(
         If workers die again and again, or one cannot write; what was finished is kept.
     """
     left = list(pieces)
-    if jobs > 1 and left and not over_a_cluster():
-        jobs = _worthwhile(job, left, jobs, done)
+    if len(left) > 1 and not over_a_cluster():
+        jobs = _worthwhile(job, left, jobs, done) if jobs > 1 else _alone(job, left, done)
     for trials in spread_as_finished(functools.partial(run_stretch, job), left, jobs, GO_ON):
         done(trials)
+
+
+def _alone(job: Job, left: list[Piece], done: Callable[[int], None]) -> int:
+    """Run a stretch, and join those after it as far as they take no longer than may be lost."""
+    began = time.perf_counter()
+    run = run_stretch(job, left[0])
+    seconds = time.perf_counter() - began
+    done(run)
+    trials = left[0][1] - left[0][0]
+    left[:] = joined(left[1:], AFFORDED / seconds * trials if seconds > 0.0 else STRETCH)
+    return 1
 
 
 def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], None]) -> int:

@@ -186,7 +186,8 @@ def test_the_bytes_of_a_table_do_not_tell_how_it_was_filled(tmp_path, monkeypatc
     assert at_once == in_pieces == tables(store)
 
 
-def test_what_fails_beside_is_told_and_leaves_both_tables_as_they_were(tmp_path, monkeypatch):
+@pytest.mark.parametrize("suffix", ["trials", "looks"])
+def test_what_fails_is_told_and_leaves_both_tables_as_they_were(tmp_path, suffix):
     store = filled(tmp_path, [0, 60])
     before = tables(store)
     store.prepare(IDENTITY, restart=False)
@@ -195,9 +196,9 @@ def test_what_fails_beside_is_told_and_leaves_both_tables_as_they_were(tmp_path,
         name: [Span(0, 60, None), Span(60, 90, keep(store.parts, position, 60, 90))]
         for position, name in enumerate(NAMES)
     }
-    broken = store.parts.path(Stretch(1, 60, 90), "trials")
+    broken = store.parts.path(Stretch(1, 60, 90), suffix)
     broken.write_bytes(broken.read_bytes()[:-9])
-    with pytest.raises(RunError, match="damaged"):
+    with pytest.raises(RunError, match="its stretch has been removed"):
         store.merge(IDENTITY, spans, at_once=True)
     assert tables(store) == before
 

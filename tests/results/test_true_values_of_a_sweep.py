@@ -10,7 +10,7 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.results import sampled_cells
-from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values, values_of_all
 
 DESIGNS = Path(__file__).parents[2] / "designs"
 
@@ -58,3 +58,15 @@ def test_they_are_followed_once_where_nothing_of_them_differs(
     monkeypatch.undo()
     for found, truth in zip(together, other.truths.values(), strict=True):
         assert same(found, true_values(other, truth, few_points()))
+
+
+@pytest.mark.parametrize("name", ["sle_autologous", "durability_event_driven"])
+def test_scenarios_that_are_followed_together_fare_as_each_by_itself(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = ac.load_design(DESIGNS / f"{name}.toml")
+    alone = {key: true_values(design, truth, few_points()) for key, truth in design.truths.items()}
+    monkeypatch.setattr(sampled_cells, "sampled_cells", None)  # nobody is followed once more
+    together = dict(values_of_all(design, design.truths, few_points()))
+    assert list(together) == list(alone)
+    assert all(same(found, alone[key]) for key, found in together.items())

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from adaptive_cart.running import stretches
+from adaptive_cart.running.first_trials import shortly_first
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,26 @@ def test_what_one_job_does_is_cut_as_for_one():
     longest = max(stop - start for start, stop, _ in found)
     assert longest <= stretches.STRETCH
     assert stretches.trials_in(found) == stretches.trials_in(left)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "edges"),
+    [
+        (0.0001, [0, 250, 5_000, 9_000]),  # a whole stretch takes half a second
+        (0.0005, [0, 250, 2_000, 4_000, 6_000, 8_000, 9_000]),  # no more than a second of work
+        (0.1, [0, 250, *range(1_000, 9_001, 1_000)]),  # stretches are not cut further
+    ],
+)
+def test_one_job_makes_stretches_as_long_as_it_may_lose(monkeypatch, seconds, edges):
+    clock, told = [0.0], []
+
+    def run(_, piece):
+        clock[0] += (piece[1] - piece[0]) * seconds
+        return piece[1] - piece[0]
+
+    monkeypatch.setattr(stretches, "run_stretch", run)
+    monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    left = shortly_first(stretches.pieces_of({0: [(0, 9_000)]}, 1_000))
+    assert stretches._alone(SimpleNamespace(block=2_500), left, told.append) == 1
+    assert told == [250]
+    assert [0, *(start for start, _, _ in left), left[-1][1]] == edges
