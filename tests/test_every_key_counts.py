@@ -728,6 +728,7 @@ ENTERING: dict[str, Any] = {
 ENTERED_LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binomial"}}
 WALKED: dict[str, Any] = ENTERED_LATE | {"analysis/dfr/time_trend": {
     "model": "time_machine", "period_months": 3.0, "step_scale": 0.05}}  # fmt: skip
+SCORES_WALK = {"model": "time_machine", "period_months": 3.0, "step_scale": 0.5}
 UNSTRATIFIED: dict[str, Any] = {"strata": GONE, "truth/cart/strata": GONE}
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
@@ -1081,11 +1082,21 @@ KEYS: dict[str, list[Case]] = {
                 "above": 0.0}}),
         )
     },
-    "PeriodSelection.model": [
+    "ScoreAdjustment.model": [
         to("scores", "analysis/mgadl/time_trend/model", "concurrent", arms__cart__enters=4.0,
            analysis__mgadl={"model": "normal", "time_trend": {"model": "periods"}}),
         to("scores", "analysis/mgadl/time_trend", {"model": "periods"}, "refused",
            arms__cart__enters=4.0)],
+    **{
+        f"ScoreAdjustment.{key}": [
+            to("scores", f"analysis/mgadl/time_trend/{key}", value, arms__cart__enters=4.0,
+               analysis__mgadl={"model": "normal", "time_trend": SCORES_WALK}),
+            *([] if key == "order" else [
+                to("scores", f"analysis/mgadl/time_trend/{key}", GONE, "refused",
+                   arms__cart__enters=4.0,
+                   analysis__mgadl={"model": "normal", "time_trend": SCORES_WALK})])]
+        for key, value in (("period_months", 1.0), ("order", 1), ("step_scale", 4.0))
+    },
     "TrendSelection.model": [
         to("scores", "analysis/mgadl/time_trend/model", "pooled", arms__cart__enters=4.0,
            analysis__mgadl={"model": "normal_visits", "time_trend": {"model": "concurrent"}}),

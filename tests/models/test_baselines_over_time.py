@@ -248,7 +248,8 @@ def by_long_walk(seen: Any, model: CalendarBaselines, counted: Any, asked: Quest
     for step in range(8000):
         scale = 0.12 * np.exp(random.normal(0, 1, (walkers, 1)))
         moved = theta + scale * random.normal(0, 1, (walkers, size))
-        then, there = log(moved)
+        with np.errstate(over="ignore", invalid="ignore"):  # nobody goes there
+            then, there = log(moved)
         taken = np.log(random.random(walkers)) < then - now
         theta[taken], now[taken], value[taken] = moved[taken], then[taken], there[taken]
         if step >= 2500:

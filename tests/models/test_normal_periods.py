@@ -1,4 +1,4 @@
-"""Mean changes adjusted for periods: least squares with dummy columns, and what it does."""
+"""Mean changes adjusted for the calendar: least squares with dummy columns, sums over a walk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
+from adaptive_cart.models.periods.normal_machine import MachineMeansPosterior
 from adaptive_cart.models.periods.normal_periods import PeriodMeansPosterior
-from adaptive_cart.models.periods.normal_periods_reference import NormalPeriodsReference
+from adaptive_cart.models.periods.normal_periods_reference import (
+    NormalMachineReference,
+    NormalPeriodsReference,
+)
+from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.summaries import Scores, over_periods
 from adaptive_cart.nouns.summaries.scores import products_of, square_of
@@ -145,3 +150,131 @@ def test_periods_hold_the_error_under_a_trend_in_which_pooling_does_not() -> Non
     for drift in (0.0, -1.5):
         found = type_one_error(a_year_late("score", "periods", drift), trials)
         assert abs(found - 0.025) < 3.0 * (0.025 * 0.975 / trials) ** 0.5
+
+
+# ── a random walk over the calendar ───────────────────────────────────────────────────────────
+MACHINE = {"model": "time_machine", "period_months": 3.0, "step_scale": 0.5}
+
+
+def over_calendar(who: Any, open_in: Any = OPEN) -> Any:
+    """The same sums, each period a calendar period from the opening on."""
+    seen = summed(who, open_in)
+    whole = Scores(seen.products, seen.missing)
+    return over_periods(whole, seen.apart, open_in, np.arange(open_in.shape[2])[None])
+
+
+def by_dense_sums(who: Any, walk: Walk, asked: Any, shares: Any, value: float) -> Any:
+    """P(a combination > value) and its mean: tau and sd on a grid, the rest by linear algebra."""
+    arm, period, b, y = who
+    arms, periods = arm.max() + 1, period.max() + 1
+    x = np.stack([*(arm == a for a in range(arms)), b - b.mean()], axis=1).astype(float)
+    path = walk.path(periods)
+    z, change = path[periods - 1 - period], y - b
+    logs, beyond, means = [], [], []
+    for share in (np.arange(25) + 0.5) / 25 * 4.5:
+        tau = share * walk.step_scale
+        for log_sd in np.linspace(np.log(1.2), np.log(3.5), 18):
+            variance = np.exp(2.0 * log_sd)
+            root = np.linalg.cholesky(variance * np.eye(len(b)) + tau**2 * z @ z.T)
+            rows, right = np.linalg.solve(root, x), np.linalg.solve(root, change)
+            square = rows.T @ rows
+            left = right - rows @ np.linalg.solve(square, rows.T @ right)
+            log = -np.log(np.diag(root)).sum() - 0.5 * np.linalg.slogdet(square)[1]
+            logs.append(log - 0.5 * left @ left - 0.5 * share**2)
+            both = np.concatenate([x, tau * z], axis=1)
+            precision = both.T @ both / variance
+            precision[arms + 1 :, arms + 1 :] += np.eye(periods - 1)
+            combined = np.concatenate([asked, [0.0], tau * path.T @ shares])
+            mean = combined @ np.linalg.solve(precision, both.T @ change / variance)
+            spread = math.sqrt(combined @ np.linalg.solve(precision, combined))
+            beyond.append(stats.norm.sf(value, mean, spread))
+            means.append(mean)
+    weight = np.exp(np.array(logs) - max(logs))
+    weight /= weight.sum()
+    return float(weight @ beyond), float(weight @ means)
+
+
+@pytest.mark.parametrize(("order", "scale"), [(2, 0.5), (1, 1.5)])
+def test_a_walk_is_summed_out_as_by_dense_sums(order: int, scale: float) -> None:
+    who, walk = people(), Walk(3.0, order, scale)
+    seen = over_calendar(who)
+    found = MachineMeansPosterior(walk, seen)
+    none = np.zeros(4)
+    for question, asked, shares in (
+        (Question("x", 3, 0, value=-2.0), [-1, 0, 0, 1], none),
+        (Question("x", 3, 2, value=-1.0), [0, 0, -1, 1], none),
+        (Question("x", 3, value=-1.0), [0, 0, 0, 1], seen.shares((3,))[0]),
+    ):
+        probability, mean = by_dense_sums(who, walk, asked, shares, question.value)
+        assert found.probability(question)[0] == pytest.approx(probability, abs=1e-3)
+        assert found.mean(question)[0] == pytest.approx(mean, abs=2e-3)
+        low, high = found.limits(question, 0.95)
+        for end, below in ((low, 0.025), (high, 0.975)):
+            reached = found.probability(question.at(float(end[0])))[0]
+            assert 1.0 - reached == pytest.approx(below, abs=1e-9)
+        drawn = (found.drawn(question)[0] > question.value).mean()
+        assert abs(drawn - probability) < 0.003
+
+
+def test_small_steps_are_no_trend_and_large_ones_are_periods() -> None:
+    arm, period, b, y = people()
+    seen, asked = over_calendar((arm, period, b, y)), Question("x", 3, 0, value=-2.0)
+    plain = NormalAnalysis.model_validate({"model": "normal"})
+    pooled = plain.posterior(plain.fitted(tuple("abcd"), (1.0,)), seen, None).probability(asked)[0]
+    apart = PeriodMeansPosterior(seen).probability(asked)[0]
+    still = MachineMeansPosterior(Walk(3.0, 2, 1e-4), seen).probability(asked)[0]
+    assert still == pytest.approx(pooled, abs=1e-3)
+    assert abs(pooled - apart) > 0.1
+    jumps = over_calendar((arm, period, b, y + np.array([0.0, 400.0, -300.0, 500.0])[period]))
+    wild = MachineMeansPosterior(Walk(3.0, 1, 1e3), jumps).probability(asked)[0]
+    assert wild == pytest.approx(PeriodMeansPosterior(jumps).probability(asked)[0], abs=1e-3)
+    assert wild == pytest.approx(apart, abs=1e-3)
+
+
+def test_with_a_participant_for_each_step_there_is_no_posterior() -> None:
+    alone = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]])
+    found = MachineMeansPosterior(Walk(3.0, 2, 0.5), over_calendar(people(alone)))
+    assert np.isnan(found.probability(Question("x", 1, 0, value=0.0))[0])
+    some = over_calendar(people(SEEN * np.array([[1], [1], [1], [0]])))
+    found = MachineMeansPosterior(Walk(3.0, 2, 0.5), some)
+    assert np.isnan(found.probability(Question("x", 3, 0, value=0.0))[0])
+    assert np.isfinite(found.probability(Question("x", 2, 0, value=0.0))[0])
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_walk_is_the_same_model_in_pymc(order: int) -> None:
+    from adaptive_cart.models.sampling import Compiled
+
+    seen, walk = over_calendar(people()), Walk(3.0, order, 0.5)
+    reference = NormalMachineReference(("a", "b", "c", "d"), walk)
+    found = MachineMeansPosterior(walk, seen)
+    for asked in (Question("x", 3, 0, value=-2.0), Question("x", 3, value=-1.0)):
+        data = reference.data(seen, 0, None, asked)
+        fit = Compiled(reference, data).fit(data, seed=1, draws=3000)
+        draws = reference.quantity(fit.draws, asked)
+        slow = float((draws > asked.value).mean())
+        assert abs(slow - found.probability(asked)[0]) < 4 * math.sqrt(0.25 / 4000)
+        assert abs(float(draws.mean()) - found.mean(asked)[0]) < 0.05
+
+
+def test_check_says_the_walk_and_its_keys_are_needed() -> None:
+    raw = platform("normal", MACHINE)
+    text = described(Design(**copy.deepcopy(raw)))
+    assert "how the mean walks over the calendar (smoothly adjusted)" in text
+    assert "step half_normal (sd 0.5)" in text
+    del raw["analysis"]["score"]["time_trend"]["step_scale"]
+    with pytest.raises(DesignError, match=r"time_trend\.step_scale: .*in points of the score"):
+        Design(**raw)
+
+
+@pytest.mark.parametrize("periods", [4, 30])
+def test_a_small_step_over_many_calendar_periods_is_none(periods: int) -> None:
+    """The least size of a step is so small that what it stands for hardly drifts."""
+    for order, scale in ((1, 2.0), (2, 0.1), (2, 2.0)):
+        walk = Walk(3.0, order, scale)
+        sizes, weight = walk.sizes(periods=periods)
+        assert sizes[0] * walk.reach(periods) <= max(0.1, 1e-9)
+        assert weight.sum() == pytest.approx(1.0)
+        assert (weight * sizes).sum() == pytest.approx(scale * math.sqrt(2.0 / math.pi), rel=2e-3)

@@ -28,7 +28,7 @@ from adaptive_cart.models.normal.borrowed_means import (
 )
 from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
 from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
-from adaptive_cart.models.periods.adjustment import LEFT_OUT, PeriodSelection
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, ScoreAdjustment
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
@@ -300,7 +300,7 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
     spread: SpreadPrior | None = Field(
         default=None, description="prior of the standard deviation; left out, none"
     )
-    time_trend: PeriodSelection | None = LEFT_OUT
+    time_trend: ScoreAdjustment | None = LEFT_OUT
 
     title: ClassVar[str] = "Change from baseline, adjusted for baseline"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -328,7 +328,8 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         mixed = [arm for arm, one in self.borrowed(arms).items() if isinstance(one, MixedMeans)]
         given = [key for key in ("prior", "spread") if getattr(self, key) is not None]
-        found = [] if self.time_trend is None else self.time_trend.problems(given)
+        trend = self.time_trend
+        found = [] if trend is None else trend.problems() + trend.on_means(given)
         return (
             found
             + [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -13,9 +13,11 @@ from adaptive_cart.nouns.questions import Question
 
 COEFFICIENT_SD: Final = 2.5  # of every coefficient of the logistic models over the calendar
 MACHINE: Final = "time_machine"
+MOST_POINTS: Final = 1e3  # of a step of a score
 WIDEST_STEP: Final = 2.0  # on the logit; a step of that size takes 0.1 to 0.45
 
 StepScale = Annotated[float, Field(gt=0.0, le=WIDEST_STEP, allow_inf_nan=False)]
+PointScale = Annotated[float, Field(gt=0.0, le=MOST_POINTS, allow_inf_nan=False)]
 
 
 class TrendSelection(Part):
@@ -29,30 +31,6 @@ class TrendSelection(Part):
     def by_period(self) -> bool:
         """Whether it matters in which period somebody was randomised."""
         return self.model != "pooled"
-
-
-class PeriodSelection(Part):
-    """How a comparison deals with participants randomised while one of its arms was not open."""
-
-    model: Literal["concurrent", "pooled", "periods"] = Field(
-        description="they are left out, count like all others, or help to estimate the effects of "
-        "the periods, which all arms share"
-    )
-
-    @property
-    def by_period(self) -> bool:
-        """Whether it matters in which period somebody was randomised."""
-        return self.model != "pooled"
-
-    def problems(self, given: Iterable[str]) -> list[tuple[str, str]]:
-        """Keys that do not go with it: path below the analysis, and message."""
-        if self.model != "periods":
-            return []
-        why = (
-            'time_trend.model is "periods", in which means, periods and the spread have flat '
-            'priors; leave it out, or write model = "concurrent"'
-        )
-        return [(key, why) for key in given]
 
 
 LEFT_OUT: Any = Field(
@@ -82,12 +60,14 @@ class TrendAdjustment(Part):
         "step, on the logit of a probability, or on the logarithm of a rate or a hazard",
     )
 
+    on: ClassVar[str] = "on the logit (of a rate or a hazard, on the logarithm)"
+
     def problems(self) -> list[tuple[str, str]]:
         """Keys of the walk that are missing, or that nothing asks for: path, and message."""
         needed = {
             "period_months": "the length of a calendar period, for instance 3.0",
             "step_scale": "the scale of the half-normal prior of the standard deviation of a step "
-            "on the logit (of a rate or a hazard, on the logarithm), for instance 0.1",
+            f"{self.on}, for instance 0.1",
         }
         if self.model == MACHINE:
             return [
@@ -152,6 +132,28 @@ class TrendAdjustment(Part):
         assert self.period_months is not None
         assert self.step_scale is not None
         return Walk(self.period_months, self.order or 2, self.step_scale)
+
+
+class ScoreAdjustment(TrendAdjustment):
+    """The same of a score, whose effects of periods are in its points."""
+
+    step_scale: PointScale | None = Field(
+        default=None,
+        description="time_machine: scale of the half-normal prior of the standard deviation of a "
+        "step, in points of the score",
+    )
+
+    on: ClassVar[str] = "in points of the score"
+
+    def on_means(self, given: Iterable[str]) -> list[tuple[str, str]]:
+        """Priors of means and of the spread, where these are flat: path, and message."""
+        if not self.adjusts:
+            return []
+        why = (
+            f'time_trend.model is "{self.model}", in which means, the slope and the spread have '
+            'flat priors; leave it out, or write model = "concurrent"'
+        )
+        return [(key, why) for key in given]
 
 
 def arms_of(question: Question) -> tuple[int, ...]:

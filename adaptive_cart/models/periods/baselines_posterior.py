@@ -68,7 +68,9 @@ class CalendarBaselines:
 
 @lru_cache(maxsize=64)
 def _scheme(model: CalendarBaselines, arms: int, periods: int) -> Scheme:
-    sizes, prior = (np.ones(1), np.ones(1)) if model.walk is None else model.walk.sizes()
+    sizes, prior = np.ones(1), np.ones(1)
+    if model.walk is not None:
+        sizes, prior = model.walk.sizes(periods=periods)
     steps = 0 if model.walk is None else periods - 1
     rows = np.zeros((len(sizes), arms, periods, arms - 1 + steps))
     for arm in range(1, arms):

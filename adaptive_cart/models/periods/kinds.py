@@ -36,6 +36,7 @@ ADJUSTED: dict[str, Kinds[AnalysisBase]] = {
         {
             "beta_binomial": "time_machine_analysis.TimeMachineAnalysis",
             "gamma_poisson": "baselines_analysis.RatesByMachine",
+            "normal": "normal_periods_analysis.NormalMachineAnalysis",
             "piecewise_exponential": "baselines_analysis.HazardsByMachine",
         },
     ),

@@ -57,8 +57,26 @@ class Squares(NamedTuple):
     freedom: Floats
 
 
-def least_squares(products: Floats) -> Squares:
-    """Fit arms, periods and a slope.
+class Equations(NamedTuple):
+    """Normal equations in every trial, coefficients being those of arms, of periods and the slope.
+
+    Attributes
+    ----------
+    matrix, right
+        ``(trial, coefficient, coefficient)`` and ``(trial, coefficient)``; nothing of the slope
+        where the baselines of all are alike.
+    whole, number
+        Sum of squares of the changes, and participants, ``(trial,)``.
+    """
+
+    matrix: Floats
+    right: Floats
+    whole: Floats
+    number: Floats
+
+
+def normal_equations(products: Floats) -> Equations:
+    """Equations of arms, periods and a slope about the mean baseline of all.
 
     Parameters
     ----------
@@ -86,6 +104,20 @@ def least_squares(products: Floats) -> Squares:
     matrix[:, -1, arms:-1] = matrix[:, arms:-1, -1] = about.sum(axis=1)
     matrix[:, -1, -1] = np.where(varied, squares, 0.0)
     right[:, :arms], right[:, arms:-1], right[:, -1] = change.sum(axis=2), change.sum(axis=1), both
+    whole = (yy - 2.0 * by + bb).sum(axis=each)
+    return Equations(matrix, right, whole, everybody[:, 0, 0])
+
+
+def least_squares(products: Floats) -> Squares:
+    """Fit arms, periods and a slope.
+
+    Parameters
+    ----------
+    products
+        ``(trial, arm, period, 3, 3)`` sums of products of (1, baseline, score).
+    """
+    matrix, right, whole, everybody = normal_equations(products)
+    size = matrix.shape[1]
     diagonal = np.einsum("tii->ti", matrix)
     scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(matrix / scale[:, :, None] / scale[:, None, :])
@@ -93,9 +125,8 @@ def least_squares(products: Floats) -> Squares:
     known = vectors * told[:, None, :]
     inverse = np.einsum("tid,td,tjd->tij", known, 1.0 / np.where(told, values, 1.0), known)
     best = np.einsum("tij,tj->ti", inverse, right / scale)
-    whole = (yy - 2.0 * by + bb).sum(axis=each)
     left = np.maximum(whole - (best * right / scale).sum(axis=1), ROUNDING * whole)
-    freedom = everybody[:, 0, 0] - told.sum(axis=1)
+    freedom = everybody - told.sum(axis=1)
     freedom = np.where(freedom > 0.0, freedom, np.nan)
     left = np.maximum(left, np.finfo(np.float64).tiny)
     return Squares(scale, known, inverse, best, np.sqrt(left / freedom), freedom)

@@ -5,6 +5,9 @@ Statement::
     change_i ~ Normal(mean_k + period_s + slope * (baseline_i - centre), sd)    arm k, period s
     mean, period, slope, log(sd) flat                                 first period 0
     level_k  = mean_k + sum over s of share_s period_s                periods of the comparison
+
+With a walk, periods are those of the calendar, counted back from the latest, and their effects the
+drift of ``time_machine_reference.py``, in points of the score.
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.periods.time_machine_reference import around, drift
+from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import ByPeriod, Scores, Summary
+from adaptive_cart.nouns.summaries import ByPeriod, OverCalendar, Scores, Summary
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class NormalPeriodsReference(Reference):
         assert isinstance(summary, ByPeriod)
         apart = summary.split()
         assert isinstance(apart, Scores)
-        sums = apart.products[trial, ..., -1, :, :]
+        sums = self.of_periods(summary, apart.products[trial, ..., -1, :, :], trial)
+        shares = summary.shares((0, 1) if question is None else arms_of(question))[trial]
         number, b, y = sums[..., 0, 0], sums[..., 0, 1], sums[..., 0, -1]
         bb, by, yy = sums[..., 1, 1], sums[..., 1, -1], sums[..., -1, -1]
         centre = b.sum() / max(number.sum(), 1.0)
@@ -62,7 +68,7 @@ class NormalPeriodsReference(Reference):
             "baselines_squared": (bb - 2.0 * centre * b + centre**2 * number).sum(),
             "both": ((by - bb) - centre * (y - b)).sum(),
             "changes_squared": (yy - 2.0 * by + bb).sum(),
-            "shares": summary.shares((0, 1) if question is None else arms_of(question))[trial],
+            "shares": shares[: sums.shape[1]],
         }
 
     def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
@@ -80,7 +86,7 @@ class NormalPeriodsReference(Reference):
             mean, slope, log_sd = pm.Flat("mean", dims="arm"), pm.Flat("slope"), pm.Flat("log_sd")
             effect = np.zeros(1)
             if periods > 1:
-                effect = pt.concatenate([effect, pm.Flat("of_period", shape=periods - 1)])
+                effect = pt.concatenate([effect, self.later(periods - 1)])
             middle = mean[:, None] + effect[None, :]
             squares = (
                 given["changes_squared"]
@@ -100,6 +106,16 @@ class NormalPeriodsReference(Reference):
             pm.Deterministic("level", mean + (given["shares"] * effect).sum(), dims="arm")
         return model
 
+    def of_periods(self, summary: ByPeriod, sums: Floats, trial: int) -> Floats:
+        """Sums of one trial by arm and period, ``(arm, period, value, value)``."""
+        return sums
+
+    def later(self, number: int) -> Any:
+        """Effects of all periods but the first, as the model being made draws them."""
+        import pymc as pm
+
+        return pm.Flat("of_period", shape=number)
+
     def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
@@ -112,3 +128,39 @@ class NormalPeriodsReference(Reference):
     def all_arms(self, stratum: int) -> Question | None:
         """None: each question has periods of its own."""
         return None
+
+
+@dataclass(frozen=True)
+class NormalMachineReference(NormalPeriodsReference):
+    """Changes from baseline by arm and calendar period, with a random walk, in PyMC."""
+
+    walk: Walk
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        return (
+            f"in each arm and calendar period of {self.walk.period_months:g} months: change ~ "
+            "Normal(mean of the arm + drift of the calendar period + slope x (baseline - mean "
+            "baseline of all), sd)\n"
+            "the drift of the latest period is 0; each earlier one ~ "
+            f"Normal({around(self.walk)}, tau)\n"
+            f"tau ~ Half-normal({self.walk.step_scale:g}) in points; means, slope, log(sd) flat\n"
+            "the mean change of an arm: with the drift of the calendar periods of the comparison, "
+            "by their shares of those analysed"
+        )
+
+    def of_periods(self, summary: ByPeriod, sums: Floats, trial: int) -> Floats:
+        """Sums by calendar period, counted back from the latest."""
+        assert isinstance(summary, OverCalendar)
+        latest, calendar = int(summary.latest[trial]), summary.calendar[trial]
+        back = [sums[:, calendar == latest - place].sum(axis=1) for place in range(latest + 1)]
+        return np.stack(back, axis=1)
+
+    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+        """How many calendar periods there are."""
+        return data["number"].shape
+
+    def later(self, number: int) -> Any:
+        """The drift of all calendar periods before the latest."""
+        return drift(self.walk, number)

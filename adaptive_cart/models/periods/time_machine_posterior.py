@@ -32,7 +32,7 @@ from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
 @lru_cache(maxsize=32)
 def on_the_logit(walk: Walk, arms: int, periods: int) -> Scheme:
     """Coefficients: one of all, one of each arm but the control, one of each step of the walk."""
-    sizes, prior = walk.sizes()
+    sizes, prior = walk.sizes(periods=periods)
     found = np.zeros((len(sizes), arms, periods, arms + periods - 1))
     found[..., 0] = 1.0
     for arm in range(1, arms):
