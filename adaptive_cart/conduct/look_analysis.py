@@ -94,17 +94,28 @@ class LookAnalysis:
         drawn
             External data that are drawn with each, by name.
         """
+        own = np.arange(len(plan.design.shares)) == stratum
+        everybody = np.where(own, totals[:, :, None], 0)
+        with_it = np.where(own, successes[:, :, None], 0)
+        return cls.of_strata(plan, endpoint, with_it, everybody, drawn)
+
+    @classmethod
+    def of_strata(
+        cls,
+        plan: Plan,
+        endpoint: str,
+        successes: Integers,
+        totals: Integers,
+        drawn: Mapping[str, Drawn] = NOTHING_DRAWN,
+    ) -> LookAnalysis:
+        """The same of tables by stratum, ``(table, arm, stratum)``."""
         number, strata = len(successes), len(plan.design.shares)
         nobody: Population = None  # type: ignore[assignment]
-        snapshot = Snapshot(np.zeros(number), totals.sum(axis=1), nobody)
-        open_arms = np.ones(totals.shape, dtype=np.bool_)
+        snapshot = Snapshot(np.zeros(number), totals.sum(axis=(1, 2)), nobody)
+        open_arms = np.ones(totals.shape[:2], dtype=np.bool_)
         open_strata = np.ones((number, strata), dtype=np.bool_)
         seen = cls(plan, snapshot, {}, np.arange(number), open_arms, open_strata)
-        own = np.arange(strata) == stratum
-        everybody = np.where(own, totals[:, :, None], 0)
-        nothing = np.zeros_like(everybody)
-        with_it = np.where(own, successes[:, :, None], 0)
-        counts: Counts = Counts(with_it, everybody, nothing, everybody)
+        counts: Counts = Counts(successes, totals, np.zeros_like(totals), totals)
         beside = plan.fitted[endpoint][0].with_drawn(counts, drawn) if drawn else counts
         seen.summaries[endpoint] = beside
         return seen

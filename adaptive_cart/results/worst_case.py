@@ -76,17 +76,20 @@ class Certificate:
         Of the polynomial.
     tried, exceeded
         Random truths at which the error was worked out another way; at how many it was larger.
+    over
+        What was bounded, in words; blank for what ``monotone`` says of two rates.
     """
 
     bound: float
     found: float
-    at: tuple[float, float]
+    at: tuple[float, ...]
     rounding: float
     monotone: bool
     pieces: int
     degree: int
     tried: int
     exceeded: int
+    over: str = ""
 
     @property
     def holds(self) -> bool:
@@ -277,7 +280,7 @@ class WorstCase:
             ]
         power = self.of.smallest
         bound = self.bound_text(found)
-        how = (
+        how = found.over or (
             "on the line of this effect"
             if self.of.at_effect
             else "at the margins alone, since on every final table success is more likely the more "

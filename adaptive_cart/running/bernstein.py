@@ -184,6 +184,40 @@ def between(
     return found
 
 
+def along_every_stratum(event: Floats, rates: Floats) -> Floats:
+    """Bernstein coefficients over one place a stratum, each along its own line of its arms' rates.
+
+    Parameters
+    ----------
+    event
+        Its probability by responders, an axis for each arm of each stratum in turn.
+    rates
+        ``(end, stratum, arm)`` of every arm at both ends of its stratum's line.
+    """
+    strata, arms = rates.shape[1:]
+    found = event
+    for stratum in range(strata):
+        # the first axes are this stratum's arms, the last ones the places of those before it
+        numbers = [length - 1 for length in found.shape[:arms]]
+        lines = [
+            responders_by_end(n, *rates[:, stratum, arm].tolist()) for arm, n in enumerate(numbers)
+        ]
+        shape = found.shape[arms:]
+        flat = found.reshape(*found.shape[:arms], -1)
+        if arms == 1:
+            joint = np.tensordot(lines[0], flat, axes=(0, 0))[:, None]
+        else:
+            joint = np.tensordot(lines[0], flat, axes=(0, 0))
+            joint = np.moveaxis(np.tensordot(lines[1], joint, axes=(0, 1)), 0, 1)
+        total = sum(numbers)
+        coefficients = np.zeros((total + 1, flat.shape[-1]))
+        for row, of_row in enumerate(joint):
+            coefficients[row : row + len(of_row)] += of_row
+        every = np.array([comb(total, k) / 2**total for k in range(total + 1)])
+        found = np.moveaxis((coefficients / every[:, None]).reshape(-1, *shape), 0, -1)
+    return found
+
+
 def _by_end(joint: Floats, number: int) -> Floats:
     """Mean over all choices of those with the higher rate, by how many they are."""
     rows, columns = joint.shape

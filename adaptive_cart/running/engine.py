@@ -138,13 +138,17 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
     return Choice("simulate", found[0])
 
 
-def obstacles(design: Design, truths: Mapping[str, Truth], anew: bool = False) -> list[str]:
+def obstacles(
+    design: Design, truths: Mapping[str, Truth], anew: bool = False, strata: bool = False
+) -> list[str]:
     """What stands in the way of the exact engine, each reason in words; empty if it is valid.
 
     Parameters
     ----------
     anew
         Whether it sums over all external data that may be drawn with a trial.
+    strata
+        Whether it sums over the numbers that each arm may have in each stratum.
     """
     found = []
     primary = design.primary_endpoint
@@ -157,7 +161,7 @@ def obstacles(design: Design, truths: Mapping[str, Truth], anew: bool = False) -
         found.append(f"the numbers in {', '.join(moving)} hang on the calendar")
     if design.first_part is not None:
         found.append("the first part has arms and numbers of its own")
-    if design.strata:
+    if design.strata and not strata:
         found.append("within strata the numbers in each arm vary from trial to trial")
     if not primary.binary or primary.known_after() is None:
         found.append(f"the primary endpoint is of type '{primary.type}' and not 'landmark'")
@@ -186,7 +190,7 @@ def obstacles(design: Design, truths: Mapping[str, Truth], anew: bool = False) -
     if isinstance(design.randomisation, PermutedBlocks):
         block = design.randomisation.block or smallest_block(design.allocation)
         for number in analysed_at(design):
-            if number % block:
+            if number % block and not strata:
                 found.append(
                     f"a look at {number} cuts a block of {block}, so the numbers in each arm vary"
                 )

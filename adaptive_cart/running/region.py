@@ -225,6 +225,13 @@ class Region:
         """Whether it runs over more than the rates of one arm."""
         return self.ranges.beyond_rates
 
+    @property
+    def of_strata_alone(self) -> bool:
+        """Whether what it runs over is control rates, some of them by stratum, and no scenario."""
+        ranges = self.ranges
+        beside = ranges.elsewhere is not None or ranges.values or self.nulls
+        return bool(ranges.by_stratum) and not beside
+
 
 def region_of(design: Design) -> Region:
     """The null region of a design, as its calibration reads it."""

@@ -59,6 +59,7 @@ from adaptive_cart.running.stated_bounds import (
 )
 from adaptive_cart.running.stated_certificate import why_not_stated
 from adaptive_cart.running.workers import spread
+from adaptive_cart.running.worst_by_strata import enumerates_strata, worst_by_strata
 
 Measured = Literal["false_success", "power", "futility_stop", "safety_stop"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
@@ -132,6 +133,12 @@ def worst_case(
     )  # fmt: skip
     if over != "strata" and _exact(judged, region, engine):
         return _enumerated(asked, judged, region, points)
+    by_strata = of_strata(judged, region) if over == "strata" else region
+    alone = over == "strata" or (over == "control" and region.of_strata_alone)
+    if alone and not asked.of.at_effect and enumerates_strata(judged, by_strata, engine):
+        runs: Over = "strata" if over == "strata" else "region"
+        asked = replace(asked, over=runs, notes=(*notes, *_not_on_the_map(region, runs)))
+        return worst_by_strata(asked, judged, by_strata, points, words_over(judged, region, runs))
     first = design.simulation.seed if seed is None else seed
     if certify_simulated and (why := why_not_stated(judged, region)) is not None:
         raise InputError(f"--certify: not for this design: {why}")
@@ -304,7 +311,7 @@ def _simulated(
             raise nowhere_false(notes)
         where = {name: at for name, (_, at) in grid.items()} if spans.alike else {}
         if by_strata:
-            notes += _not_on_the_map(region)
+            notes += _not_on_the_map(region, asked.over)
         else:
             asked = replace(asked, over="region")
     else:
@@ -388,8 +395,10 @@ def _rate_at(design: Design, region: Region, point: Point) -> dict[str, float]:
     return {design.arm_names[0]: float(direct[0][0] * kept[0, 0])}
 
 
-def _not_on_the_map(region: Region) -> list[str]:
+def _not_on_the_map(region: Region, over: Over) -> list[str]:
     """Say what else the null region runs over, which a map of strata leaves out."""
+    if over != "strata":
+        return []
     more = list(replace(region.ranges, by_stratum={}).described())
     if not more:
         return []

@@ -165,8 +165,9 @@ def test_a_shrunken_bound_is_found_out(
     monkeypatch.setattr(stated_boxes, "tilted", lambda error, *rest: 0.2 * error)
     raw = tiny_design(strata=SHARES)
     found = ac.worst_case(
-        Design(**raw), over="strata", points=2, trials=400, jobs=1, certify_simulated=True, tiles=20
-    )
+        Design(**raw), over="strata", points=2, trials=400, jobs=1, certify_simulated=True,
+        tiles=20, engine="simulate",
+    )  # fmt: skip
     assert found.stated is not None
     assert not found.stated.holds
     assert "BROKEN" in found.words()

@@ -375,7 +375,9 @@ def test_a_map_of_two_strata_joins_their_control_rates() -> None:
     raw = small() | {"strata": {"high": 0.5, "low": 0.5}}
     raw["rules"] = raw["rules"][:1]
     raw["looks"] = {"observed": [24]}
-    found = worst_case(Design(**raw), over="strata", points=2, trials=200, seed=1, jobs=1)
+    found = worst_case(
+        Design(**raw), over="strata", points=2, trials=200, seed=1, jobs=1, engine="simulate"
+    )
     assert found.axes == ("soc high", "soc low")
     assert [tuple(place.rates.values()) for place in found.places] == [
         (0, 0), (0, 1), (1, 0), (1, 1)
@@ -393,7 +395,9 @@ def test_a_map_of_strata_runs_over_their_own_ranges_and_shows_true_rates() -> No
         "type_one_error": 0.05,
         "null_region": {"soc.high": [0.2, 0.3], "soc.low": [0.1, 0.4], "elsewhere": [0.0, 0.2]},
     }
-    found = worst_case(Design(**raw), over="strata", points=2, trials=20, seed=1, jobs=1)
+    found = worst_case(
+        Design(**raw), over="strata", points=2, trials=20, seed=1, jobs=1, engine="simulate"
+    )
     rates = [tuple(place.rates.values()) for place in found.places]
     assert rates == [(0.2, 0.1), (0.2, 0.4), (0.3, 0.1), (0.3, 0.4)]
     assert "all soc rates in high from 0.2 to 0.3 and in low from 0.1 to 0.4" in found.region

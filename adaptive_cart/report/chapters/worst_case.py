@@ -155,10 +155,13 @@ def _proven(found: WorstCase, certificate: Certificate) -> Line:
         which="smallest" if power else "largest",
         found=rounded(1.0 - certificate.found if power else certificate.found, 9, SOURCE),
         degree=given(certificate.degree, SOURCE),
-        how="at the margins of the claims, since success was found to be more likely the more "
-        "respond on every final table"
-        if certificate.monotone
-        else "over all pairs of rates at which a claim is false",
+        how=certificate.over
+        or (
+            "at the margins of the claims, since success was found to be more likely the more "
+            "respond on every final table"
+            if certificate.monotone
+            else "over all pairs of rates at which a claim is false"
+        ),
         pieces=given(certificate.pieces, SOURCE),
         noun="piece" if certificate.pieces == 1 else "pieces",
         tried=given(certificate.tried, SOURCE),
