@@ -21,6 +21,7 @@ from adaptive_cart.conduct.weighing import drawn_of, draws_of
 from adaptive_cart.conduct.weighing_arms import ORDERS, best_of_open
 from adaptive_cart.design.planned import planned_ahead
 from adaptive_cart.models import Posterior
+from adaptive_cart.models.binary.external_counts import asked_in
 from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.distinct_rows import each_distinct
@@ -279,7 +280,7 @@ class LookAnalysis:
         final = totals + np.maximum(planned - due, 0)
         # external data stand behind the arms, and nobody is still to come there
         there = self.plan.fitted[target.endpoint][0].outside(counts)
-        responders, participants = (part[self.trials] for part in there)
+        responders, participants = (asked_in(part[self.trials], target.stratum) for part in there)
         return (
             np.concatenate([pooled(counts.successes), responders], axis=1),
             np.concatenate([totals, participants], axis=1),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.scenario_frame import Frame
     from adaptive_cart.endpoints import EndpointBase
 
+SOURCE_WANTED = "the level from which data are drawn anew is expected in each stratum"
 WANTED = "what these participants would have had as controls, said as of an arm,"
 
 
@@ -45,15 +46,13 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
     return arms, beside
 
 
-def outside_value(
-    frame: Frame, where: str, endpoint: EndpointBase, value: Any, of_source: bool
-) -> Any:
+def outside_value(frame: Frame, where: str, endpoint: EndpointBase, value: Any, whole: bool) -> Any:
     """Read what participants would have had in the place of external data: a number, by stratum.
 
     Parameters
     ----------
-    of_source
-        Whether it is the level of which such data are drawn anew, which has no strata.
+    whole
+        Whether strata have no levels of their own: data that are drawn anew all together.
     """
     level = endpoint.gives.external_level
     low, high = level.bounds or endpoint.gives.bounds
@@ -68,11 +67,11 @@ def outside_value(
         if above and math.isfinite(one) and one <= high:
             return True
         wanted = f"a number {limits}".strip()
-        by = "" if of_source else ", or one by stratum"
+        by = "" if whole else ", or one by stratum"
         frame.fault(place, f"found {shown(one)}; {wanted} is expected{by}")
         return False
 
-    if isinstance(value, Mapping) and (of_source or not frame.strata):
+    if isinstance(value, Mapping) and (whole or not frame.strata):
         together = " for all strata together" if frame.strata else ""
         one = f"one number is expected, {level.told or 'a level'}{together}"
         frame.fault(where, f"found {shown(value)}; {one}")
@@ -112,15 +111,30 @@ def external_truths(
     return found
 
 
-def external_sources(reader: Reader, said: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """By endpoint and external data that are drawn anew: the rate there, else what was observed."""
+def external_sources(
+    reader: Reader, said: Mapping[str, Any]
+) -> dict[tuple[str, str], tuple[float, ...]]:
+    """By endpoint and external data that are drawn anew: the level there, else what was observed.
+
+    By stratum where the data are told so.
+    """
     frame, found = reader.frame, {}
     for endpoint, names in frame.comparators.items():
         for name in (*names, *frame.lent.get(endpoint, ())):
             key = f"{name}{SOURCE}"
             value = said.get(endpoint, {}).get(key)
-            if name in frame.redrawn:
-                found[endpoint, name] = frame.redrawn[name] if value is None else float(value)
+            observed = frame.redrawn.get(name)
+            if observed is not None:
+                by_stratum = value if isinstance(value, Mapping) else {}
+                lacking = [s for s in frame.strata if by_stratum and s not in by_stratum]
+                if lacking:
+                    path = path_to(reader.where(endpoint), key)
+                    reader.report(path_to(path, lacking[0]), f"missing{BY}; {SOURCE_WANTED}", path)
+                elif by_stratum:
+                    found[endpoint, name] = tuple(float(by_stratum[s]) for s in frame.strata)
+                else:
+                    one = observed if value is None else (float(value),) * len(observed)
+                    found[endpoint, name] = one
             elif value is not None:
                 path = path_to(reader.where(endpoint), key)
                 where = path_to("external", name)

@@ -60,7 +60,8 @@ class Frame:
     outside
         Names of all external data.
     redrawn
-        What was observed in those of them that are drawn anew in every trial.
+        What was observed in those of them that are drawn anew in every trial: one level, or by
+        stratum.
     """
 
     arms: tuple[str, ...]
@@ -81,7 +82,7 @@ class Frame:
     comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
-    redrawn: Mapping[str, float] = field(default_factory=dict)
+    redrawn: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0
@@ -92,6 +93,11 @@ class Frame:
         names = self.comparators.get(endpoint, ())
         sources = (f"{name}{SOURCE}" for name in (*names, *self.lent.get(endpoint, ())))
         return frozenset((*names, *sources))
+
+    def one_level(self, endpoint: str, told: str) -> bool:
+        """Whether what is said of external data is one number: their source's, told together."""
+        of_strata = len(self.redrawn.get(told.removesuffix(SOURCE), ())) > 1
+        return told not in self.comparators.get(endpoint, ()) and not of_strata
 
     @property
     def never_infused(self) -> str:

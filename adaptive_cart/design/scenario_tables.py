@@ -348,12 +348,12 @@ def _direct(
         frame.report(where, message, kind)
         frame.faults.add(where)
         return None
-    full, beside = dict(base), frame.comparators.get(name, ())
+    full = dict(base)
     for arm, value in own.items():
         right: str | None = arm
         if arm in known and endpoint is not None:
             full[arm] = outside_value(
-                frame, path_to(where, arm), endpoint, value, arm not in beside
+                frame, path_to(where, arm), endpoint, value, frame.one_level(name, arm)
             )
             continue
         if arm.removesuffix(SOURCE) in frame.outside:

@@ -58,7 +58,7 @@ class Truth:
         By endpoint and external data that arms are compared with: what the participants of this
         trial would have had in their place, by stratum.
     external_source
-        Likewise: the rate by which external data are drawn anew.
+        Likewise: the level by which external data are drawn anew, one or by stratum.
     trends
         By endpoint, then arm: how its probability drifts with the month of randomisation.
     follow_up
@@ -81,7 +81,7 @@ class Truth:
     trends: Mapping[str, tuple[TimeTrend | None, ...]] = field(default_factory=dict)
     follow_up: FollowUp | None = None
     external: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
-    external_source: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    external_source: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     mixture: Mixture | None = None
 
     @cached_property

@@ -335,8 +335,11 @@ class AnalysisBase(Part):
         return ADJUSTED[asked.model][self.model].model_construct(**dict(self))
 
     def outside(self, summary: Summary) -> tuple[Integers, Integers]:
-        """Responders and participants of external data behind the arms, ``(trial, external)``."""
-        none = np.zeros((len(summary.analysed), 0), dtype=np.int64)
+        """Responders and participants of external data behind the arms.
+
+        ``(trial, external data, stratum)``; what is told of all strata together, in the first.
+        """
+        none = np.zeros((len(summary.analysed), 0, 1), dtype=np.int64)
         return none, none
 
     def counting_early(self, prior: float) -> AnalysisBase:

@@ -100,7 +100,7 @@ class Borrowed(Part):
 
     def numbers(self, row: Floats | Integers, keys: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """What was drawn with a trial by name, of one row of :meth:`lent`."""
-        table = np.asarray(row).reshape(len(self._beside), len(keys)).tolist()
+        table = np.asarray(row).reshape(len(self._beside), -1)[:, : len(keys)].tolist()
         both = zip(self._beside, table, strict=True)
         return {name: dict(zip(keys, numbers, strict=True)) for name, numbers in both}
 
@@ -198,6 +198,8 @@ def with_lent(outside: Floats, keys: tuple[str, ...], drawn: Mapping[str, Drawn]
         Of the numbers.
     """
     lent = np.stack([np.stack([one[key] for key in keys], axis=1) for one in drawn.values()], 1)
+    # what is lent is of all strata together
+    lent = np.pad(lent, [(0, 0), (0, 0), (0, outside.shape[2] - len(keys))])
     return np.concatenate([np.broadcast_to(outside, (len(lent), *outside.shape[1:])), lent], axis=1)
 
 

@@ -199,20 +199,27 @@ class External(Part):
         value = getattr(self, key)
         if not isinstance(value, Mapping):
             return float(value)
-        return self._of_sample(key) if key in SAMPLE else math.fsum(value.values())
+        if key not in SAMPLE:
+            return math.fsum(value.values())
+        return float(self.added_up({name: getattr(self, name) for name in SAMPLE})[key])
 
-    def _of_sample(self, key: str) -> float:
-        """Mean or standard deviation of the participants of all strata, as of one sample."""
-        strata, everybody = self.strata or (), self.total("participants")
-        numbers = {name: self.of("participants", name) for name in strata}
-        mean = math.fsum(n * self.of("mean", name) for name, n in numbers.items()) / everybody
-        if key == "mean":
-            return mean
-        inside = math.fsum((n - 1.0) * self.of("sd", name) ** 2 for name, n in numbers.items())
-        between = math.fsum(n * (self.of("mean", name) - mean) ** 2 for name, n in numbers.items())
-        if everybody <= 1.0:  # one participant, of whom no spread is seen
-            return self.of("sd", strata[0])
-        return math.sqrt((inside + between) / (everybody - 1.0))
+    def added_up(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Numbers of all strata together, of those by stratum: numbers, or arrays of them.
+
+        Means and standard deviations are those of the participants of all strata as one sample.
+        """
+        found = {key: sum(by.values()) for key, by in tables.items() if key not in SAMPLE}
+        if "mean" in tables:
+            mean, sd = (tables[key] for key in SAMPLE)
+            numbers = {name: self.of("participants", name) for name in mean}
+            everybody = sum(numbers.values())
+            whole = sum(n * mean[name] for name, n in numbers.items()) / everybody
+            squares = sum(
+                (n - 1.0) * sd[name] ** 2 + n * (mean[name] - whole) ** 2
+                for name, n in numbers.items()
+            )
+            found |= {"mean": whole, "sd": (squares / (everybody - 1.0)) ** 0.5}
+        return found
 
     def of(self, key: str, stratum: str) -> float:
         """The same in one stratum."""
@@ -263,8 +270,17 @@ class External(Part):
         return self.total("mean") if self.has("mean") else math.nan
 
     def as_drawn(self, drawn: Mapping[str, float]) -> External:
-        """The same with the numbers that were drawn in one trial, all strata together."""
-        return self.model_copy(update={key: self.total(key) for key in self.said} | dict(drawn))
+        """The same with the numbers that were drawn in one trial, by stratum where they are so.
+
+        Else all strata together.
+        """
+        split = {
+            key: {stratum: drawn[f"{key}.{stratum}"] for stratum in self.strata}
+            for key in self.said
+            if self.strata and f"{key}.{self.strata[0]}" in drawn
+        }
+        together = {key: self.total(key) for key in self.said} | dict(drawn)
+        return self.model_copy(update=split or together)
 
     def once_drawn(self, drawn: Mapping[str, float]) -> External:
         """The same of one trial, in which nothing is drawn any more."""

@@ -2,7 +2,9 @@
 
 Each number follows the law that the analysis takes it to have: responders are binomial, events
 Poisson in the same months, a mean normal and its standard deviation that of a sample of normal
-values. Participants, and months of follow-up, stay as they were.
+values. Participants, and months of follow-up, stay as they were. Where numbers are told by stratum
+each stratum's are drawn, independently, from a level of its own; all of them together are what they
+add up to, and a mean and a standard deviation those of all participants as one sample.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import numpy as np
 from adaptive_cart.nouns.external import External, Level
 from adaptive_cart.nouns.records import Floats
 
-Drawn: TypeAlias = Mapping[str, Floats]  # by key of the table: ``(trial,)``
+# by key of the table, ``(trial,)``, and by its path in a stratum where it is told so
+Drawn: TypeAlias = Mapping[str, Floats]
 
 
 class Law(NamedTuple):
@@ -70,12 +73,41 @@ def of_events(level: Level) -> Law:
     return Law(("events",), 1, draw)
 
 
+def drawn_from(law: Law, data: External, levels: tuple[float, ...], u: Floats) -> Drawn:
+    """Numbers of external data of some trials.
+
+    Parameters
+    ----------
+    data
+        As observed; by stratum in the order of the levels, where it is told so.
+    levels
+        Of the source, one or by stratum.
+    u
+        ``(trial, uniform)``, as many for each level as the law says.
+    """
+    if data.strata is None:
+        return law.draw(data, levels[0], u)
+    each = {}
+    for place, (stratum, level) in enumerate(zip(data.strata, levels, strict=True)):
+        own = u[:, place * law.uniforms : (place + 1) * law.uniforms]
+        each[stratum] = law.draw(data.in_stratum(stratum), level, own)
+    together = data.added_up({key: {s: each[s][key] for s in each} for key in law.keys})
+    by_stratum = {path_in(key, s): each[s][key] for s in each for key in law.keys}
+    return {**together, **by_stratum}
+
+
+def path_in(key: str, stratum: str) -> str:
+    """Path of a number in a stratum: ``responders.active``."""
+    return f"{key}.{stratum}"
+
+
 def beside(
     external: Mapping[str, External], keys: tuple[str, ...], drawn: Mapping[str, Drawn]
 ) -> Floats:
     """Numbers of external data beside each trial, ``(trial, external data, number)``.
 
-    As drawn with it where they are, else as observed; 0 where data have no such number.
+    As drawn with it where they are, else as observed; 0 where data have no such number. First those
+    of all strata together; then, where any data that are drawn are told by stratum, of each.
 
     Parameters
     ----------
@@ -85,11 +117,27 @@ def beside(
         By name; those that are drawn. Without any there is one row, of what was observed.
     """
     trials = next((len(values) for one in drawn.values() for values in one.values()), 1)
-    found = np.zeros((trials, len(external), len(keys)))
+    strata = next((data.strata for data in external.values() if data.redrawn and data.strata), ())
+    found = np.zeros((trials, len(external), len(keys) * (1 + len(strata))))
     for place, (name, data) in enumerate(external.items()):
-        for column, key in enumerate(keys):
-            if name in drawn:
-                found[:, place, column] = drawn[name][key]
-            elif data.has(key):
-                found[:, place, column] = data.total(key)
+        for number, stratum in enumerate((None, *strata)):
+            for column, key in enumerate(keys, start=number * len(keys)):
+                path = key if stratum is None else path_in(key, stratum)
+                if name in drawn:
+                    found[:, place, column] = drawn[name].get(path, 0.0)
+                elif data.has(key) and (stratum is None or data.strata):
+                    told = data if stratum is None else data.in_stratum(stratum)
+                    found[:, place, column] = told.total(key)
     return found
+
+
+def seen_beside(outside: Floats, place: int, keys: tuple[str, ...], stratum: int) -> Floats:
+    """Numbers of one of them in a stratum, or in all where it is below 0, ``(trial, number)``.
+
+    Parameters
+    ----------
+    outside
+        As :func:`beside` gives it.
+    """
+    first = len(keys) * (1 + max(stratum, -1))
+    return outside[:, place, first : first + len(keys)]

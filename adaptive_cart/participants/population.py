@@ -16,7 +16,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
-from adaptive_cart.nouns.external_draws import Drawn
+from adaptive_cart.nouns.external_draws import Drawn, drawn_from
 from adaptive_cart.nouns.records import Floats, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, Same, padded
 from adaptive_cart.participants.enrolment import Enrolment
@@ -121,11 +121,12 @@ def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Drawn
     """Numbers of external data that are drawn anew in every trial."""
     found = {}
     for name in design.redrawn:
-        data = design.external[name]
+        data = design.external[name].in_order_of(design.stratum_names)
         law = design.endpoints[data.endpoint].gives.external_law
         assert law is not None
-        u = latents.of(f"external:{name}", law.uniforms)
-        found[name] = law.draw(data, truth.external_source[data.endpoint, name], u)
+        levels = truth.external_source[data.endpoint, name]
+        u = latents.of(f"external:{name}", law.uniforms * len(levels))
+        found[name] = drawn_from(law, data, levels, u)
     return found
 
 

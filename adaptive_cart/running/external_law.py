@@ -1,6 +1,7 @@
 """All external data that may be drawn with a trial, each with its probability.
 
-Responders of each source are binomial among its participants; sources are independent.
+Responders of each source are binomial among its participants, where they are told by stratum in
+each; sources, and strata, are independent.
 """
 
 from __future__ import annotations
@@ -95,14 +96,30 @@ def _laws(design: Design, truth: Truth, names: Iterable[str]) -> list[tuple[Inte
 
     found = []
     for name in names:
-        data = design.external[name]
-        level = truth.external_source[data.endpoint, name]
+        data = design.external[name].in_order_of(design.stratum_names)
+        levels = truth.external_source[data.endpoint, name]
+        split = data.strata is not None and len(set(levels)) > 1
+        parts = [data.in_stratum(s) for s in data.strata or ()] if split else [data]
+        each = levels if split else levels[:1]
         if data.has("events"):
             unit = design.endpoints[data.endpoint].gives.external_level.months
-            found.append(_likely(stats.poisson(level * data.total("months") / unit)))
+            expected = [
+                level * part.total("months") / unit for level, part in zip(each, parts, strict=True)
+            ]
+            found.append(_likely(stats.poisson(math.fsum(expected))))
         else:
-            found.append(_likely(stats.binom(int(data.total("participants")), level)))
+            laws = [
+                _likely(stats.binom(int(part.total("participants")), level))
+                for level, part in zip(each, parts, strict=True)
+            ]
+            found.append(functools.reduce(_added, laws))
     return found
+
+
+def _added(one: tuple[Integers, Floats], other: tuple[Integers, Floats]) -> tuple[Integers, Floats]:
+    """The law of the sum of two independent numbers."""
+    mass = np.convolve(one[1], other[1])
+    return one[0][0] + other[0][0] + np.arange(len(mass)), mass
 
 
 def observed_table(design: Design) -> tuple[int, ...]:

@@ -120,17 +120,24 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
 def _external(design: Design, truth: Truth) -> Iterator[str]:
     """Say what these participants would have had in the place of external data."""
     for (endpoint, name), values in truth.external.items():
-        told = [_level(value) for value in values]
-        own = zip(design.stratum_names, told, strict=True)
-        words = told[0] if len(set(told)) == 1 else ", ".join(f"{s} {level}" for s, level in own)
+        words = _levels(design, values)
         seen = design.external[name].in_order_of(design.stratum_names).in_words
         source = truth.external_source.get((endpoint, name))
-        anew = "" if source is None else f"; drawn anew from {_level(source)}"
+        anew = "" if source is None else f"; drawn anew from {_levels(design, source)}"
         yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen}{anew})"
     for (endpoint, name), source in truth.external_source.items():
         if (endpoint, name) not in truth.external:  # a prior alone borrows from it
             seen = design.external[name].in_words
-            yield f"{endpoint}: {name} drawn anew from {_level(source)} (seen there: {seen})"
+            drawn = _levels(design, source)
+            yield f"{endpoint}: {name} drawn anew from {drawn} (seen there: {seen})"
+
+
+def _levels(design: Design, values: tuple[float, ...]) -> str:
+    """One level where all strata have the same, else that of each."""
+    told = [_level(value) for value in values]
+    if len(set(told)) == 1:
+        return told[0]
+    return ", ".join(f"{s} {level}" for s, level in zip(design.stratum_names, told, strict=True))
 
 
 def _level(value: float) -> str:

@@ -135,7 +135,6 @@ WRONG = [
     ({"external/registry/responders": 27, "external/registry/participants": 120},
      "the numbers of [external.registry] are not told by stratum"),
     ({"rules/1/posterior/stratum": "open"}, "and not those that are open"),
-    ({"external/registry/redrawn": True}, "where they are drawn anew (redrawn)"),
 ]  # fmt: skip
 
 

@@ -172,8 +172,6 @@ def _why_not_there(model: type[AnalysisBase], data: External, stratum: str, name
         )
     if stratum == "open":
         return "with which one stratum is compared or all are, and not those that are open"
-    if data.redrawn:
-        return "with which all strata together are compared where they are drawn anew (redrawn)"
     return ""
 
 

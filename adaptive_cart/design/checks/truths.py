@@ -48,15 +48,22 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
     )
 
 
-def _redrawn(pieces: Pieces) -> dict[str, float]:
-    """What was observed in the external data that are drawn anew, as their endpoint has it."""
+def _redrawn(pieces: Pieces) -> dict[str, tuple[float, ...]]:
+    """What was observed in the external data that are drawn anew, as their endpoint has it.
+
+    By stratum, in the order of the design, where the data are told so.
+    """
     found = {}
     for name, data in pieces.external.items():
         endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
         if data is not None and endpoint is not None and data.redrawn:
             keys = endpoint.gives.external
-            if keys and all(map(data.has, keys)):
-                found[name] = data.observed_as(endpoint.gives.external_level)
+            if keys and all(map(data.has, keys)) and not any(data.faults()):
+                level, strata = endpoint.gives.external_level, pieces.stratum_names
+                parts = [data]
+                if data.strata is not None and set(data.strata) == set(strata):
+                    parts = [data.in_stratum(stratum) for stratum in strata]
+                found[name] = tuple(part.observed_as(level) for part in parts)
     return found
 
 

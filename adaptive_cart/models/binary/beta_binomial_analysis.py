@@ -25,6 +25,7 @@ from adaptive_cart.models.binary.borrowing import AnyBorrowed, BorrowedCounts
 from adaptive_cart.models.periods.adjustment import TrendAdjustment
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_draws import path_in
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -338,12 +339,21 @@ class BetaBinomialAnalysis(PriorsOfArms):
 
     def with_drawn(self, summary: Summary, drawn: Mapping[str, Drawn]) -> CountsBeside:
         assert isinstance(summary, Counts)
-        outside = np.zeros((len(summary.totals), len(self._beside)), dtype=np.int64)
+        from adaptive_cart.models.binary.external_counts import most_strata
+
+        strata = most_strata([seen.drawn for seen in self._beside.values()])
+        outside = np.zeros((len(summary.totals), len(self._beside), strata), dtype=np.int64)
         totals = np.zeros_like(outside)
         for place, (name, seen) in enumerate(self._beside.items()):
-            if name in drawn:
-                outside[:, place] = drawn[name]["responders"]
-                totals[:, place] = seen.drawn[1]
+            if name not in drawn:
+                continue
+            paths = [path_in("responders", stratum) for stratum in seen.strata]
+            if not paths or paths[0] not in drawn[name]:  # all together
+                outside[:, place, 0] = drawn[name]["responders"]
+                totals[:, place, 0] = sum(number for _, number in seen.drawn)
+                continue
+            outside[:, place] = np.stack([drawn[name][path] for path in paths], axis=1)
+            totals[:, place] = [number for _, number in seen.drawn]
         lent = [one["responders"] for one in drawn.values()] if self._borrows_anew else []
         columns = np.array(lent, dtype=np.int64).reshape(len(lent), len(outside)).T
         return CountsBeside.of(summary, outside, totals, columns)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.binary.external_counts import outside_of
+from adaptive_cart.models.binary.external_counts import asked_in, outside_of
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
@@ -39,7 +39,7 @@ class BetaBinomialReference(Reference):
 
     priors: BetaBinomial
     arms: tuple[str, ...]
-    drawn: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
+    drawn: tuple[tuple[tuple[int, int], ...], ...] = field(default=(), kw_only=True)
     completes = True
 
     @property
@@ -59,13 +59,16 @@ class BetaBinomialReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Responders and participants analysed by arm, in the strata asked about."""
         assert isinstance(summary, Counts)
-        responders, participants = outside_of(summary, self.drawn)
+        stratum = ALL if question is None else question.stratum
+        responders, participants = (
+            asked_in(part[trial], stratum) for part in outside_of(summary, self.drawn)
+        )
         data = {
             "successes": np.append(
-                of_strata(summary.successes[trial], open_strata, question), responders[trial]
+                of_strata(summary.successes[trial], open_strata, question), responders
             ),
             "totals": np.append(
-                of_strata(summary.totals[trial], open_strata, question), participants[trial]
+                of_strata(summary.totals[trial], open_strata, question), participants
             ),
         }
         own = self._own(summary, trial, question)

@@ -28,29 +28,33 @@ class OutsideCounts(NamedTuple):
     known
         Those that are the same in every trial, and stand in the prior.
     drawn
-        Those that are drawn anew, as they were observed; nobody where they are not.
+        Those that are drawn anew, as they were observed, in each of `strata` or all together;
+        nobody where they are not.
     by_stratum
         The former in each stratum; nothing where they are told of all strata together.
+    strata
+        Names of the strata in which they are told; none where of all together.
     """
 
     known: tuple[float, float]
-    drawn: tuple[int, int]
+    drawn: tuple[tuple[int, int], ...]
     by_stratum: tuple[tuple[float, float], ...] = ()
+    strata: tuple[str, ...] = ()
 
 
 def seen_in(data: External) -> OutsideCounts:
     """What was seen in external data; nobody where they are no counts."""
     nobody = (0, 0)
     if not data.has("responders"):
-        return OutsideCounts(nobody, nobody)
-    seen = data.total("responders"), data.total("participants")
-    if data.redrawn:
-        return OutsideCounts(nobody, (int(seen[0]), int(seen[1])))
+        return OutsideCounts(nobody, (nobody,))
+    seen, strata = (data.total("responders"), data.total("participants")), data.strata or ()
     own = tuple(
-        (data.of("responders", stratum), data.of("participants", stratum))
-        for stratum in data.strata or ()
+        (data.of("responders", stratum), data.of("participants", stratum)) for stratum in strata
     )
-    return OutsideCounts(seen, nobody, own)
+    if data.redrawn:
+        each = tuple((int(x), int(n)) for x, n in own or (seen,))
+        return OutsideCounts(nobody, each, strata=strata)
+    return OutsideCounts(seen, (nobody,), own, strata)
 
 
 def after(prior: BetaMixture, seen: tuple[float, float]) -> BetaMixture:
@@ -70,9 +74,11 @@ def beside(counts: npt.NDArray[Number], number: int, axis: int = 1) -> npt.NDArr
 
 
 def outside_of(
-    summary: Summary, observed: Sequence[tuple[int, int]]
+    summary: Summary, observed: Sequence[tuple[tuple[int, int], ...]]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Responders and participants of external data beside each trial, ``(trial, external data)``.
+    """Responders and participants of external data, ``(trial, external data, stratum)``.
+
+    What is told of all strata together stands in the first.
 
     Parameters
     ----------
@@ -82,17 +88,31 @@ def outside_of(
     if isinstance(summary, CountsBeside):
         return summary.outside, summary.outside_totals
     assert isinstance(summary, Counts)
-    table = np.array(observed, dtype=np.int64).reshape(len(observed), 2)
-    responders, participants = (np.tile(part, (len(summary.totals), 1)) for part in table.T)
-    return responders, participants
+    table = np.zeros((2, len(summary.totals), len(observed), most_strata(observed)), dtype=np.int64)
+    for place, own in enumerate(observed):
+        for stratum, numbers in enumerate(own):
+            table[:, :, place, stratum] = np.array(numbers)[:, None]
+    return table[0], table[1]
+
+
+def most_strata(observed: Sequence[tuple[tuple[int, int], ...]]) -> int:
+    """In how many strata any external data are told; 1 where all are of strata together."""
+    return max(map(len, observed), default=1)
+
+
+def asked_in(outside: npt.NDArray[np.int64], stratum: int) -> npt.NDArray[np.int64]:
+    """What a question about a stratum is compared with, of ``(…, stratum)``; their sum below 0."""
+    if stratum >= 0 and outside.shape[-1] > 1:
+        return outside[..., stratum]
+    return outside.sum(axis=-1)
 
 
 def with_outside(
     counts: npt.NDArray[Number], outside: npt.NDArray[np.int64]
 ) -> npt.NDArray[Number]:
-    """Put external counts behind the arms, ``(trial, arm, stratum)``, all in the first stratum."""
+    """Put external counts behind the arms, ``(trial, arm, stratum)``."""
     number = counts.shape[1]
     found = beside(counts, number + outside.shape[1])
     if outside.shape[1]:
-        found[:, number:, 0] = outside
+        found[:, number:, : outside.shape[2]] = outside
     return found

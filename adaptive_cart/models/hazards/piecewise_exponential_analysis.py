@@ -30,7 +30,7 @@ from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.external_draws import beside
+from adaptive_cart.nouns.external_draws import beside, seen_beside
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
@@ -335,14 +335,16 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
         months = [data.total("months") if data.has("months") else 0.0
                   for data in self._beside.values()]  # fmt: skip
         baseline = None if self._controlled else seen.index(True)
-        by_stratum = {
-            place: (
-                np.array([[data.of("events", s) for s in data.strata]]),
-                np.array([data.of("months", s) for s in data.strata]),
-            )
-            for place, data in enumerate(self._beside.values())
-            if seen[place] and data.strata
-        }
+        by_stratum = {}
+        for place, data in enumerate(self._beside.values()):
+            if not (seen[place] and data.strata):
+                continue
+            strata = range(len(data.strata))
+            known = np.array([[data.of("events", s) for s in data.strata]])
+            if data.redrawn:
+                parts = [seen_beside(events, place, NUMBERS, stratum) for stratum in strata]
+                known = np.concatenate(parts, axis=1)
+            by_stratum[place] = known, np.array([data.of("months", s) for s in data.strata])
         return Outside(events[:, : len(seen), 0], np.array(months), baseline, by_stratum)
 
     def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:

@@ -31,6 +31,7 @@ from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.external_draws import seen_beside
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
@@ -127,7 +128,11 @@ class PiecewiseExponentialReference(Reference):
                 seen, known = self.outside.seen(
                     place, ALL if question is None else question.stratum
                 )
-                events[arm] = seen[0] if drawn is None else drawn[trial, place, 0]
+                told = question is not None and place in self.outside.by_stratum
+                stratum = question.stratum if question is not None and told else ALL
+                events[arm] = seen[0]
+                if drawn is not None:
+                    events[arm] = seen_beside(drawn, place, ("events",), stratum)[trial, 0]
                 months[arm] = known
                 continue
             members = included & (summary.arm[trial] == position)

@@ -96,7 +96,7 @@ class BorrowedMeans(Borrowed):
 
     def known_anew(self, lent: Floats) -> Known:
         """The same by what was drawn with each trial, of :meth:`lent`: arrays, one a trial."""
-        drawn = lent.reshape(len(lent), -1, len(NUMBERS))
+        drawn = lent.reshape(len(lent), len(self._beside), -1)[..., : len(NUMBERS)]
         found = NOTHING
         for name, data in zip(self.external, self.seen, strict=True):
             mean, sd = data.total("mean"), data.total("sd")

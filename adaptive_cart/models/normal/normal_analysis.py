@@ -32,6 +32,7 @@ from adaptive_cart.models.periods.adjustment import LEFT_OUT, ScoreAdjustment
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.external_draws import seen_beside
 from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -86,6 +87,7 @@ class MeansPosterior(Posterior):
     products: Floats
     open_strata: Booleans | None
     anew: KnownAnew | None = None
+    anew_in: tuple[KnownAnew | None, ...] = ()  # of a question about a stratum, where they differ
 
     closed = ("level",)
     fast_error = 1e-9
@@ -103,7 +105,8 @@ class MeansPosterior(Posterior):
         """Of the strata that a question is about; worked out once."""
         if stratum not in self._fits:
             model = self.model.in_stratum(stratum)
-            self._fits[stratum] = model.fit(self._of_strata(stratum), self.anew)
+            anew = self.anew_in[stratum] if self.anew_in and stratum >= 0 else self.anew
+            self._fits[stratum] = model.fit(self._of_strata(stratum), anew)
         return self._fits[stratum]
 
     def _of_strata(self, stratum: int) -> Floats:
@@ -445,8 +448,15 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
         pairs = enumerate(self._beside.values())
         return [place for place, data in pairs if data.redrawn and data.has("mean")]
 
-    def _anew(self, fitted: Normal, summary: Scores) -> KnownAnew | None:
-        """What external data say in every trial; nothing where they stay as they are."""
+    def _anew(self, fitted: Normal, summary: Scores, stratum: int = ALL) -> KnownAnew | None:
+        """What external data say in every trial; nothing where they stay as they are.
+
+        Parameters
+        ----------
+        stratum
+            The one asked about; all of them where it is below 0.
+        """
+        fitted = fitted.in_stratum(stratum)
         redrawn, outside = self._redrawn, summary.seen_outside()
         lent = self._lent(summary)
         if outside is None or not (redrawn or lent):  # of a real trial as they were observed
@@ -455,8 +465,9 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
         first, means = len(fitted.mean) - len(self._beside), []
         own, data = self._of_external(), list(self._beside.values())
         for place in redrawn:
-            here, number = data[place], data[place].total("participants")
-            found = own[place].with_so_many(number, *outside[:, place].T)
+            told = stratum if data[place].strata else ALL
+            here, seen = data[place].asked_in(told), seen_beside(outside, place, NUMBERS, told)
+            found = own[place].with_so_many(here.total("participants"), *seen.T)
             squares += found.squares - own[place].with_participants(here).squares
             means.append(found.mean)
         for prior in lent.values():
@@ -506,7 +517,9 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
         anew = self._anew(fitted, summary)
         if isinstance(fitted, MixedNormal):
             return MixedMeansPosterior(fitted, products, open_strata, anew)
-        return MeansPosterior(fitted, products, open_strata, anew)
+        strata = range(len(fitted.by_stratum) if anew is not None else 0)
+        inside = tuple(self._anew(fitted, summary, stratum) for stratum in strata)
+        return MeansPosterior(fitted, products, open_strata, anew, inside)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]

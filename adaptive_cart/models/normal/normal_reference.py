@@ -22,6 +22,7 @@ from adaptive_cart.models.completed_scores import completed as scores_completed
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.external_draws import seen_beside
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
@@ -79,10 +80,11 @@ class NormalReference(Reference):
         for place, data in enumerate(self.beside):
             if not (data.differs and data.has("mean")):
                 continue  # what they say is in the prior
-            told = data.asked_in(ALL if question is None else question.stratum)
+            stratum = ALL if question is None or not data.strata else question.stratum
+            told = data.asked_in(stratum)
             mean, sd = told.total("mean"), told.total("sd")
             if drawn is not None and data.redrawn:
-                mean, sd = drawn[trial, place]
+                mean, sd = seen_beside(drawn, place, ("mean", "sd"), stratum)[trial]
             many = told.total("participants")  # who start at the mean baseline
             turned[own + place, 0, 0], turned[own + place, 0, 2] = many, many * mean
             turned[own + place, 2, 2] = (many - 1.0) * sd**2 + many * mean**2

@@ -28,8 +28,8 @@ from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.external import MONTHS, External
-from adaptive_cart.nouns.external_draws import beside
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.external_draws import beside, seen_beside
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
@@ -316,7 +316,10 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
 
 
 def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposure:
-    """Put external data that are drawn anew behind the arms, all in the first stratum."""
+    """Put external data that are drawn anew behind the arms, in their strata where told so.
+
+    Else in the first of them.
+    """
     redrawn = [data.redrawn and data.has("events") for data in external.values()]
     if not any(redrawn):
         return summary
@@ -327,7 +330,10 @@ def with_outside(summary: Exposure, external: Mapping[str, External]) -> Exposur
     events, years = np.pad(summary.events, more), np.pad(summary.years, more)
     for place, data in enumerate(external.values()):
         if redrawn[place]:
-            arm = place - len(redrawn)
-            events[:, arm, 0] = outside[:, place, 0]
-            years[:, arm, 0] = data.total("months") / MONTHS
+            arm, told = place - len(redrawn), range(len(data.strata or ()))
+            for stratum in told or (ALL,):
+                seen = seen_beside(outside, place, NUMBERS, stratum)[:, 0]
+                events[:, arm, max(stratum, 0)] = seen
+                months = data.asked_in(stratum).total("months")
+                years[:, arm, max(stratum, 0)] = months / MONTHS
     return Exposure(events, years, np.pad(summary.participants, more))

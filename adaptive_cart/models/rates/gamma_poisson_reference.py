@@ -25,6 +25,7 @@ from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import levels_of, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import MONTHS, External
+from adaptive_cart.nouns.external_draws import seen_beside
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
@@ -75,10 +76,11 @@ class GammaPoissonReference(Reference):
         drawn = summary.seen_outside()
         for place, known in enumerate(self.beside):
             if known.differs and known.has("events"):
-                told = known.asked_in(ALL if question is None else question.stratum)
+                stratum = ALL if question is None or not known.strata else question.stratum
+                told = known.asked_in(stratum)
                 there = told.total("events")
                 if drawn is not None and known.redrawn:
-                    there = drawn[trial, place, 0]
+                    there = seen_beside(drawn, place, ("events",), stratum)[trial, 0]
                 events[arms + place] = int(there)
                 years[arms + place] = told.total("months") / MONTHS
         found = {"events": events, "years": np.maximum(years, LEAST_EXPOSURE)}

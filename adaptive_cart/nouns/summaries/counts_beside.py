@@ -19,7 +19,8 @@ class CountsBeside(Counts):
     Attributes
     ----------
     outside, outside_totals
-        ``(trial, external data)`` responders and participants there; 0 where they are not drawn.
+        ``(trial, external data, stratum)`` responders and participants there; 0 where they are not
+        drawn. What is drawn of all strata together stands in the first.
     lent
         ``(trial, external data)`` responders in all that are drawn anew, from which priors borrow.
     """
@@ -36,7 +37,7 @@ class CountsBeside(Counts):
     ) -> CountsBeside:
         """Those of the trial, and those drawn with it; ``lent`` where a prior borrows from them."""
         own = counts.successes, counts.totals, counts.missing, counts.due
-        return cls(*own, outside, totals, outside[:, :0] if lent is None else lent)
+        return cls(*own, outside, totals, outside[:, :0, 0] if lent is None else lent)
 
     def completed(self, levels: Floats, coming: Numbers, some: Completions) -> CountsBeside:
         found = super().completed(levels, coming, some)

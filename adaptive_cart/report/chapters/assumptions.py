@@ -73,8 +73,9 @@ def _numbers(evidence: Evidence, truth: Truth) -> dict[str, str]:
             found[f"time_trend.{endpoint}.{arm}"] = "none" if trend is None else trend.words()
     for (endpoint, name), rates in truth.external.items():
         _add(found, f"{endpoint}.{name}", strata, [f"{rate:g}" for rate in rates])
-    for (endpoint, name), source in truth.external_source.items():  # of which data are drawn anew
-        found[f"{endpoint}.{name}_source"] = f"{source:.4g}"
+    for (endpoint, name), levels in truth.external_source.items():  # of which data are drawn anew
+        own = strata if len(levels) > 1 else ("",)
+        _add(found, f"{endpoint}.{name}_source", own, [f"{level:.4g}" for level in levels])
     if truth.courses is not None:
         for arm, courses in zip(truth.arms, truth.courses, strict=True):
             by_stratum = [dict(_leaves(course)) for course in courses]
