@@ -137,6 +137,27 @@ def planned_by_period(design: Design) -> tuple[int, ...]:
     return tuple(int(number) for number in whole)
 
 
+def planned_among(design: Design, number: float) -> Floats:
+    """Of the first so many participants, those expected in each arm by period, ``(arm, period)``.
+
+    As :func:`planned_by_period` has it, but not rounded.
+    """
+    nobody = np.zeros((1, len(design.arms)), dtype=np.int64)
+    ahead = ArmsAhead.of(design, np.zeros(1), nobody, np.full(nobody.shape, np.inf))
+    steps = np.diff(np.minimum(ahead.come[0], number), prepend=0.0)
+    found: Floats = ahead.shares[0] * steps
+    return found
+
+
+def rounded_among(parts: Floats) -> tuple[int, ...]:
+    """Numbers ``(arm,)`` as whole ones with the same total, by largest remainder."""
+    whole = np.floor(parts + 1e-9).astype(int)
+    left = round(float(parts.sum())) - int(whole.sum())
+    order = np.argsort(np.round(whole - parts, 9), kind="stable")
+    whole[order[:left]] += 1
+    return tuple(int(number) for number in whole)
+
+
 def planned_ahead(design: Design, date: Floats, randomised: Integers, closed: Floats) -> Integers:
     """Numbers in each arm once everybody is in, as expected at a date, ``(trial, arm)``.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.design.planned import ArmsAhead
+from adaptive_cart.design.planned import planned_among
 from adaptive_cart.models.classical.alpha_spending import Spending, as_thresholds
 
 if TYPE_CHECKING:
@@ -83,26 +83,31 @@ def planned_bounds(design: Design, rule: Rule, arm: str | None = None) -> dict[i
     return dict(zip(judged, spending.bounds(mine, numbers, ended), strict=True))
 
 
-def planned_thresholds(design: Design, rule: Rule) -> dict[int, float]:
-    """The same as thresholds of 1 − p, of the first arm that is asked about."""
-    bounds = planned_bounds(design, rule)
+def planned_thresholds(design: Design, rule: Rule, arm: str | None = None) -> dict[int, float]:
+    """The same as thresholds of 1 − p."""
+    bounds = planned_bounds(design, rule, arm)
     values = as_thresholds(np.array(list(bounds.values())))
     return dict(zip(bounds, values.tolist(), strict=True))
 
 
-def first_of(design: Design, rule: Rule) -> str:
-    """Say of which arm planned thresholds are told, where those of others differ: `` for auto``."""
+def spent_apart(design: Design, rule: Rule) -> tuple[str, ...]:
+    """Arms of which planned boundaries differ, since each spends by its own comparison."""
     asked = rule.posterior
     alike = design.stays is None or asked is None or asked.arm != "each"
-    return "" if alike else f" for {design.experimental_names[0]}"
+    if alike or spending_of(design, rule) is None:
+        return ()
+    return design.experimental_names
+
+
+def first_of(design: Design, rule: Rule) -> str:
+    """Say of which arm planned thresholds are told, where those of others differ: `` for auto``."""
+    apart = spent_apart(design, rule)
+    return f" for {apart[0]}" if apart else ""
 
 
 def _among_first(design: Design, numbers: tuple[int, ...]) -> Floats:
     """Of so many first participants those expected in each arm, ``(arm, number)``."""
-    nobody = np.zeros((1, len(design.arms)), dtype=np.int64)
-    ahead = ArmsAhead.of(design, np.zeros(1), nobody, np.full(nobody.shape, np.inf))
-    ends = np.minimum(ahead.come[0][:, None], np.array(numbers, dtype=np.float64))
-    return ahead.shares[0] @ np.diff(ends, axis=0, prepend=0.0)
+    return np.stack([planned_among(design, number).sum(axis=1) for number in numbers], axis=1)
 
 
 def fixed_numbers(design: Design) -> bool:

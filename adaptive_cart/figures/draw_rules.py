@@ -155,7 +155,7 @@ def draw_boundaries(tables: Tables) -> Figure:
     about = tables["about"].iloc[0]
     two = rules[rules["control"].notna()] if len(rules) else rules
     one = rules[rules["control"].isna()] if len(rules) else rules
-    looks = sorted(two.loc[two["shown"], "look"].unique()) if len(two) else []
+    looks = sorted(two.loc[two["shown"], "map"].unique()) if len(two) else []
     seen = seen[seen["shown"]] if len(seen) else seen
     several = len(differences) > 0 and differences["analysed"].nunique() > 1
     below = int(several) + int(len(one) > 0)
@@ -175,7 +175,7 @@ def draw_boundaries(tables: Tables) -> Figure:
     for first in range(0, len(looks), 3):
         grid = parts[at].subplots(1, 3 if len(looks) > 1 else 2)
         for axes, look in zip(grid, looks[first : first + 3], strict=False):
-            _map(axes, two[two["look"] == look], decisions, tall - 0.75, about)
+            _map(axes, two[two["map"] == look], decisions, tall - 0.75, about)
         for axes in grid[len(looks[first : first + 3]) :]:
             axes.set_visible(False)
         at += 1
@@ -223,10 +223,13 @@ def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float, about: A
                                           edgecolor=BLACK, linewidth=0.4))  # fmt: skip
     axes.set_xlim(-0.5, control_n + 0.5)
     axes.set_ylim(-0.5, arm_n + 0.5)
-    axes.set_title(f"look {int(first['look'])}")
-    control, arm = (called(about, first[which]) for which in ("control", "arm"))
+    control = called(about, first["control"])
+    arm = ", ".join(called(about, one) for one in str(first["arms"]).split(", "))
     axes.set_xlabel(short(f"responders of {control_n}, {control}", 1.5))
-    axes.set_ylabel(short(f"responders of {arm_n}, {arm}", tall))
+    of_several = f": {arm}" if ", " in str(first["arms"]) else ""
+    axes.set_title(short(f"look {int(first['look'])}{of_several}", 1.8, bold=True))
+    own = "each" if of_several else arm
+    axes.set_ylabel(short(f"responders of {arm_n}, {own}", tall))
     whole_ticks(axes, "x", 5)
     whole_ticks(axes, "y", 6)
 

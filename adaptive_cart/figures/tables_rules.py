@@ -23,7 +23,7 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.figures.thinning import choose
 from adaptive_cart.results.result import Result
-from adaptive_cart.running.boundaries import Boundary, boundaries
+from adaptive_cart.running.boundaries import Boundary, arms_alike, boundaries
 
 MAPS, RANGES = 9, 24  # looks, and rows of ranges, that a page has room for
 
@@ -50,13 +50,26 @@ def boundary_tables(result: Result) -> Tables | Missing:
         )
     rows: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
-    looks = sorted({boundary.look for boundary in found})
-    shown = set(choose(looks, MAPS, _looks_that_differ(found)))
-    for boundary in found:
-        rows += _cells(boundary, shown)
-        difference = _difference(result, boundary)
-        if difference is not None:
-            differences.append(difference)
+    maps = [
+        (look, arms, own)
+        for look in sorted({boundary.look for boundary in found})
+        for arms, own in arms_alike(one for one in found if one.look == look)
+    ]
+    first = [place for look in _looks_that_differ(found)
+             for place, (at, *_) in enumerate(maps) if at == look]  # fmt: skip
+    shown = set(choose(range(len(maps)), MAPS, first))
+    in_map = {id(one): (place, ", ".join(arms))
+              for place, (_, arms, told_) in enumerate(maps) for one in told_}  # fmt: skip
+    for boundary in (one for one in found if id(one) in in_map):  # of arms alike the first
+        place, named = in_map[id(boundary)]
+        rows += [{**one, "map": place, "arms": named, "shown": place in shown}
+                 for one in _cells(boundary)]  # fmt: skip
+    for rule in dict.fromkeys(boundary.rule for boundary in found):
+        groups = arms_alike(one for one in found if one.rule == rule)
+        for arms, told_ in groups:
+            of = f" ({', '.join(arms)})" if len(groups) > 1 else ""
+            known = (_difference(result, boundary) for boundary in told_)
+            differences += [{**one, "rule": f"{rule}{of}"} for one in known if one is not None]
     return {
         "boundaries": table(rows),
         "differences": table(differences),
@@ -89,7 +102,7 @@ def _rows_shown(rows: list[dict[str, Any]], most: int) -> set[int]:
     return set(choose(range(len(rows)), most, [0, len(rows) - 1], values))
 
 
-def _cells(boundary: Boundary, shown: set[int]) -> Iterator[dict[str, Any]]:
+def _cells(boundary: Boundary) -> Iterator[dict[str, Any]]:
     """Responders in the arm at which a rule holds, by responders in the control."""
     two = len(boundary.analysed) == 2
     for row in range(boundary.holds.shape[0]):
@@ -98,7 +111,6 @@ def _cells(boundary: Boundary, shown: set[int]) -> Iterator[dict[str, Any]]:
             "rule": boundary.rule,
             "then": boundary.decision.name,
             "look": boundary.look,
-            "shown": boundary.look in shown,
             "control": boundary.arms[0] if two else None,
             "control_n": boundary.analysed[0] if two else None,
             "control_responders": row if two else None,

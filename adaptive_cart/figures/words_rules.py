@@ -122,7 +122,7 @@ def _left_out(tables: Tables) -> str:
 def describe_boundaries(tables: Tables) -> str:
     """Alternative text of F3."""
     rules, seen = tables["boundaries"], tables["seen"]
-    maps = rules["look"].nunique() if len(rules) else 0
+    maps = rules["look"].nunique() if len(rules) else 0  # several arms may have one each
     ranges = seen["rule"].nunique() if len(seen) else 0
     parts = [f"as counts at {maps} look{'' if maps == 1 else 's'}"] if maps else []
     one = "rule" if ranges == 1 else "rules"

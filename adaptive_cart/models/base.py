@@ -100,6 +100,8 @@ class AnalysisBase(Part):
         answers are one less a p-value; only such a threshold can spend a type I error.
     of_tables
         Whether its answers are a matter of responders and participants alone.
+    of_two_counts
+        Whether what it says of two arms is a matter of responders and participants that it counts.
     beside_external
         Whether arms can be compared with external data of the endpoint.
     external_redrawn
@@ -137,6 +139,7 @@ class AnalysisBase(Part):
     answered_by: ClassVar[type[Posterior]]
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
+    of_two_counts: ClassVar[bool] = False
     beside_external: ClassVar[bool] = False
     external_redrawn: ClassVar[bool] = False
     external_by_stratum: ClassVar[bool] = False

@@ -69,9 +69,11 @@ def measured(evidence: Evidence) -> Accuracy | None:
         found = [b for b in evidence.boundaries if b.rule == rule.name]
         share = max(MOST_TABLES // max(len(found), 1), 1)
         for boundary in found:
+            arm = evidence.design.arm_names.index(boundary.arms[-1])
+            question = next(one for one in part.targets if one.arm == arm)
             for cell in _edges(boundary.holds)[:share]:
-                fast = _fast(evidence.plan, part.question, boundary.analysed, cell)
-                slow = _slow(model, part.question, boundary.analysed, cell)
+                fast = _fast(evidence.plan, question, boundary.analysed, cell)
+                slow = _slow(model, question, boundary.analysed, cell)
                 tables += 1
                 largest = max(largest, abs(fast - slow))
                 threshold = part.thresholds[boundary.look]

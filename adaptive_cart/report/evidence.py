@@ -14,7 +14,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Rule
-from adaptive_cart.design.spending import first_of
+from adaptive_cart.design.spending import first_of, planned_thresholds, spent_apart
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written
@@ -453,11 +453,25 @@ class Evidence:
         if look not in self.design.judged_at(rule):
             return line(secret("not judged", otherwise=WITHHELD_SHORT))
         found = []
+        apart = spent_apart(self.design, rule)
+        if apart:
+            return line(secret(listed(self._spent(rule, look, apart)), otherwise=WITHHELD_SHORT))
         for part in self.resolved(rule).parts:
             number = given(part.in_words(look), f"design: rules.{rule.name}")
             sign = "≥" if part.at_least else "<"
             found.append(line(secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)))
         return self.together(rule, found)
+
+    def _spent(self, rule: Rule, look: int, arms: Sequence[str]) -> list[Line]:
+        """A rule's planned boundary at a look for each arm, which spends by its own comparison."""
+        path = f"design: rules.{rule.name}"
+        found = []
+        for arm in arms:
+            value = planned_thresholds(self.design, rule, arm)[look]
+            reached = value < 1.0  # else nothing may be spent there
+            told = (" ≥ ", given(f"{value:.6f}", path)) if reached else (" none",)
+            found.append(line(self.arm(arm), *told))
+        return found
 
     def asked(self, rule: Rule, number: int = 0) -> Number:
         """What a comparison asks, as a clause that follows "whether"."""

@@ -1,7 +1,10 @@
 """Rules on counts as integer boundaries: what a board can look up at its table.
 
-For each look at its planned numbers, and each number of responders in the control, the numbers of
-responders in the other arm at which a rule holds. Thresholds are kept at full precision: a rounded
+For each look at its planned numbers, each arm that a rule asks about, and each number of responders
+in the control, the numbers of responders in the arm at which the rule holds. Where arms enter or
+leave, planned numbers are those of a trial in which participants come when they are expected and no
+rule acts, and of concurrent controls those of the periods in which both enrol; where a rule may
+close an arm, those of a trial in which none has. Thresholds are kept at full precision: a rounded
 one can be another design.
 
 In each row a rule holds from one number of responders on, or up to one
@@ -14,9 +17,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +31,9 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.staircase import turns
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.planned import planned_among, rounded_among
+from adaptive_cart.design.spending import planned_thresholds, spent_apart
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Integers
 
 MOST_CELLS = 2_500_000  # of one table; more of them take longer than anybody waits for a table
@@ -88,9 +95,9 @@ class Boundary:
         best = int(differences.argmax() if largest else differences.argmin())
         return float(differences[best]), int(rows[best]), int(columns[best])
 
-    def alone_words(self) -> str:
-        """Say where a rule about one arm holds: ``from 13/20 in cart on``."""
-        turn, n, arm = int(self.turns[0]), self.analysed[-1], self.arms[-1]
+    def alone_words(self, arms: str) -> str:
+        """Say where a rule about one arm holds, or each of some: ``from 13/20 in cart on``."""
+        turn, n, arm = int(self.turns[0]), self.analysed[-1], arms
         if self._always():
             return f"always, at any of the {n} in {arm}"
         return f"from {turn}/{n} in {arm} on" if self.many else f"up to {turn - 1}/{n} in {arm}"
@@ -108,10 +115,26 @@ def boundaries(design: Design, plan: Plan | None = None) -> list[Boundary]:
     """
     ready = plan or Plan.of(design)
     return [
-        _boundary(design, ready, rule, look, arms, analysed)
-        for rule, look, arms, analysed, fits in _planned(design, ready)
+        _boundary(design, ready, rule, look, question, analysed)
+        for rule, look, question, analysed, fits in _planned(design, ready)
         if fits
     ]
+
+
+def arms_alike(found: Iterable[Boundary]) -> list[tuple[tuple[str, ...], list[Boundary]]]:
+    """Names of arms of which all these boundaries are the same, and those of the first of them."""
+    by_arm: dict[str, list[Boundary]] = {}
+    for one in found:
+        by_arm.setdefault(one.arms[-1], []).append(one)
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for arm, own in by_arm.items():
+        groups.setdefault(tuple(map(_told, own)), []).append(arm)
+    return [(tuple(arms), by_arm[arms[0]]) for arms in groups.values()]
+
+
+def _told(one: Boundary) -> tuple[Any, ...]:
+    """All that a boundary says, but for the arm that it is of."""
+    return one.rule, one.look, one.arms[:-1], one.analysed, one.turns.tobytes()
 
 
 def left_out(design: Design, plan: Plan | None = None) -> list[str]:
@@ -122,7 +145,7 @@ def left_out(design: Design, plan: Plan | None = None) -> list[str]:
             large.setdefault(rule.name, []).append((look, analysed))
     found = []
     for name, tables in large.items():
-        looks = ", ".join(str(look) for look, _ in tables)
+        looks = ", ".join(dict.fromkeys(str(look) for look, _ in tables))
         size = " by ".join(f"{number + 1:,}" for number in tables[-1][1])
         found.append(
             f"boundaries of '{name}' at look {looks} are left out: tables of up to {size} counts, "
@@ -134,46 +157,89 @@ def left_out(design: Design, plan: Plan | None = None) -> list[str]:
 
 def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     """Numbers planned in each arm at a look of the primary; nothing where they are random."""
-    looks = design.looks
-    fixed = design.strata is None and not design.adaptive and design.stays is None
-    fixed &= design.first_part is None
-    if not fixed or not looks.as_stated:
+    number = _number_at(design, look)
+    if number is None:
         return None
-    at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at
-    if looks.scale != "observed" and not (looks.final is not None and look == looks.number):
-        return None
-    total, number = sum(design.allocation), int(at[look - 1])
+    if design.stays is not None:
+        return rounded_among(planned_among(design, number).sum(axis=1))
+    total = sum(design.allocation)
     exact = [number * ratio / total for ratio in design.allocation]
     if any(abs(value - round(value)) > 1e-9 for value in exact):
         return None
     return tuple(round(value) for value in exact)
 
 
+def planned_if(design: Design) -> str:
+    """Say of which trial planned numbers are, where not of every one; blank where they are."""
+    parts = ["participants come when they are expected"] if design.stays is not None else []
+    parts += ["no arm has been closed"] if design.closes_arms else []
+    return f"if {' and '.join(parts)}" if parts else ""
+
+
+def _number_at(design: Design, look: int) -> int | None:
+    """How many are analysed at a look of the primary; nothing where that, or who, is random."""
+    looks = design.looks
+    fixed = (
+        design.strata is None
+        and design.randomisation.method != "response_adaptive"
+        and design.first_part is None
+    )
+    if not fixed or not looks.as_stated:
+        return None
+    at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at
+    if looks.scale != "observed" and not (looks.final is not None and look == looks.number):
+        return None
+    return int(at[look - 1])
+
+
+def _counted_at(design: Design, look: int, question: Question) -> tuple[int, ...] | None:
+    """Planned numbers of (the arm compared with or nothing, the arm) that a question counts.
+
+    Nothing where there are none, or the arm has nobody yet.
+    """
+    planned = planned_at(design, look)
+    arms = _arms_of(design, question)
+    if planned is None or not all(planned[arm] for arm in arms):
+        return None
+    analysis = design.analysis_of(question.endpoint)
+    if design.stays is None or analysis is None or not analysis.by_period:
+        return tuple(planned[arm] for arm in arms)
+    number = _number_at(design, look)
+    assert number is not None
+    by_period = planned_among(design, number)[list(arms)]
+    together = by_period[:, (by_period > 0.0).all(axis=0)].sum(axis=1)
+    return tuple(round(float(value)) for value in together)
+
+
+def _arms_of(design: Design, question: Question) -> tuple[int, ...]:
+    if question.minus is None or question.minus >= len(design.arms):
+        return (question.arm,)  # external data are as they were observed
+    return question.minus, question.arm
+
+
 def _planned(
     design: Design, plan: Plan
-) -> Iterator[tuple[ResolvedRule, int, tuple[int, ...], tuple[int, ...], bool]]:
-    """Every table there may be: rule, look, arms, numbers, and whether it is worked out."""
+) -> Iterator[tuple[ResolvedRule, int, Question, tuple[int, ...], bool]]:
+    """Every table there may be: rule, look, question, numbers, and whether it is worked out."""
     rows = 0
     for rule in plan.rules:
-        for look, arms, analysed in _tables(design, rule):
+        for look, question, analysed in _tables(design, rule):
             more = sum(number + 1 for number in analysed)
             fits = math.prod(n + 1 for n in analysed) <= MOST_CELLS and rows + more <= MOST_ROWS
             rows += more if fits else 0
-            yield rule, look, arms, analysed, fits
+            yield rule, look, question, analysed, fits
 
 
-def _tables(
-    design: Design, rule: ResolvedRule
-) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """Looks at which a rule is a matter of counts at planned numbers: look, arms, numbers."""
+def _tables(design: Design, rule: ResolvedRule) -> Iterator[tuple[int, Question, tuple[int, ...]]]:
+    """Where a rule is a matter of counts at planned numbers: look, what it asks, numbers."""
     part = rule.only
     if part is None or part.several:  # of several questions there is no one table
         return
     question = part.question
     analysis = design.analysis_of(question.endpoint)
-    if analysis is None or not analysis.of_tables or question.stratum >= 0:
+    if analysis is None or not analysis.of_two_counts or question.stratum >= 0:
         return
-    if design.adaptive or not question.of.about_levels or question.kind not in analysis.answers:
+    if not question.of.about_levels or question.kind not in analysis.answers:
         return
     same_time = design.endpoints[question.endpoint].known_after()
     if same_time != design.primary_endpoint.known_after() or same_time is None:
@@ -181,19 +247,19 @@ def _tables(
     ahead = part.prediction
     if ahead is not None and (ahead.enrolled or not ahead.summed(analysis, question)):
         return
+    if ahead is not None and (design.stays is not None or design.adaptive):
+        return  # what is still to come hangs on what a trial has seen
     asked = [*part.thresholds.values()]
     if part.prediction is not None:
         asked.append(part.prediction.threshold)
     if np.isnan(asked).any():  # still to be calibrated
         return
     for look in part.thresholds:
-        planned = planned_at(design, look)
-        if planned is None or rule.silent(planned):
-            continue
-        arms: tuple[int, ...] = (question.arm,)
-        if question.minus is not None and question.minus < len(design.arms):
-            arms = (question.minus, question.arm)  # external data are as they were observed
-        yield look, arms, tuple(planned[arm] for arm in arms)
+        for target in part.targets:
+            counted = _counted_at(design, look, target)
+            planned = planned_at(design, look)
+            if counted is not None and planned is not None and planned[target.arm] >= rule.least:
+                yield look, target, counted
 
 
 def _boundary(
@@ -201,23 +267,35 @@ def _boundary(
     plan: Plan,
     rule: ResolvedRule,
     look: int,
-    arms: tuple[int, ...],
+    question: Question,
     analysed: tuple[int, ...],
 ) -> Boundary:
-    part = rule.only
+    part, arms = rule.only, _arms_of(design, question)
     assert part is not None  # else there are no tables
     many = for_many(part)
     planned = planned_at(design, look)
     assert planned is not None
+    numbers = dict(enumerate(planned)) | dict(zip(arms, analysed, strict=True))
+    threshold = _planned_threshold(design, rule, question, look)
 
     def beyond(control: Integers, arm: Integers) -> Booleans:
         cells = (arm,) if len(arms) == 1 else (control, arm)
-        holds = _holds(plan, part, look, dict(zip(arms, cells, strict=True)), planned)
+        counts = dict(zip(arms, cells, strict=True))
+        holds = _holds(plan, part, question, threshold, counts, numbers)
         return holds if many else ~holds
 
     found = turns(beyond, analysed[0] + 1 if len(arms) == 2 else 1, analysed[-1])
     names = tuple(design.arm_names[arm] for arm in arms)
     return Boundary(rule.name, rule.decision, look, names, analysed, found, many)
+
+
+def _planned_threshold(design: Design, rule: ResolvedRule, question: Question, look: int) -> float:
+    """What a probability of an arm is compared with at a look, at the planned numbers."""
+    assert rule.only is not None
+    written = next(one for one in design.rules if one.name == rule.name)
+    if not spent_apart(design, written):
+        return rule.only.thresholds[look]
+    return planned_thresholds(design, written, design.arm_names[question.arm])[look]
 
 
 def for_many(part: Comparison) -> bool:
@@ -231,9 +309,10 @@ def for_many(part: Comparison) -> bool:
 def _holds(
     plan: Plan,
     part: Comparison,
-    look: int,
+    question: Question,
+    threshold: float,
     responders: dict[int, Integers],
-    planned: tuple[int, ...],
+    planned: Mapping[int, int],
 ) -> Booleans:
     """Whether a comparison holds on some tables, ``(table,)``; responders by arm."""
     tables = len(next(iter(responders.values())))
@@ -242,8 +321,8 @@ def _holds(
     for arm, number in responders.items():
         successes[:, arm] = number
         totals[:, arm] = planned[arm]
-    seen = LookAnalysis.of_tables(plan, part.question.endpoint, successes, totals)
-    return part.compared(seen.probability(part, part.question), part.thresholds[look])
+    seen = LookAnalysis.of_tables(plan, question.endpoint, successes, totals)
+    return part.compared(seen.probability(part, question), threshold)
 
 
 def boundaries_csv(design: Design) -> str:

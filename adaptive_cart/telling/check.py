@@ -26,7 +26,14 @@ from adaptive_cart.models.prior import Prior
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
 from adaptive_cart.priors.by_stratum import priors_of_strata
 from adaptive_cart.running.adjusted import refused
-from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
+from adaptive_cart.running.boundaries import (
+    Boundary,
+    arms_alike,
+    boundaries,
+    left_out,
+    planned_at,
+    planned_if,
+)
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
@@ -179,6 +186,8 @@ def _looks(design: Design) -> Iterator[str]:
         yield f"  {look}{last}: {due}{numbers}{_not_whole(design, look)}"
     if not looks.as_stated:
         yield f"  {looks.out_of_reach()}"
+    elif planned_at(design, 1) is not None and (when := planned_if(design)):
+        yield f"  planned {when}"
     if looks.stratum is not None and design.strata is not None:
         share = design.strata[looks.stratum] / sum(design.strata.values())
         yield (
@@ -228,8 +237,9 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         for name in resolved.claims_of:
             yield f"    claims what '{name}' claims, with all of its questions"
         own = [boundary for boundary in found if boundary.rule == rule.name]
-        for boundary in own:
-            yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+        for look in dict.fromkeys(boundary.look for boundary in own):
+            for arms, (boundary,) in arms_alike(one for one in own if one.look == look):
+                yield f"    look {look}: {_edge(boundary, resolved, listed([*arms]))}"
         if own and (beside := only_as_observed(design, resolved)):
             yield f"    {beside}"
         for table in stops:
@@ -389,20 +399,21 @@ def _thresholds(design: Design, rule: Rule, asked: Comparing) -> str:
     return f"{asked.sign} {written(threshold)}"
 
 
-def _edge(boundary: Boundary, rule: ResolvedRule) -> str:
+def _edge(boundary: Boundary, rule: ResolvedRule, arms: str) -> str:
     edge = boundary.edge()
     if edge is None:
-        return "never holds"
+        of = f" of {arms}" if len(rule.targets) > 1 else ""
+        return f"never holds{of}"
     difference, control, arm = edge
     if len(boundary.analysed) == 1:
-        return boundary.alone_words()
+        return boundary.alone_words(arms)
     words = (
         "smallest difference"
         if difference >= 0 and not any(p.prediction for p in rule.parts)
         else "difference"
     )
     return (
-        f"{words} {difference:+.3f} ({boundary.arms[1]} {arm}/{boundary.analysed[1]} against "
+        f"{words} {difference:+.3f} ({arms} {arm}/{boundary.analysed[1]} against "
         f"{boundary.arms[0]} {control}/{boundary.analysed[0]}); "
         f"{_by_control(boundary)}"
     )

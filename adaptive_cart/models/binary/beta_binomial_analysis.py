@@ -227,6 +227,7 @@ class BetaBinomialAnalysis(PriorsOfArms):
     answers: ClassVar[tuple[str, ...]] = CountsPosterior.closed
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
+    of_two_counts: ClassVar[bool] = True
     beside_external: ClassVar[bool] = True
     external_redrawn: ClassVar[bool] = True
     external_by_stratum: ClassVar[bool] = True

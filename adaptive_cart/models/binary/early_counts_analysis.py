@@ -39,6 +39,7 @@ class EarlyBetaBinomialAnalysis(BetaBinomialAnalysis):
     answers: ClassVar[tuple[str, ...]] = EarlyCountsPosterior.closed
     answered_by: ClassVar[type[Posterior]] = EarlyCountsPosterior
     of_tables: ClassVar[bool] = False
+    of_two_counts: ClassVar[bool] = False
 
     def counting_early(self, prior: float) -> AnalysisBase:
         return self

@@ -254,6 +254,7 @@ class ProportionsTestAnalysis(ClassicalTest):
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = OfProportions.closed
     of_tables: ClassVar[bool] = True
+    of_two_counts: ClassVar[bool] = True
     answered_by: ClassVar[type[Posterior]] = OfProportions
     told: ClassVar[Told] = Told(*ONE_LESS_P, "observed difference", "score confidence interval")
 

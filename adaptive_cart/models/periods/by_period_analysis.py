@@ -19,6 +19,7 @@ class ByPeriodAnalysis(Base):
 
     enumerates: ClassVar[bool] = False
     of_tables: ClassVar[bool] = False
+    of_two_counts: ClassVar[bool] = False
     by_period: ClassVar[bool] = True
 
     def over_time(self) -> AnalysisBase:

@@ -37,6 +37,7 @@ class ConcurrentCounts(Concurrent, BetaBinomialAnalysis):
         *BetaBinomialAnalysis.statements,
         together(r"y_k = \sum_{s \in S} y_{ks}"),
     )
+    of_two_counts: ClassVar[bool] = True
     answered_by: ClassVar[type[Posterior]] = never_apart(CountsPosterior)
 
 

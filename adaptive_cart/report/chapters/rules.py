@@ -34,7 +34,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_of
-from adaptive_cart.running.boundaries import Boundary
+from adaptive_cart.running.boundaries import Boundary, arms_alike, planned_if
 from adaptive_cart.telling.comparator import only_as_observed
 
 LIMIT = 40  # rows of responders in the control that a table of boundaries shows
@@ -182,16 +182,19 @@ def _plus(names: Sequence[Slot]) -> Line:
 
 def _smallest(evidence: Evidence, look: int) -> Line:
     found = []
-    for boundary in evidence.boundaries:
-        if boundary.look != look or boundary.decision.ends != SUCCESS:
-            continue
+    here = (b for b in evidence.boundaries if b.look == look and b.decision.ends == SUCCESS)
+    asked = {arm for rule in evidence.plan.rules if rule.decision.ends == SUCCESS
+             for arm in (target.arm for target in rule.targets)}  # fmt: skip
+    for boundary, arms in ((one, arms) for arms, own in arms_alike(here) for one in own):
         edge = boundary.edge()
         if edge is None or len(boundary.analysed) < 2:
             continue
         difference, control, arm = edge
         source = f"boundaries.csv: {boundary.rule}, look {look}"
+        named = listed([evidence.arm(name) for name in arms]) if len(asked) > 1 else ()
         found.append(
             line(
+                *named, " " if named else "",
                 rounded(difference, 3, source), " (", given(arm, source), "/",
                 given(boundary.analysed[1], source), " against ", given(control, source), "/",
                 given(boundary.analysed[0], source), ")",
@@ -253,9 +256,7 @@ def _boundaries(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "No rule of this design can be said as whole numbers of responders: {why}.",
-                    why="the numbers of each arm and stratum at a look are random"
-                    if evidence.design.primary_endpoint.binary
-                    else "what is asked is not about counts",
+                    why=_why_no_counts(evidence),
                 ),
                 audience="restricted",
             )
@@ -266,18 +267,47 @@ def _boundaries(evidence: Evidence) -> list[Block]:
             line=prose(
                 "At the planned numbers each rule is a list of whole numbers of responders, which "
                 "a committee can look up. A run such as {example} means from the one to the other, "
-                "both included.",
+                "both included.{if_so}",
                 example=given("10-24", "notation"),
+                if_so=_planned_if(evidence),
             ),
             audience="restricted",
         )
     )
     for name in dict.fromkeys(boundary.rule for boundary in found):
-        blocks.append(_boundary_table(evidence, [b for b in found if b.rule == name]))
+        groups = arms_alike(b for b in found if b.rule == name)
+        for arms, own in groups:
+            blocks.append(_boundary_table(evidence, own, arms, len(groups) > 1))
     return [*blocks, *figures_of(evidence, "rules")]
 
 
-def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
+def _planned_if(evidence: Evidence) -> str:
+    """Say of which trial the planned numbers are, where not of every one."""
+    when = planned_if(evidence.design)
+    if not when:
+        return ""
+    counted = evidence.plan.fitted[evidence.design.primary or ""][0].counted
+    who = f"; a comparison counts {counted}" if counted else ""
+    return f" Numbers are those planned {when}; at others the rule is another list{who}."
+
+
+def _why_no_counts(evidence: Evidence) -> str:
+    design = evidence.design
+    if not design.primary_endpoint.binary:
+        return "what is asked is not about counts"
+    assert design.primary is not None
+    analysis = evidence.plan.fitted[design.primary][0]
+    if analysis.by_period and not analysis.of_two_counts:
+        return (
+            "what a comparison says depends on the responders of every arm in each period, and not "
+            "on those of two arms alone"
+        )
+    return "the numbers of each arm and stratum at a look are random"
+
+
+def _boundary_table(
+    evidence: Evidence, boundaries: list[Boundary], arms: tuple[str, ...], several: bool
+) -> Table:
     first = boundaries[0]
     two = len(first.analysed) == 2
     source = f"boundaries.csv: {first.rule}"
@@ -299,11 +329,12 @@ def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
              given(" + ".join(map(str, b.analysed)), source), ")")
         for b in boundaries
     ]  # fmt: skip
-    arm = evidence.arm(first.arms[-1])
     return Table(
-        key=f"t-boundaries-{first.rule}",
+        key=f"t-boundaries-{first.rule}" + (f"-{arms[0]}" if several else ""),
         title=line(code(first.rule), f" {first.decision.does}: numbers of responders in ",
-                   arm, " at which it holds"),
+                   "each of " if len(arms) > 1 else "",
+                   listed([evidence.arm(name) for name in arms]),
+                   " at which it holds"),
         head=(
             line("Responders in ", evidence.arm(first.arms[0])) if two else line("Question"),
             *heads,
