@@ -189,10 +189,11 @@ class WhatIf:
         The look whose threshold is met: the next at which the rule is judged, else this one.
     participants
         How many are told of: those still to come, where they are fewer than were asked for.
-    arms, more
-        The arms that are asked about, and how many of those participants are in each.
+    endpoints, arms, nouns, more
+        Each endpoint and arm that is asked about, what is counted there, and how many of those
+        participants are there.
     holds
-        Responders among them, arm by arm, with which it holds.
+        Responders among them, in that order, with which it holds.
     near
         How many outcomes lie within the fast posterior's error of the threshold.
     why
@@ -204,15 +205,30 @@ class WhatIf:
     comparison: str
     threshold: float
     look: int
-    noun: str
     participants: int
+    endpoints: tuple[str, ...]
     arms: tuple[str, ...]
+    nouns: tuple[str, ...]
     more: tuple[int, ...]
     holds: tuple[tuple[int, ...], ...]
     near: int
     why: str | None
 
     coming: ClassVar[str] = "more"
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What is counted: ``responders in cart``, with the endpoint where there are several."""
+        several = len(set(self.endpoints)) > 1
+        each = zip(self.nouns, self.endpoints, self.arms, strict=True)
+        return tuple(
+            f"{noun}s{f' ({name})' if several else ''} in {arm}" for noun, name, arm in each
+        )
+
+    @property
+    def whatever(self) -> str:
+        """What is counted, wherever: ``responders``."""
+        return " and ".join(dict.fromkeys(f"{noun}s" for noun in self.nouns))
 
 
 @dataclass(frozen=True)
@@ -282,6 +298,16 @@ class MissingTip:
     why: str | None
 
     coming: ClassVar[str] = "missing"
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What is counted: ``responders in cart``."""
+        return tuple(f"{self.whatever} in {arm}" for arm in self.arms)
+
+    @property
+    def whatever(self) -> str:
+        """What is counted, wherever: ``responders``."""
+        return f"{self.noun}s"
 
     @property
     def more(self) -> tuple[int, ...]:

@@ -215,7 +215,11 @@ class RecordedAnalysis(LookAnalysis):
 
     def instead(self, endpoint: str, tables: Summary, plan: Plan | None = None) -> LookAnalysis:
         """The same look with other data of an endpoint, ``(table, …)``, or by another plan."""
-        number = len(next(iter(vars(tables).values())))
+        return self.instead_of({endpoint: tables}, plan)
+
+    def instead_of(self, tables: Mapping[str, Summary], plan: Plan | None = None) -> LookAnalysis:
+        """The same look with other data of some endpoints, ``(table, …)`` each."""
+        number = len(next(iter(vars(next(iter(tables.values()))).values())))
         population = self.trial.seen_at(self.date, number)
         snapshot = snapshot_at(
             population,
@@ -230,8 +234,9 @@ class RecordedAnalysis(LookAnalysis):
         closed_at = np.tile(self.trial.standing.closed_at, (number, 1))
         every = np.arange(number)
         other = LookAnalysis(own, snapshot, {}, every, open_arms, open_strata, closed_at)
-        other.summaries[endpoint] = tables
-        if endpoint in self.plan.design.prediction:  # the same, whatever was imputed
+        other.summaries |= tables
+        for endpoint in tables.keys() & self.plan.design.prediction.keys():
+            # the same, whatever was imputed
             other.states[endpoint] = self.early(endpoint).rows(np.zeros(number, dtype=np.int64))
         return other
 

@@ -315,15 +315,16 @@ def what_if_heading(found: WhatIf, findings: Findings) -> str:
 
 
 def what_if_table(found: WhatIf | MissingTip) -> Table:
-    """For each number of responders in the first arm, those in the other with which it holds."""
+    """For each number of responders in all arms but the last, those there with which it holds."""
     if found.why is not None:
         return ["not told"], [[found.why]]
     if len(found.holds) in (0, prod(number + 1 for number in found.more)):
-        each = ", ".join(f"{n} in {arm}" for arm, n in zip(found.arms, found.more, strict=True))
+        among = dict(zip(found.arms, found.more, strict=True))
+        each = ", ".join(f"{n} in {arm}" for arm, n in among.items())
         verdict = "it holds" if found.holds else "it does not hold"
-        return [each], [[f"however many {found.noun}s there are, {verdict}"]]
-    arms = list(zip(found.arms, found.more, strict=True))
-    head = [f"{found.noun}s in {arm}, of {number} {found.coming}" for arm, number in arms]
+        return [each], [[f"however many {found.whatever} there are, {verdict}"]]
+    arms = list(zip(found.counted, found.more, strict=True))
+    head = [f"{counted}, of {number} {found.coming}" for counted, number in arms]
     head[0] += "" if len(arms) > 1 else ": holds with"
     head[-1] += ": holds with" if len(arms) > 1 else ""
     if len(arms) == 1:

@@ -3,10 +3,10 @@
 The next so many are those who have been randomised and whose outcome is still to come, in the order
 of randomisation (their arms are known; the dead and those who have left are passed over, since what
 they count for is settled), and then those who would be randomised, as the design fills
-the arms that are open. Each number of responders among them, arm by arm, makes a table; every such
-table is judged by the code that judged the real one, at the threshold of the next look at which
-the rule is judged. So what is told for counts is exact, or within the error of the model; other
-outcomes cannot be listed.
+the arms that are open. Each number of responders among them, arm by arm, makes a table, and where
+several endpoints are asked about, endpoint by endpoint; every such table is judged by the code that
+judged the real one, at the threshold of the next look at which the rule is judged. So what is told
+for counts is exact, or within the error of the model; other outcomes cannot be listed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ def what_if(analysis: RecordedAnalysis, held: Held, number: int) -> tuple[WhatIf
         for position, part in enumerate(rule.parts)
         for place in range(len(part.targets))
         if part.name in held.record.probabilities
-        and not part.asks.weighs  # of several endpoints there is no one table
         and not isnan(held.record.probabilities[part.name][0, place])
     )
 
@@ -50,34 +49,76 @@ def _found(
     analysis: RecordedAnalysis, held: Held, rule: ResolvedRule, position: int, place: int,
     number: int,
 ) -> WhatIf:  # fmt: skip
+    """What would have to be shown for one comparison of a rule to hold of one target."""
     part = rule.parts[position]
     design, target = analysis.plan.design, part.targets[place]
     look, threshold = _next_look(part, place, held)
     then = analysis.as_when_asked(part, target)
-    coming = _coming(then, target, number)
-    arms = tuple(coming) if target.of.among_open else arms_in_trial(design, target)
-    more = tuple(coming.get(arm, 0) for arm in arms)
-    why = _why_not(then, part, target, arms, more, number)
+    places = _places(then, part, target, number)
+    why = _why_not(then, part, target, places, number)
     holds: tuple[tuple[int, ...], ...] = ()
     near = 0
     if why is None:
-        judged = _Judged(then, part, target, threshold, arms, more)
+        judged = _Judged(then, part, target, threshold, places)
         holds, near = judged.holding()
-    endpoint = design.endpoints[target.endpoint]
     return WhatIf(
         rule=rule.name,
         question=part.words(design, place),
         comparison=">=" if part.at_least else "<",
         threshold=threshold,
         look=look,
-        noun=endpoint.noun,
-        participants=sum(coming.values()),
-        arms=tuple(design.arm_names[arm] for arm in arms),
-        more=more,
+        participants=max(one.of for one in places),
+        endpoints=tuple(one.endpoint for one in places),
+        arms=tuple(design.arm_names[one.arm] for one in places),
+        nouns=tuple(design.endpoints[one.endpoint].noun for one in places),
+        more=tuple(one.more for one in places),
         holds=holds,
         near=near,
         why=why,
     )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the next participants may respond: an endpoint in an arm.
+
+    Attributes
+    ----------
+    asked
+        What is asked of the endpoint; its stratum is theirs.
+    more, of
+        How many of them are there, and how many there are in all arms.
+    """
+
+    endpoint: str
+    arm: int
+    asked: Question
+    more: int
+    of: int
+
+
+def _asked(analysis: RecordedAnalysis, part: Comparison, target: Question) -> list[Question]:
+    """What is asked about a target, endpoint by endpoint, among the arms that are open."""
+    every = part.asks.every(analysis.as_asked(target))
+    return [one for asked in every for one in asked.of_endpoints]
+
+
+def _places(
+    analysis: RecordedAnalysis, part: Comparison, target: Question, number: int
+) -> tuple[_Place, ...]:
+    """Every endpoint in every arm that is asked about."""
+    design = analysis.plan.design
+    arms: dict[str, dict[int, Question]] = {}
+    for one in _asked(analysis, part, target):
+        among = one.compared(len(design.arms)) if one.of.among_open else ()
+        for arm in among or arms_in_trial(design, one):
+            arms.setdefault(one.endpoint, {}).setdefault(arm, one)
+    found = []
+    for name, own in arms.items():
+        coming = _coming(analysis, next(iter(own.values())), number)
+        of = sum(coming.values())
+        found += [_Place(name, arm, one, coming.get(arm, 0), of) for arm, one in own.items()]
+    return tuple(found)
 
 
 def _next_look(part: Comparison, place: int, held: Held) -> tuple[int, float]:
@@ -141,34 +182,52 @@ def _passed_over(analysis: RecordedAnalysis, endpoint: str) -> Booleans:
 
 
 def _why_not(
-    analysis: RecordedAnalysis, part: Comparison, target: Question, arms: tuple[int, ...],
-    more: tuple[int, ...], number: int,
+    analysis: RecordedAnalysis, part: Comparison, target: Question, places: tuple[_Place, ...],
+    number: int,
 ) -> str | None:  # fmt: skip
     """Why it cannot be told what would have to be seen; nothing where it can."""
-    design, summary = analysis.plan.design, analysis.summary(target.endpoint)
-    if part.several or part.asks.hangs_on(target) > 1:
+    if part.prediction is not None and part.asks.hangs_on(target) > 1:
         return "several things are asked at once, and not how many respond"
+    asked = _asked(analysis, part, target)
+    names = dict.fromkeys(one.endpoint for one in asked)
+    for name in names:
+        strata = {one.stratum for one in asked if one.endpoint == name}
+        if why := _not_counted(analysis, name, strata):
+            return why
+    if part.spending is not None:
+        return "its threshold follows from the numbers that the look will see"
+    if len(names) > 1 and any(map(analysis.imputes, names)):
+        return "missing responses are imputed, and several endpoints are asked about"
+    if not sum(one.more for one in places):
+        return "nobody is still to come in its arms"
+    if (tables := prod(one.more + 1 for one in places)) > MOST:
+        return f"{number} may come out in {tables:,} ways; up to {MOST:,} are told: ask for fewer"
+    return None
+
+
+def _not_counted(analysis: RecordedAnalysis, name: str, strata: set[int]) -> str | None:
+    """Why outcomes of an endpoint cannot be listed; nothing where they can.
+
+    Parameters
+    ----------
+    strata
+        Those about which it is asked.
+    """
+    design, summary = analysis.plan.design, analysis.summary(name)
     if not summary.binary:
         return (
-            f"{target.endpoint} is no count of {design.endpoints[target.endpoint].noun}s: what "
+            f"{name} is no count of {design.endpoints[name].noun}s: what "
             "participants would show cannot be listed; what would have changed the rule is told "
             "with it"
         )
     if summary.not_alike:
         return summary.not_alike
-    if part.spending is not None:
-        return "its threshold follows from the numbers that the look will see"
-    if len(arms) > 2:
-        return f"it compares {len(arms)} arms at once"
-    apart = analysis.plan.fitted[target.endpoint][0].by_stratum
-    if apart and target.stratum < 0 and len(design.shares) > 1:
+    if len(strata) > 1:
+        return f"{name} is asked about in several strata at once"
+    if analysis.plan.fitted[name][0].by_stratum and min(strata) < 0 and len(design.shares) > 1:
         return (
             "its model tells the strata apart, and how many respond in each would have to be told"
         )
-    if not sum(more):
-        return "nobody is still to come in its arms"
-    if (tables := prod(n + 1 for n in more)) > MOST:
-        return f"{number} may come out in {tables:,} ways; up to {MOST:,} are told: ask for fewer"
     return None
 
 
@@ -180,11 +239,10 @@ class _Judged:
     part: Comparison
     target: Question
     threshold: float
-    arms: tuple[int, ...]
-    more: tuple[int, ...]
+    places: tuple[_Place, ...]
 
     def holding(self) -> tuple[tuple[tuple[int, ...], ...], int]:
-        """Responders by arm with which the rule holds; how many lie within the model's error."""
+        """Responders by place with which the rule holds; how many lie within the model's error."""
         error = self.analysis.plan.part_errors[self.part.name]
         found, near = [], 0
         for responders, probability in self._probabilities():
@@ -195,25 +253,32 @@ class _Judged:
         return tuple(found), near
 
     def _probabilities(self) -> Iterator[tuple[tuple[int, ...], float]]:
-        tables, weights = self.analysis.tables(self.target.endpoint)
-        every = list(product(*(range(n + 1) for n in self.more)))
+        names = dict.fromkeys(one.endpoint for one in self.places)
+        now = {name: self.analysis.tables(name) for name in names}
+        # where several endpoints are asked about none has more than one table
+        weights = next(iter(now.values()))[1]
+        every = list(product(*(range(one.more + 1) for one in self.places)))
         for start in range(0, len(every), BATCH):
             some = every[start : start + BATCH]
-            changed = [self._changed(tables, responders) for responders in some]
-            stacked = type(tables).stacked(changed)
-            other = self.analysis.instead(self.target.endpoint, stacked)
+            stacked = {
+                name: type(tables).stacked([self._changed(name, tables, k) for k in some])
+                for name, (tables, _) in now.items()
+            }
+            other = self.analysis.instead_of(stacked)
             answers = other.probability(self.part, self.analysis.as_asked(self.target))
             yield from zip(
                 some, (answers.reshape(len(some), len(weights)) @ weights).tolist(), strict=True
             )
 
-    def _changed(self, tables: Summary, responders: tuple[int, ...]) -> Summary:
-        for arm, number, having in zip(self.arms, self.more, responders, strict=True):
-            tables = tables.with_more(arm, self._stratum(), number, having)
+    def _changed(self, name: str, tables: Summary, responders: tuple[int, ...]) -> Summary:
+        for place, having in zip(self.places, responders, strict=True):
+            if place.endpoint == name:
+                stratum = self._stratum(place.asked)
+                tables = tables.with_more(place.arm, stratum, place.more, having)
         return tables
 
-    def _stratum(self) -> int:
-        """A stratum that the question is about; where several are, they count together."""
-        if self.target.stratum >= 0 or self.analysis.open_strata is None:
-            return max(self.target.stratum, 0)
+    def _stratum(self, asked: Question) -> int:
+        """A stratum that a question is about; where several are, they count together."""
+        if asked.stratum >= 0 or self.analysis.open_strata is None:
+            return max(asked.stratum, 0)
         return int(np.argmax(self.analysis.open_strata[0]))

@@ -168,3 +168,79 @@ def test_the_command_writes_it_everywhere(tmp_path: Path, monkeypatch: pytest.Mo
         assert heading in (tmp_path / "o" / name).read_text(encoding="utf-8")
     written = json.loads((tmp_path / "o" / "analysis.json").read_text(encoding="utf-8"))
     assert written["what_if"][0]["more"] == [4, 4]
+
+
+# ── several endpoints ─────────────────────────────────────────────────────────────────────────
+def of_two_endpoints(**asked: Any) -> Design:
+    """Two counts in two arms, and a rule about both."""
+    return Design(
+        name="two",
+        arms={"soc": {"control": True}, "cart": {}},
+        endpoints={
+            "dfr": {"type": "landmark", "month": 6},
+            "crs3": {"type": "adverse_event", "within_months": 1},
+        },
+        utility={"worth": {"dfr": 1.0, "crs3": -0.4}},
+        enrolment={"max_n": 24, "per_month": 4},
+        looks={"observed": [20, 24]},
+        rules=[{"name": "both", "then": "declare_success", **asked}],
+        scenarios={"null": {"dfr": {"soc": 0.2, "cart": 0.2}, "crs3": {"soc": 0.1, "cart": 0.1}}},
+    )
+
+
+def both_known(more: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    """Twenty participants, and one more in each arm where these outcomes are given."""
+    had = {"soc": (2, 1, 10), "cart": (6, 2, 10)}
+    rows = [
+        {"participant": f"{arm}{k}", "arm": arm, "randomised_month": 0.2 * k,
+         "last_contact_month": 14.0, "dfr": int(k < yes), "crs3": 0.5 if k < harm else ""}
+        for arm, (yes, harm, n) in had.items() for k in range(n)
+    ]  # fmt: skip
+    for arm, dfr, crs3 in zip(("soc", "cart"), more[:2], more[2:], strict=False):
+        rows.append(
+            {"participant": f"next {arm}", "arm": arm, "randomised_month": 1.9,
+             "last_contact_month": 14.0, "dfr": dfr, "crs3": 0.5 if crs3 else ""}
+        )  # fmt: skip
+    return rows
+
+
+UTILITY = {"utility": "worth", "arm": "cart", "minus": "soc", "above": 0.0}
+EFFECT = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [
+        ({"posterior": UTILITY, "at_least": 0.9}, 4),
+        ({"jointly": [EFFECT, {"endpoint": "crs3", "arm": "cart", "below": 0.4}],
+          "at_least": 0.85}, 3),
+        ({"jointly": [UTILITY, {"endpoint": "crs3", "arm": "cart", "below": 0.4}],
+          "at_least": 0.79}, 4),
+    ],
+)  # fmt: skip
+def test_of_several_endpoints_each_outcome_is_that_of_a_table_that_has_it(
+    asked: dict[str, Any], places: int
+) -> None:
+    """The table with the next two participants in it is judged anew, for every outcome."""
+    design = of_two_endpoints(**asked)
+    at = {"look": 1, "as_of": 16.0, "fast": True}
+    (told,) = analyze(design, both_known(), what_if=2, **at).findings.what_if
+    assert told.why is None
+    assert told.more == (1,) * places
+    assert set(zip(told.endpoints, told.arms, strict=True)) >= {("dfr", "soc"), ("crs3", "cart")}
+    order = [(name, arm) for name in ("dfr", "crs3") for arm in ("soc", "cart")]
+    where = [order.index(own) for own in zip(told.endpoints, told.arms, strict=True)]
+    holds = set(told.holds)
+    for more in product((0, 1), repeat=4):
+        if places == 3 and more[2]:  # the control's harm is not asked about
+            continue
+        (rule,) = analyze(design, both_known(more), **at).rules
+        assert (tuple(more[k] for k in where) in holds) == rule.holds, (more, rule.fast)
+    assert 0 < len(holds) < 2**places
+
+
+def test_several_endpoints_are_named_where_they_are_counted() -> None:
+    design = of_two_endpoints(posterior=UTILITY, at_least=0.9)
+    text = analyze(design, both_known(), look=1, as_of=16.0, fast=True, what_if=2).text
+    assert "responders (dfr) in soc, of 1 more" in text
+    assert "events (crs3) in cart, of 1 more: holds with" in text
