@@ -924,6 +924,8 @@ KEYS: dict[str, list[Case]] = {
     "External.sd": [external("sd", 2.0)],
     "External.events": [external("events", 2)],
     "External.months": [external("months", 2.0)],
+    "External.remaining": [external("remaining", 2)],
+    "External.month": [external("month", 12.0)],
     "External.data": [external("data", "registry.csv"), weighed("data", "another.csv", "told")],
     "External.target": [weighed("target", {"age": 36.0}), weighed("target", GONE, "refused")],
     "External.rows": [weighed("rows/responder", [0.0] * 6 + [1.0] * 9),

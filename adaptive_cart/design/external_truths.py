@@ -46,15 +46,19 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
     return arms, beside
 
 
-def outside_value(frame: Frame, where: str, endpoint: EndpointBase, value: Any, whole: bool) -> Any:
+def outside_value(
+    frame: Frame, where: str, endpoint: EndpointBase, name: str, value: Any, whole: bool
+) -> Any:
     """Read what participants would have had in the place of external data: a number, by stratum.
 
     Parameters
     ----------
+    name
+        Of the external data, or of their source.
     whole
         Whether strata have no levels of their own: data that are drawn anew all together.
     """
-    level = endpoint.gives.external_level
+    level = frame.levels.get(name.removesuffix(SOURCE), endpoint.gives.external_level)
     low, high = level.bounds or endpoint.gives.bounds
     limits = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else ""
     limits = limits or (f"from {low:g}" if math.isfinite(low) else "")

@@ -16,6 +16,7 @@ from adaptive_cart.errors import Problem, one_of
 if TYPE_CHECKING:
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.truth import Truth
+    from adaptive_cart.nouns.external import Level
 
 ROLES = ("null", "alternative", "robustness")
 SOURCE = "_source"  # after a name: the rate by which external data are drawn anew
@@ -62,6 +63,8 @@ class Frame:
     redrawn
         What was observed in those of them that are drawn anew in every trial: one level, or by
         stratum.
+    levels
+        By name of external data: what a scenario says in their place.
     """
 
     arms: tuple[str, ...]
@@ -83,6 +86,7 @@ class Frame:
     lent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     redrawn: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    levels: Mapping[str, Level] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

@@ -353,7 +353,7 @@ def _direct(
         right: str | None = arm
         if arm in known and endpoint is not None:
             full[arm] = outside_value(
-                frame, path_to(where, arm), endpoint, value, frame.one_level(name, arm)
+                frame, path_to(where, arm), endpoint, arm, value, frame.one_level(name, arm)
             )
             continue
         if arm.removesuffix(SOURCE) in frame.outside:

@@ -25,8 +25,8 @@ from adaptive_cart.models.draws import MIDDLES, shuffled
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.records import Floats
 
-SCORES: Final = np.linspace(-8.4, 8.4, 33)
-WEIGHTS: Final[Floats] = np.exp(-0.5 * SCORES**2) / np.exp(-0.5 * SCORES**2).sum()
+END: Final = 8.4
+FEW, MANY = 33, 161  # points over which is averaged: MANY also where an arm's own is narrower
 LAST_AXIS: Final = 1000  # behind every axis of a model's own
 
 
@@ -60,11 +60,19 @@ class OutsideLaw:
         """What is assumed, a line of a statement."""
         raise NotImplementedError  # abstract: every law supplies it
 
+    def nodes(self, points: int) -> tuple[Floats, Floats]:
+        """Weights of so many normal scores, and quantiles there, ``(node,)`` each."""
+        if points not in self._nodes:
+            scores = np.linspace(-END, END, points)
+            lower, upper = self.quantile(special.ndtr(scores)), self._upper(special.ndtr(-scores))
+            weights = np.exp(-0.5 * scores**2)
+            values = np.where(scores > 0.0, upper, lower)
+            self._nodes[points] = weights / weights.sum(), values
+        return self._nodes[points]
+
     @cached_property
-    def nodes(self) -> Floats:
-        """Quantiles at the scores over which is averaged, ``(node,)``."""
-        lower, upper = self.quantile(special.ndtr(SCORES)), self._upper(special.ndtr(-SCORES))
-        return np.where(SCORES > 0.0, upper, lower)
+    def _nodes(self) -> dict[int, tuple[Floats, Floats]]:
+        return {}
 
     def _upper(self, beyond: Floats) -> Floats:
         """Value that it lies above with probabilities, also where they are very small."""
@@ -75,7 +83,7 @@ class OutsideLaw:
         found: Floats = self.quantile(MIDDLES)[shuffled(LAST_AXIS + place)]
         return found
 
-    def exceeded(self, value: float, above: Callable[[float], Floats]) -> Floats:
+    def exceeded(self, value: float, above: Callable[[float], Floats], points: int = FEW) -> Floats:
         """Probability that an arm exceeds it by more than a value, averaged over it, ``(trial,)``.
 
         Parameters
@@ -83,7 +91,7 @@ class OutsideLaw:
         above
             Probability that the arm's own lies above a number, ``(trial,)``.
         """
-        both = zip(WEIGHTS, self.nodes, strict=True)
+        both = zip(*self.nodes(points), strict=True)
         total: Floats = sum(weight * above(float(node) + value) for weight, node in both)
         return total
 
@@ -148,8 +156,67 @@ class MeanLaw(OutsideLaw):
         )
 
 
+@dataclass(frozen=True)
+class FractionLaw(OutsideLaw):
+    """Of so many of so many participants, with a uniform prior.
+
+    Attributes
+    ----------
+    having, number
+        Participants who have it, and all.
+    """
+
+    having: float
+    number: float
+
+    @property
+    def _beta(self) -> tuple[float, float]:
+        return 1.0 + self.having, 1.0 + self.number - self.having
+
+    @property
+    def mean(self) -> float:
+        """Its mean."""
+        return self._beta[0] / sum(self._beta)
+
+    @property
+    def sd(self) -> float:
+        """Its standard deviation."""
+        return float(np.sqrt(self.mean * (1.0 - self.mean) / (sum(self._beta) + 1.0)))
+
+    def below(self, value: Floats) -> Floats:
+        """Probability that it lies below values."""
+        found: Floats = special.betainc(*self._beta, np.clip(value, 0.0, 1.0))
+        return found
+
+    def quantile(self, probability: Floats) -> Floats:
+        """Value that it lies below with probabilities."""
+        found: Floats = special.betaincinv(*self._beta, probability)
+        return found
+
+    def _upper(self, beyond: Floats) -> Floats:
+        found: Floats = 1.0 - special.betaincinv(*self._beta[::-1], beyond)
+        return found
+
+    def in_pymc(self, name: str) -> None:
+        """Add the fraction, and those who have it."""
+        import pymc as pm
+
+        fraction = pm.Uniform(name)
+        pm.Binomial(f"{name}_seen", int(self.number), fraction, observed=int(self.having))
+
+    @property
+    def words(self) -> str:
+        """What is assumed, and what was seen."""
+        return (
+            f"those who have it ~ Binomial({self.number:g}, fraction), fraction uniform; seen were "
+            f"{self.having:g}"
+        )
+
+
 def law_of(data: External) -> OutsideLaw | None:
     """What external data say of the quantity that they are of; nothing where nothing is told."""
     if data.has("mean"):
         return MeanLaw(*(data.total(key) for key in ("mean", "sd", "participants")))
+    if data.has("remaining"):
+        return FractionLaw(data.total("remaining"), data.total("participants"))
     return None

@@ -40,7 +40,7 @@ Means = Annotated[
 MONTHS = 12.0  # a year
 MISSING = "missing; means of covariates that the trial expects are expected: { age = 42.0 }"
 SAMPLE = ("mean", "sd")  # of all participants they are those of one sample, and no sum
-SAID = ("responders", "participants", "mean", "sd", "events", "months")  # what was seen
+SAID = ("responders", "participants", "mean", "sd", "events", "months", "remaining", "month")
 
 
 class Level(NamedTuple):
@@ -59,6 +59,21 @@ class Level(NamedTuple):
     told: str = ""
     months: float = MONTHS
     bounds: tuple[float, float] | None = None
+
+
+class Form(NamedTuple):
+    """How external data of an endpoint may be told.
+
+    Attributes
+    ----------
+    keys
+        All of them that are needed.
+    level
+        What a scenario says in their place.
+    """
+
+    keys: tuple[str, ...]
+    level: Level
 
 
 class External(Part):
@@ -81,6 +96,13 @@ class External(Part):
     events: Numbers | None = Field(default=None, description="events, or by stratum")
     months: Amounts | None = Field(
         default=None, description="months of follow-up of all participants together, or by stratum"
+    )
+
+    remaining: Numbers | None = Field(
+        default=None, description="of a time: participants without the event at `month`"
+    )
+    month: Positive | None = Field(
+        default=None, description="month at which they were counted, of all participants"
     )
 
     data: str | None = Field(
@@ -119,7 +141,7 @@ class External(Part):
             return
         tables = {key: getattr(self, key) for key in self.said}
         split = [key for key, value in tables.items() if isinstance(value, Mapping)]
-        whole = [key for key in tables if key not in split]
+        whole = [key for key in tables if key not in split and key != "month"]  # one for all
         if split and whole:
             message = f"a table by stratum is expected, as of {one_of(split)}"
             yield from ((key, message) for key in whole)
@@ -129,19 +151,24 @@ class External(Part):
             told = "; ".join(f"{key} has {one_of(names)}" for key, names in strata.items())
             yield next(iter(strata)), f"the strata differ: {told}"
             return
-        if self.responders is None or self.participants is None:
+        for key, told in (("responders", "responders"), ("remaining", "without the event")):
+            yield from self._too_many(key, told)
+
+    def _too_many(self, key: str, told: str) -> Iterator[tuple[str, str]]:
+        number = getattr(self, key)
+        if number is None or self.participants is None:
             return
         for stratum in self.strata or ("",):
-            responders, participants = (
+            having, participants = (
                 value[stratum] if isinstance(value, Mapping) else value
-                for value in (self.responders, self.participants)
+                for value in (number, self.participants)
             )
-            if responders > participants:
+            if having > participants:
                 where = f" in '{stratum}'" if stratum else ""
                 yield (
-                    "responders",
-                    f"found {responders} responders of {participants} participants{where}; there "
-                    "cannot be more responders than participants",
+                    key,
+                    f"found {having} {told} of {participants} participants{where}; there "
+                    f"cannot be more {told} than participants",
                 )
 
     def _faults_of_rows(self) -> Iterator[tuple[str, str]]:
@@ -263,8 +290,9 @@ class External(Part):
 
     def observed_as(self, level: Level) -> float:
         """The proportion, rate a year, hazard a month or mean that was seen."""
-        if self.has("responders"):
-            return self.total("responders") / self.total("participants")
+        for key in ("responders", "remaining"):
+            if self.has(key):
+                return self.total(key) / self.total("participants")
         if self.has("events"):
             return self.total("events") / (self.total("months") / level.months)
         return self.total("mean") if self.has("mean") else math.nan
@@ -296,6 +324,9 @@ class External(Part):
         """What was seen, as a report says it: ``14 of 310 participants``."""
         if self.has("responders"):
             seen = f"{self.total('responders'):g} of {self.total('participants'):g} participants"
+        elif self.has("remaining"):
+            of = f"{self.total('remaining'):g} of {self.total('participants'):g} participants"
+            seen = f"{of} without the event at month {self.month:g}"
         elif self.has("events"):
             seen = f"{self.total('events'):g} events in {self.total('months'):g} months"
         else:
@@ -314,7 +345,7 @@ class External(Part):
             number = f"of {self.of('participants', stratum):g}"
             own = f"{self.of('mean', stratum):g}, SD {self.of('sd', stratum):g} {number}"
             return f"{stratum} {own}"
-        first, second = (
-            ("responders", "participants") if self.responders is not None else ("events", "months")
-        )
+        first, second = ("events", "months") if self.events is not None else (
+            "remaining" if self.responders is None else "responders", "participants"
+        )  # fmt: skip
         return f"{stratum} {self.of(first, stratum):g}/{self.of(second, stratum):g}"

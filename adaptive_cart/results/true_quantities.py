@@ -109,6 +109,11 @@ def _beside_times(design: Design, truth: Truth, key: Known, cells: Cells) -> Cel
         return cells
     assert isinstance(month, float)
     unknown = Exponential(dist="exponential", rate=1.0)  # of another endpoint: nobody asks
+    if any(design.external[one].month is not None for one in design.comparators):
+        nobody = (math.nan,) * len(truth.shares)
+        said = [nobody if by is None else by for by in hazards]  # of that month itself
+        values = np.array(said, dtype=np.float64)
+        return cells.with_arms(Cells(values[None], truth.shares))
     none = (unknown.rate,) * len(truth.shares)
     times = [
         [unknown.model_copy(update={"rate": rate}) for rate in (none if by is None else by)]

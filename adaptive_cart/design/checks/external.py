@@ -33,7 +33,7 @@ def external(pieces: Pieces) -> Found:
         endpoint = pieces.endpoints[data.endpoint]
         if endpoint is None:
             continue
-        needed = endpoint.gives.external
+        needed = endpoint.gives.external_form(data).keys
         if not needed:
             takes = f"of type '{endpoint.type}' there are no external data yet"
             yield place, f"found '{data.endpoint}'; {takes}"
@@ -127,6 +127,14 @@ def borrowing(pieces: Pieces) -> Found:
                     f"'{name}' is of '{data.endpoint}'; data of '{endpoint}' are expected",
                     path_to("external", name, "endpoint"),
                 )
+            elif data is not None and data.month is not None:
+                borrowed = pieces.endpoints[endpoint]
+                keys = () if borrowed is None else borrowed.gives.external
+                yield (
+                    place,
+                    f"'{name}' is counted at a month, and a prior borrows {one_of(keys)}",
+                    path_to("external", name),
+                )
             if prior.external.count(name) > 1:
                 yield place, f"'{name}' is named twice, and would count twice"
         sources = {name: pieces.external.get(name) for name in prior.external}
@@ -157,7 +165,7 @@ def borrowing(pieces: Pieces) -> Found:
 def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
     """Whether external data have what an endpoint needs."""
     kind = pieces.endpoints.get(endpoint)
-    needed = () if kind is None else kind.gives.external
+    needed = () if kind is None else kind.gives.external_form(data).keys
     sound = bool(needed) and data.endpoint == endpoint and not any(data.faults())
     return sound and all(map(data.has, needed))
 

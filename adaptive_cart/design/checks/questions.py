@@ -156,7 +156,7 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
 
 def _fits(data: External, endpoint: EndpointBase | None) -> bool:
     """Whether external data have what an endpoint needs, and contradict nothing."""
-    needed = () if endpoint is None else endpoint.gives.external
+    needed = () if endpoint is None else endpoint.gives.external_form(data).keys
     return bool(needed) and all(map(data.has, needed)) and not any(data.faults())
 
 

@@ -12,6 +12,7 @@ from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.nouns.external import Level
 
 
 def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
@@ -41,6 +42,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         early={n: tuple(e.from_) for n, e in pieces.prediction.items() if e is not None},
         control=pieces.control,
         redrawn=_redrawn(pieces),
+        levels=_levels(pieces),
         outside=tuple(pieces.external),
         comparators={name: pieces.comparators_of(name) for name in endpoints},
         lent={name: _lent_anew(pieces, name) for name in endpoints},
@@ -57,14 +59,23 @@ def _redrawn(pieces: Pieces) -> dict[str, tuple[float, ...]]:
     for name, data in pieces.external.items():
         endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
         if data is not None and endpoint is not None and data.redrawn:
-            keys = endpoint.gives.external
-            if keys and all(map(data.has, keys)) and not any(data.faults()):
-                level, strata = endpoint.gives.external_level, pieces.stratum_names
+            form = endpoint.gives.external_form(data)
+            if form.keys and all(map(data.has, form.keys)) and not any(data.faults()):
+                strata = pieces.stratum_names
                 parts = [data]
                 if data.strata is not None and set(data.strata) == set(strata):
                     parts = [data.in_stratum(stratum) for stratum in strata]
-                found[name] = tuple(part.observed_as(level) for part in parts)
+                found[name] = tuple(part.observed_as(form.level) for part in parts)
     return found
+
+
+def _levels(pieces: Pieces) -> dict[str, Level]:
+    """What participants would have had in the place of external data, by their name."""
+    return {
+        name: endpoint.gives.external_form(data).level
+        for name, data in pieces.external.items()
+        if data is not None and (endpoint := pieces.endpoints.get(data.endpoint)) is not None
+    }
 
 
 def _lent_anew(pieces: Pieces, endpoint: str) -> tuple[str, ...]:

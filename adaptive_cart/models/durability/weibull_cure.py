@@ -98,6 +98,7 @@ from adaptive_cart.models.durability.cure_place import places
 from adaptive_cart.models.durability.cure_prior import CurePrior, cured_scale
 from adaptive_cart.models.durability.cure_remaining import remaining_at
 from adaptive_cart.models.durability.cure_times import Times
+from adaptive_cart.models.outside_laws import MANY, OutsideLaw
 
 __all__ = ["WeibullCure", "WeibullCurePosterior"]
 
@@ -253,6 +254,28 @@ class WeibullCurePosterior:
             return np.full(self.tables, float(margin < 0.0))
         first = self._curve(month).of(self._same_as)
         return difference_above(first, other._curve(month).of(other._same_as), margin)
+
+    def remaining_above_law(self, law: OutsideLaw, month: float, margin: float) -> Floats:
+        """Probability that more remain at `month` than external data say, by over `margin`.
+
+        Parameters
+        ----------
+        law
+            What external data say of the fraction in remission at the month.
+
+        Returns
+        -------
+        (table,)
+        """
+        curve = self._curve(_checked_month(month)).of(self._same_as)
+
+        def exceeds(value: float) -> Floats:
+            if not 0.0 <= value < 1.0:
+                return np.full(self.tables, float(value < 0.0))
+            angle = np.full((self.tables, 1), np.arcsin(np.sqrt(value)))
+            return curve.above(angle)[:, 0]
+
+        return law.exceeded(margin, exceeds, MANY)
 
     def cured_above(self, value: float) -> Floats:
         """Probability that more than `value` of the remitters are cured, (table,)."""

@@ -12,6 +12,8 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.beside_external_analysis import BesideExternal
+from adaptive_cart.models.beside_laws_analysis import BesideLaws
 from adaptive_cart.models.between_visits import ByIntervals
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
@@ -19,13 +21,15 @@ from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure, WeibullCurePosterior
+    from adaptive_cart.models.outside_laws import OutsideLaw
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.nouns.external import External
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
@@ -49,7 +53,7 @@ class WeibullCurePrior(Part):
 
 
 @dataclass
-class DurabilityPosterior(Posterior):
+class DurabilityPosterior(BesideLaws):
     """Posterior of cured fraction and relapse time, arm by arm.
 
     A question about a stratum is answered from that stratum's own data; one about all strata, or
@@ -60,6 +64,7 @@ class DurabilityPosterior(Posterior):
     model: WeibullCure
     data: Durations
     open_strata: Booleans | None = None
+    outside: tuple[OutsideLaw | None, ...] = ()
 
     def __post_init__(self) -> None:
         self._arms: dict[tuple[int, int], WeibullCurePosterior] = {}
@@ -90,8 +95,12 @@ class DurabilityPosterior(Posterior):
     completed_seconds = 1.8
 
     @property
-    def arms(self) -> int:
+    def own_arms(self) -> int:
         return self.data.participants.shape[1]
+
+    @property
+    def trials(self) -> int:
+        return len(self.data.months)
 
     @classmethod
     def without_draws(cls, question: Question) -> bool:
@@ -107,7 +116,7 @@ class DurabilityPosterior(Posterior):
         """The median is later than a month where more than half are left then."""
         return replace(question, kind="remaining", month=question.value, value=0.5)
 
-    def draw(self, quantity: Quantity) -> Floats:
+    def draw_own(self, quantity: Quantity) -> Floats:
         from scipy import special
 
         shape, median, odds = np.moveaxis(self._parameters(quantity), 1, 0)
@@ -135,8 +144,8 @@ class DurabilityPosterior(Posterior):
 
         key = quantity.arm, quantity.stratum
         if key not in self._drawn:
-            own = 3 * axis_of(quantity, self.arms) + np.arange(3)
-            rank = ranks(3 * (self.data.participants[0].size + self.arms))[own]
+            own = 3 * axis_of(quantity, self.own_arms) + np.arange(3)
+            rank = ranks(3 * (self.data.participants[0].size + self.own_arms))[own]
             self._drawn[key] = self.arm(*key).draws(MIDDLES[rank])
         return self._drawn[key]
 
@@ -149,7 +158,10 @@ class DurabilityPosterior(Posterior):
             return super().computed(question)
         arm = self.arm(question.arm, question.stratum)
         month = question.month if question.kind == "remaining" else FOR_EVER
-        if question.minus is not None:
+        law = self.law_of(question.minus)
+        if law is not None:
+            above = arm.remaining_above_law(law, month, question.value)
+        elif question.minus is not None:
             other = self.arm(question.minus, question.stratum)
             above = arm.remaining_difference_above(other, month, question.value)
         elif question.kind == "remaining":
@@ -175,6 +187,8 @@ class DurabilityPosterior(Posterior):
         def sides(threshold: float, rows: Integers) -> Floats:
             side = strictly_inside(threshold, rows)
             if question.minus is None or question.value != 0.0:
+                return side
+            if self.law_of(question.minus) is not None:
                 return side
             if abs(threshold - 0.5) > FAST_ERROR:
                 return side
@@ -208,6 +222,9 @@ class DurabilityPosterior(Posterior):
             mean = self.arm(question.arm, question.stratum).cured_mean()
         if question.minus is None:
             return mean
+        law = self.law_of(question.minus)
+        if law is not None:
+            return mean - law.mean
         other = self.arm(question.minus, question.stratum)
         if question.kind == "remaining":
             return mean - other.remaining_mean(question.month)
@@ -230,7 +247,7 @@ class DurabilityPosterior(Posterior):
         since = over_completions(coming.since, lasting.shape)
         open_ = over_completions(coming.open, lasting.shape)
         for stratum in range(summary.participants.shape[2]) if apart else (ALL,):
-            for arm in range(self.arms):
+            for arm in range(self.own_arms):
                 mine = open_.any(axis=1) & (coming.arm == arm)
                 if stratum >= 0:
                     mine &= coming.stratum == stratum
@@ -282,7 +299,7 @@ class IntervalDurabilityPosterior(DurabilityPosterior):
         return super()._told(row) if half is None else (*super()._told(row), half[row])
 
 
-class WeibullCureAnalysis(ByIntervals):
+class WeibullCureAnalysis(ByIntervals, BesideExternal):
     """By arm: a cured fraction, and a Weibull relapse time for the rest."""
 
     model: Literal["weibull_cure"]
@@ -315,6 +332,22 @@ class WeibullCureAnalysis(ByIntervals):
     knows: ClassVar[tuple[str, ...]] = ("median", "restricted_mean")
     answered_by: ClassVar[type[Posterior]] = DurabilityPosterior
 
+    @classmethod
+    def why_not_beside(cls, kind: QuestionKind, month: float, data: External) -> str:
+        if not data.has("remaining"):
+            return (
+                "whose events and months at risk say a hazard, and not how many never have the "
+                "event; write how many of the participants were without it at a month: remaining, "
+                "participants, month"
+            )
+        if kind.name != "remaining" or month != data.month:
+            return (
+                f"whose participants were counted at month {data.month:g}, which says nothing of "
+                f"{kind.asked_for}{f' at month {month:g}' if month else ''}; ask remains_at = "
+                f"{data.month:g}"
+            )
+        return ""
+
     def priors(self, fitted: WeibullCure, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_part
 
@@ -337,7 +370,7 @@ class WeibullCureAnalysis(ByIntervals):
     ) -> DurabilityPosterior:
         assert isinstance(summary, Durations)
         kind = IntervalDurabilityPosterior if self.intervals else DurabilityPosterior
-        return kind(fitted, summary, open_strata)
+        return kind(fitted, summary, open_strata, self.laws)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
@@ -346,4 +379,4 @@ class WeibullCureAnalysis(ByIntervals):
         from adaptive_cart.models.durability.weibull_cure_reference import WeibullCureReference
 
         kind = IntervalCureReference if self.intervals else WeibullCureReference
-        return kind(self.fitted(arms, shares), arms)
+        return self.reference_beside(kind(self.fitted(arms, shares), arms))

@@ -31,7 +31,7 @@ from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import beside, seen_beside
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -312,6 +312,12 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
         copy = self.model_copy()
         copy._beside, copy._controlled = dict(external), controlled
         return copy
+
+    @classmethod
+    def why_not_beside(cls, kind: QuestionKind, month: float, data: External) -> str:
+        if data.has("events"):
+            return ""
+        return "counted at a month, which says no hazard; write events and months"
 
     def beside_problems(self) -> Iterator[tuple[str, str]]:
         if self.cuts:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.external import External, Level
+from adaptive_cart.nouns.external import External, Form, Level
 from adaptive_cart.nouns.external_draws import Law
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
@@ -134,6 +134,11 @@ class Summary(ABC):
     @abstractmethod
     def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Self]]:
         """What else might have been seen, the smallest change first."""
+
+    @classmethod
+    def external_form(cls, data: External) -> Form:
+        """How external data of it are told; as these are, where it takes several forms."""
+        return Form(cls.external, cls.external_level)
 
     def due_by_now(self) -> Integers:
         """Participants whose outcome is due, seen or not, ``(trial, arm, stratum)``."""

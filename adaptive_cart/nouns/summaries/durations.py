@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.external import Level
+from adaptive_cart.nouns.external import External, Form, Level
 from adaptive_cart.nouns.external_draws import Law, of_events
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions import OPEN
@@ -22,6 +22,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.base import Beside, Summary, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
+AT_A_MONTH = Form(("remaining", "participants", "month"), Level("a fraction that remains"))
 A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf))
 
 
@@ -73,6 +74,11 @@ class Durations(Summary):
         arm = np.zeros((1, 1), dtype=np.int8)
         at_risk = none.astype(float)
         return cls(np.zeros((1, 1)), nobody, nobody, arm, arm, none, none, at_risk)
+
+    @classmethod
+    def external_form(cls, data: External) -> Form:
+        told = data.remaining is not None or data.month is not None
+        return AT_A_MONTH if told else super().external_form(data)
 
     @property
     def analysed(self) -> Integers:
