@@ -67,6 +67,12 @@ from adaptive_cart.commands.terminal import encodable, progress
     show_default=True,
     help="Trials of another seed that confirm what was found, where it is simulated.",
 )
+@click.option(
+    "--certify",
+    is_flag=True,
+    help="Confirm a design whose error is simulated only if a bound of it over all truths between "
+    "the null points too, with 95% confidence, is at most --error.",
+)
 @options.seed
 @options.workers
 @options.engine()
@@ -90,6 +96,7 @@ def command(
     candidates: int,
     trials: int | None,
     fresh: int,
+    certify: bool,
     seed: int | None,
     jobs: int | None,
     engine: Any,
@@ -119,6 +126,7 @@ def command(
             candidates=candidates,
             trials=trials,
             fresh=fresh,
+            certify=certify,
             seed=seed,
             jobs=jobs,
             engine=engine,

@@ -16,7 +16,14 @@ from adaptive_cart.design.replacing import text_with
 from adaptive_cart.design.validation import shown
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import AIMS
-from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Proof, Shown
+from adaptive_cart.optimising.confirming import (
+    CONFIDENCE,
+    TRIED,
+    Bounded,
+    Confirmed,
+    Proof,
+    Shown,
+)
 from adaptive_cart.optimising.evaluating import Evaluation
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.bounds import at_least, at_most
@@ -180,6 +187,14 @@ class Optimum:
         )
         if confirmed.proof is not None:
             yield from _proven(confirmed.proof)
+        elif confirmed.bounded is not None:
+            yield _bounded(confirmed.bounded)
+        elif confirmed.shown is not None:
+            yield (
+                "its error was looked at in the null points alone, and what lies between is not "
+                "bounded: --certify bounds it before a design is confirmed, and so does "
+                "`adaptive-cart worst-case` afterwards"
+            )
         if confirmed.passed_over:
             many = (
                 "one design" if confirmed.passed_over == 1 else f"{confirmed.passed_over} designs"
@@ -330,6 +345,14 @@ def _proven(proof: Proof) -> Iterator[str]:
     )
 
 
+def _bounded(found: Bounded) -> str:
+    return (
+        f"worst case: with {found.confidence:.0%} confidence the error exceeds "
+        f"{at_most(found.bound, 6)} nowhere over {found.over} ({found.tiles:,} truths, "
+        f"{found.trials:,} trials each, and an exponential tilt between them)"
+    )
+
+
 def _kept_bounds(confirmed: Confirmed) -> dict[str, Any]:
     """What is proven, and what fresh trials show, for ``optimum.json``."""
     proof, shown = confirmed.proof, confirmed.shown
@@ -337,6 +360,7 @@ def _kept_bounds(confirmed: Confirmed) -> dict[str, Any]:
         "certificate": None if proof is None else proof.certificate,
         "at_the_margin": None if proof is None else proof.margin,
         "calibrated": confirmed.calibrated,
+        "bounded": None if confirmed.bounded is None else asdict(confirmed.bounded),
         "shown": None if shown is None else asdict(shown),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, ResultsError
 from adaptive_cart.optimising.aims import Losses
-from adaptive_cart.optimising.confirming import Confirmed, Proof, Shown
+from adaptive_cart.optimising.confirming import Bounded, Confirmed, Proof, Shown
 from adaptive_cart.optimising.evaluating import Evaluation, evaluation_of
 from adaptive_cart.optimising.found import SEARCH, Optimum, Row
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
@@ -117,4 +117,11 @@ def _confirmed(told: Mapping[str, Any]) -> Confirmed:
     evaluation: Evaluation = evaluation_of(told["evaluation"])
     proof = None if told["proof"] is None else Proof(**told["proof"])
     shown = None if told["shown"] is None else Shown(**told["shown"])
-    return Confirmed(**{**told, "evaluation": evaluation, "proof": proof, "shown": shown})
+    bound = told.get("bounded")
+    parts = {
+        "evaluation": evaluation,
+        "proof": proof,
+        "shown": shown,
+        "bounded": None if bound is None else Bounded(**bound),
+    }
+    return Confirmed(**{**told, **parts})

@@ -14,7 +14,12 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import Losses
-from adaptive_cart.optimising.confirming import Told, confirmed_exactly, confirmed_on_trials
+from adaptive_cart.optimising.confirming import (
+    Told,
+    bounded,
+    confirmed_exactly,
+    confirmed_on_trials,
+)
 from adaptive_cart.optimising.evaluating import (
     OnCounts,
     why_error_simulated,
@@ -28,9 +33,11 @@ from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
 from adaptive_cart.running.best_possible import most_power
+from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import region_of
 from adaptive_cart.running.run import Progress
+from adaptive_cart.running.stated_certificate import why_not_stated
 
 ALLOWED = 300  # candidates
 FRESH = 100_000  # trials that confirm, at least
@@ -63,6 +70,7 @@ def optimise(
     engine: Engine = "auto",
     out: str | Path | None = None,
     restart: bool = False,
+    certify: bool = False,
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Optimum:
@@ -99,6 +107,9 @@ def optimise(
         Folder in which evaluations are kept; a search that was stopped goes on there.
     restart
         Judge everything again.
+    certify
+        Confirm a design whose error is simulated only if what it exceeds nowhere between the null
+        points either, with 95% confidence, is at most ``error``.
 
     Raises
     ------
@@ -114,6 +125,8 @@ def optimise(
         problems.append(Problem("--candidates", f"found {candidates}; at least 5 are expected"))
     if fresh < 1:
         problems.append(Problem("--fresh", f"found {fresh}; at least 1 is expected"))
+    if certify and not problems:
+        problems += _no_bound(design)
     if problems or wanted_ is None:
         raise DesignError(problems)
     used = design.simulation.seed if seed is None else seed
@@ -125,8 +138,15 @@ def optimise(
         )
     return _Search(
         design, space, wanted_, candidates, number, max(fresh, 1), used, jobs,
-        Kept(folder, restart), progress, tell, engine,
+        Kept(folder, restart), progress, tell, engine, certify,
     ).run()  # fmt: skip
+
+
+def _no_bound(design: Design) -> list[Problem]:
+    """Why no bound of a simulated error could be stated with confidence."""
+    judged = all_binding(design)
+    why = why_not_stated(judged, region_of(judged))
+    return [] if why is None else [Problem("--certify", f"not for this design: {why}")]
 
 
 @dataclass
@@ -145,6 +165,7 @@ class _Search:
     progress: Progress
     tell: Callable[[str], None]
     engine: Engine
+    certify: bool = False
     done: int = 0
     refusal: DesignError | None = None
 
@@ -285,7 +306,10 @@ class _Search:
         """The best that holds when it is judged afresh; if none does, the best."""
         if isinstance(self.evaluator, OnCounts):
             return confirmed_exactly(held, self.wanted, self.evaluator, self.progress)
-        return confirmed_on_trials(held, self.wanted, self.evaluator, self.fresh, self.progress)
+        told = confirmed_on_trials(held, self.wanted, self.evaluator, self.fresh, self.progress)
+        if not self.certify:
+            return told
+        return bounded(told, self.wanted, self.evaluator, self.progress, self.tell)
 
     # ── nothing found ─────────────────────────────────────────────────────────────────────
     def _why_none(self, rows: Sequence[Row]) -> Iterable[str]:

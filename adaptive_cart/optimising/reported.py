@@ -13,7 +13,7 @@ from pathlib import Path
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.validation import steps_of
 from adaptive_cart.optimising.aims import AIMS
-from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Proof
+from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Bounded, Confirmed, Proof
 from adaptive_cart.optimising.found import AS_WRITTEN, SEARCH, Optimum, Row
 from adaptive_cart.optimising.kept_optimum import read_optimum
 from adaptive_cart.optimising.pictures import alternative_text, caption, draw_front, lacks, title
@@ -237,6 +237,10 @@ def _answer(evidence: Evidence, found: Optimum) -> Iterator[Line]:
         yield _shown(confirmed)
     if confirmed.proof is not None:
         yield _proven(confirmed.proof)
+    elif confirmed.bounded is not None:
+        yield _bounded(evidence, confirmed.bounded)
+    elif confirmed.shown is not None:
+        yield line("The error was looked at in null points alone; between them it is not bounded.")
     if not confirmed.holds:
         yield line("That does not show everything that is wanted: the design is not confirmed.")
 
@@ -278,6 +282,19 @@ def _shown(confirmed: Confirmed) -> Line:
         whole=given(f"{CONFIDENCE:.0%}", SEARCH),
         bounds=listed(bounds),
         calibrated=calibrated,
+    )
+
+
+def _bounded(evidence: Evidence, found: Bounded) -> Line:
+    return prose(
+        "In the worst case, with {sure} confidence, its error exceeds {bound} nowhere over {over}: "
+        "{tiles} truths were simulated, {trials} trials each, with an exponential tilt between "
+        "them.",
+        sure=given(f"{found.confidence:.0%}", SEARCH),
+        bound=given(at_most(found.bound, 6), SEARCH),
+        over=given(evidence.labelled(found.over), SEARCH),
+        tiles=given(found.tiles, SEARCH),
+        trials=given(found.trials, SEARCH),
     )
 
 

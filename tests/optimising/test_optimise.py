@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.nouns.streams import fresh_seed
+from adaptive_cart.optimising import confirming
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.confirming import confirmed_on_trials
 from adaptive_cart.optimising.evaluating import (
@@ -34,6 +36,7 @@ from adaptive_cart.optimising.pictures import draw_front
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
 from adaptive_cart.results.figure import Figure, proportion
+from adaptive_cart.results.worst_case import Stated
 from adaptive_cart.running.worst_case import worst_case
 from adaptive_cart.sweeps.moving_looks import rising
 
@@ -445,6 +448,42 @@ def test_designs_that_lack_what_is_wanted_are_taken_in_one_search_of_twenty_at_m
             shown_often += confirmed.holds and not count
     assert taken <= 150 * 0.05 + 3.0 * math.sqrt(150 * 0.05 * 0.95)
     assert shown_often > 0.95 * 150
+
+
+@pytest.mark.parametrize("bound", [0.08, 0.12])
+def test_a_design_is_confirmed_if_the_bound_of_its_error_is_small_enough(
+    bound: float, simulated: Optimum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert simulated.confirmed is not None
+    assert simulated.confirmed.holds
+    assert "in the null points alone" in simulated.text()
+    stated = Stated(bound, 0.95, 0.07, "soc 0.3000", 100, 400, 1, 20, 0)
+    told = SimpleNamespace(stated=stated)
+    monkeypatch.setattr(confirming, "worst_case", lambda *asked, **more: told)
+    judge = OnTrials(two_arms(), simulated.wanted, 400, 1, 1, lambda *_: None)
+    one: Any = None
+    _, found, _ = confirming.bounded(
+        (one, simulated.confirmed, two_arms()), simulated.wanted, judge, judge.progress, print
+    )
+    assert found.holds == (bound <= simulated.wanted.error)
+    text = replace(simulated, confirmed=found).text()
+    assert f"worst case: with 95% confidence the error exceeds {bound:.6f} nowhere" in text
+    assert ("not confirmed" in text) != found.holds
+
+
+@pytest.mark.slow
+def test_a_simulated_error_is_bounded_before_a_design_is_confirmed(tmp_path: Path) -> None:
+    """Enumerated, the largest error is known: the bound lies above it."""
+    found = ac.optimise(
+        two_arms(), {"rules.efficacy.at_least": [0.95]}, minimise="months", weights=EVEN,
+        error=0.3, trials=2_000, fresh=4_000, engine="simulate", certify=True, out=tmp_path,
+    )  # fmt: skip
+    assert found.confirmed is not None
+    assert found.confirmed.holds
+    assert found.confirmed.bounded is not None
+    design = two_arms().replace({"rules.efficacy.at_least": 0.95})
+    largest = worst_case(design, points=101).worst.figure.estimate
+    assert largest < found.confirmed.bounded.bound < 1.5 * largest
 
 
 def test_an_error_that_can_be_enumerated_is_so_beside_simulated_months() -> None:

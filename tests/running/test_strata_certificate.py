@@ -17,7 +17,7 @@ import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.figures.worst_case import write_worst_case
-from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
+from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit, between_the_points
 from adaptive_cart.report.document import Paragraph, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
@@ -239,3 +239,17 @@ def test_the_error_by_stratum_is_what_trials_show() -> None:
     told = np.array([[[rates[arm][s] for arm in ("soc", "cart")] for s in "abc"]])
     exact = float(StrataError(design).at(told, ["efficacy"])[0])
     assert_close_in_mcse(row["estimate"], exact, row["mcse"], "success")
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_chapter_of_the_threshold_says_what_is_bounded_between_null_points(
+    beside: bool,
+) -> None:
+    design = Design(**small(8, (8,)))
+    run = ac.simulate(design, trials=20, jobs=1)
+    worst = WorstCaseExhibit(ac.worst_case(design, over="strata", points=2))
+    assert worst.found.certificate is not None
+    evidence = Evidence(run, Facts(), 0, [worst] if beside else [])
+    said = plain(between_the_points(evidence, simulated=True))
+    assert "Between these truths the search bounds nothing" in said
+    assert ("proven" in said) == beside

@@ -7,6 +7,7 @@ from adaptive_cart.report.chapters.averaged_threshold import averaged_threshold
 from adaptive_cart.report.chapters.several_thresholds import several_thresholds
 from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
 from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
+from adaptive_cart.report.chapters.worst_case import between_the_points
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -68,14 +69,15 @@ def _calibrated(evidence: Evidence) -> list[Block]:
     )
     said = prose(
         "The threshold of {rules} was found by a search: the smallest that keeps the probability "
-        "of a false success {held} {target} over the null region, which is {region}.{shape} {how} "
-        "{most}",
+        "of a false success {held} {target} over the null region, which is {region}.{shape} "
+        "{how}{between} {most}",
         held=("(its upper 95% bound) at most" if found.confidence == "upper" else "at most"),
         shape=_shape(found),
         rules=listed([line(code(name)) for name in found.claims]),
         target=given(found.target, source),
         region=given(evidence.labelled(found.region), source),
         how=_searched(evidence, found),
+        between=between_the_points(evidence, found.method != "exact"),
         most=largest_error(evidence),
     )
     return [

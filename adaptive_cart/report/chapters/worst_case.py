@@ -79,6 +79,36 @@ class WorstCaseExhibit:
         ]
 
 
+def between_the_points(evidence: Evidence, simulated: bool) -> Line:
+    """What is known of the type I error between the truths at which a calibration looked."""
+    bounding = [
+        one
+        for one in evidence.exhibits
+        if isinstance(one, WorstCaseExhibit)
+        and not one.found.of.at_effect
+        and one.found.bound is not None
+    ]
+    if not bounding:
+        return line(" Between these truths the search bounds nothing." if simulated else "")
+    (first, *_) = bounding
+    return prose(
+        " Between these truths the search bounds nothing; {table} has what the error exceeds "
+        "nowhere over {region}, {how}.",
+        table=Reference(f"t-{first.key}"),
+        region=given(evidence.labelled(_bounded_over(first.found)), SOURCE),
+        how="proven" if first.found.certificate is not None else "with stated confidence",
+    )
+
+
+def _bounded_over(found: WorstCase) -> str:
+    """The truths over which a bound holds."""
+    if found.stated is None:
+        return found.region
+    return found.stated.over or (
+        "the control rates, at the effects at which the claim is just false"
+    )
+
+
 def _title(found: WorstCase) -> str:
     if found.of.at_effect:
         return f"{found.of.worst[:1].upper()}{found.of.worst[1:]} over the control rates"
