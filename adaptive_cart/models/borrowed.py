@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr
 
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.external_draws import Drawn
+from adaptive_cart.nouns.external_draws import Drawn, path_in
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
@@ -100,9 +100,18 @@ class Borrowed(Part):
 
     def numbers(self, row: Floats | Integers, keys: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """What was drawn with a trial by name, of one row of :meth:`lent`."""
-        table = np.asarray(row).reshape(len(self._beside), -1)[:, : len(keys)].tolist()
-        both = zip(self._beside, table, strict=True)
-        return {name: dict(zip(keys, numbers, strict=True)) for name, numbers in both}
+        table = np.asarray(row).reshape(len(self._beside), -1)
+        found = {
+            name: dict(zip(keys, numbers[: len(keys)].tolist(), strict=True))
+            for name, numbers in zip(self._beside, table, strict=True)
+        }
+        if self.of_a_stratum and table.shape[1] > len(keys):  # numbers of each stratum stand behind
+            for name, data in zip(self.external, self.seen, strict=True):
+                paths = [path_in(key, s) for s in data.strata or () for key in keys]
+                if name in found and paths:
+                    behind = table[self._beside.index(name), len(keys) :].tolist()
+                    found[name] |= dict(zip(paths, behind, strict=True))
+        return found
 
     def lent(self, summary: Summary) -> Floats | None:
         """Numbers drawn with each trial from which the prior borrows, ``(trial, number)``.

@@ -318,7 +318,6 @@ WRONG = [
       "external/registry/participants": {"active": 30, "calm": 20}},
      "external.registry.responders", "found the strata active, calm; those of the design"),
     ({"rules/0/posterior/stratum": "open"}, "rules[0].posterior.stratum", "not in those that are"),
-    ({"external/registry/redrawn": True}, "rules[0].posterior.stratum", "drawn anew"),
 ]  # fmt: skip
 
 

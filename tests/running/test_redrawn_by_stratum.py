@@ -17,11 +17,13 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import holds
+from adaptive_cart.results.borrowing import added
 from adaptive_cart.running.external_law import expected_distinct
 from adaptive_cart.telling.check import described
 from conduct.test_completion import looks_of, predicting
 from design.test_bad_input import changed, found
 from models.test_borrowed_numbers import Table, borrowing, hazards, means, rates
+from models.test_borrowing_by_stratum import METHODS, stratified
 from models.test_external_numbers_by_stratum import SEEN, STRATA, by_stratum
 from running.test_as_observed import held, ran, told
 from running.test_external_by_stratum import single_arm
@@ -255,3 +257,38 @@ def test_both_faces_agree(name: str) -> None:
         assert trouble is None
         probability, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
         assert abs(float(answers[trial, place]) - probability) < 4.0 * error + 0.002
+
+
+# ── what is borrowed in a stratum ─────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stratum_borrows_what_was_drawn_there(method: str) -> None:
+    raw = stratified(method)
+    raw["external"]["registry"]["redrawn"] = True
+    conduct, plan = looks_of(raw, 3, "expected")
+    mine, drawn = conduct.records[0].probabilities, drawn_of(conduct)
+    assert [arm.stratum for arm in plan.borrowing] == [-1, 0, 1]
+    for trial in range(3):
+        alone, its_plan = looks_of(as_drawn(raw, drawn, trial), 3, "expected")
+        theirs = alone.records[0].probabilities
+        for rule in ("efficacy", "ahead"):
+            assert mine[rule][trial] == pytest.approx(theirs[rule][trial], abs=1e-9, nan_ok=True)
+        for own, other in zip(plan.borrowing, its_plan.borrowing, strict=True):
+            one = added(own, conduct.kept[0].summary("dfr"))
+            two = added(other, alone.kept[0].summary("dfr"))
+            for part, same in zip((one.participants, one.conflict),
+                                  (two.participants, two.conflict), strict=True):  # fmt: skip
+                assert part[trial] == pytest.approx(same[trial], abs=1e-9)
+    face = plan.fitted["dfr"][0].reference(("soc", "cart"), STRATA, (0.6, 0.4))
+    asked = plan.rules[0].parts[0].targets[0]
+    x = drawn["responders.active"][2]
+    share = METHODS[method].get("weight", 1.0)
+    data = face.data(conduct.kept[0].summary("dfr"), 2, None, asked)
+    assert data["a"][0, 0] == pytest.approx(1 + share * x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_beside_the_data_as_observed_borrowing_by_stratum_is_told(method: str) -> None:
+    raw = stratified(method)
+    raw["rules"] = raw["rules"][:1]
+    raw["external"]["registry"]["redrawn"] = True
+    assert str(told(ran(raw, 20), "_as_observed")) == str(told(ran(held(raw), 20)))

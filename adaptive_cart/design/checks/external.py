@@ -214,6 +214,4 @@ def _why_no_stratum(
         )
     if stratum == "open":
         return f"what was seen in one stratum or in all, and not in those that are open; {other}"
-    if any(data.redrawn for data in sources.values()):
-        return f"data that are drawn anew, of all strata together (redrawn); {other}"
     return ""

@@ -344,7 +344,7 @@ class BetaBinomialAnalysis(PriorsOfArms):
 
         strata = most_strata([seen.drawn for seen in self._beside.values()])
         outside = np.zeros((len(summary.totals), len(self._beside), strata), dtype=np.int64)
-        totals = np.zeros_like(outside)
+        totals, none = np.zeros_like(outside), np.zeros(len(outside))
         for place, (name, seen) in enumerate(self._beside.items()):
             if name not in drawn:
                 continue
@@ -355,9 +355,21 @@ class BetaBinomialAnalysis(PriorsOfArms):
                 continue
             outside[:, place] = np.stack([drawn[name][path] for path in paths], axis=1)
             totals[:, place] = [number for _, number in seen.drawn]
-        lent = [one["responders"] for one in drawn.values()] if self._borrows_anew else []
+        lent = [one.get(path, none) for one in drawn.values() for path in self._lent_paths]
         columns = np.array(lent, dtype=np.int64).reshape(len(lent), len(outside)).T
         return CountsBeside.of(summary, outside, totals, columns)
+
+    @property
+    def _lent_paths(self) -> tuple[str, ...]:
+        """Numbers of each source that are drawn and may be borrowed: of all strata, then of each.
+
+        None where no prior borrows from what is drawn.
+        """
+        if not self._borrows_anew:
+            return ()
+        seen = (one for prior in self.borrowed(("",)).values() for one in prior.seen)
+        strata = next((one.strata for one in seen if one.redrawn and one.strata), ())
+        return ("responders", *(path_in("responders", stratum) for stratum in strata))
 
     @property
     def _borrows_anew(self) -> bool:

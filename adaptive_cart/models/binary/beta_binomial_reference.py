@@ -82,10 +82,9 @@ class BetaBinomialReference(Reference):
 
     def _own(self, counts: Counts, trial: int, question: Question | None) -> BetaBinomial:
         """The priors of one trial and of the stratum asked about."""
-        own = self.priors.in_stratum(ALL if question is None else question.stratum)
-        if not self.priors.redrawn:
-            return own
-        return next(model for model, _ in self.priors.each(counts.rows(np.array([trial])), ALL))
+        stratum = ALL if question is None else question.stratum
+        each = self.priors.each(counts.rows(np.array([trial])), stratum)
+        return next(model for model, _ in each)
 
     def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
         """Where priors are data, how many parts they have, and which of them are so vague."""

@@ -8,7 +8,7 @@ for each stratum and each set of numbers, and every answer is that of the one th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -59,12 +59,14 @@ class BorrowingBetaBinomial(BetaBinomial):
         return self._kept[stratum]
 
     def as_drawn(self, responders: tuple[int, ...]) -> BetaBinomial:
-        """The model of a trial with which these were drawn."""
+        """The model of a trial with which these were drawn, in all strata and in each."""
         if responders not in self._kept:
-            self._kept[responders] = self._with(
-                prior.as_drawn(prior.numbers(np.array(responders), ("responders",)))
-                for _, prior in self.borrows
+            drawn = tuple(
+                (arm, prior.as_drawn(prior.numbers(np.array(responders), ("responders",))))
+                for arm, prior in self.borrows
             )
+            whole = self._with(prior for _, prior in drawn)
+            self._kept[responders] = replace(self, priors=whole.priors, borrows=drawn)
         return self._kept[responders]
 
     def each(self, counts: Counts, stratum: int) -> Iterator[tuple[BetaBinomial, Integers]]:
@@ -74,7 +76,7 @@ class BorrowingBetaBinomial(BetaBinomial):
             yield self.in_stratum(stratum), np.arange(len(counts.totals))
             return
         for row, here in each_distinct(lent):
-            yield self.as_drawn(tuple(map(int, row))), here
+            yield self.as_drawn(tuple(map(int, row))).in_stratum(stratum), here
 
     def _with(self, priors: Iterator[BorrowedCounts]) -> BetaBinomial:
         found: list[BetaMixture] = list(self.priors)

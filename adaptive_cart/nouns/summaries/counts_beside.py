@@ -22,7 +22,8 @@ class CountsBeside(Counts):
         ``(trial, external data, stratum)`` responders and participants there; 0 where they are not
         drawn. What is drawn of all strata together stands in the first.
     lent
-        ``(trial, external data)`` responders in all that are drawn anew, from which priors borrow.
+        ``(trial, number)`` responders in all that are drawn anew, from which priors borrow: of each
+        source over all strata, and where any are told by stratum then in each of them.
     """
 
     outside: Integers
@@ -38,6 +39,13 @@ class CountsBeside(Counts):
         """Those of the trial, and those drawn with it; ``lent`` where a prior borrows from them."""
         own = counts.successes, counts.totals, counts.missing, counts.due
         return cls(*own, outside, totals, outside[:, :0, 0] if lent is None else lent)
+
+    def in_stratum(self, stratum: int) -> CountsBeside:
+        each = 1 + self.totals.shape[2]  # numbers of a source
+        columns = self.lent[:, 1 + stratum :: each] if self.lent.shape[1] >= each else self.lent
+        own = slice(stratum, stratum + 1) if self.outside.shape[2] > 1 else slice(None)
+        beside = self.outside[..., own], self.outside_totals[..., own], columns
+        return CountsBeside.of(super().in_stratum(stratum), *beside)
 
     def completed(self, levels: Floats, coming: Numbers, some: Completions) -> CountsBeside:
         found = super().completed(levels, coming, some)
