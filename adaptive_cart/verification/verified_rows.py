@@ -466,7 +466,8 @@ class Comparison:
         counts = Counts(*parts)
         if self.plan.design.comparators or lent:
             drawn = np.tile(np.array(lent, dtype=np.int64), (len(tables), 1))
-            counts = CountsBeside.of(counts, tables[:, own:], numbers[:, own:], drawn)
+            beside = (part[:, own:, None] * here for part in (tables, numbers))
+            counts = CountsBeside.of(counts, *beside, drawn)
         posterior = analysis.posterior(fitted, counts, None)
         return counts, posterior.probability(_of_tables(question))
 

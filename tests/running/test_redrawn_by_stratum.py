@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import holds
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.borrowing import added
 from adaptive_cart.running.external_law import expected_distinct
 from adaptive_cart.telling.check import described
+from adaptive_cart.verification.verified_rows import Comparison
 from conduct.test_completion import looks_of, predicting
 from design.test_bad_input import changed, found
 from models.test_borrowed_numbers import Table, borrowing, hazards, means, rates
@@ -292,3 +294,20 @@ def test_beside_the_data_as_observed_borrowing_by_stratum_is_told(method: str) -
     raw["rules"] = raw["rules"][:1]
     raw["external"]["registry"]["redrawn"] = True
     assert str(told(ran(raw, 20), "_as_observed")) == str(told(ran(held(raw), 20)))
+
+
+@pytest.mark.parametrize("of_strata", [True, False])
+def test_what_is_verified_of_a_prediction_stands_beside_what_was_drawn(of_strata: bool) -> None:
+    raw = predicting(anew("counts"), "better")
+    if not of_strata:
+        raw["rules"][1]["posterior"].pop("stratum")
+    asked = Question("dfr", 0, 1, stratum=1 if of_strata else -1, value=0.1)
+    own = Comparison(Design(**raw), 1)
+    counts, answer = own._last_tables(asked, [0], ((4, 20), (10, 60), (12, 60)))
+    seen = np.asarray(counts.successes)[:, 0].sum(axis=1)
+    assert seen.tolist() == [4, 5, 6]
+    there = stats.beta(1 + 20, 1 + 40)
+    for x, found_ in zip(seen, answer, strict=True):
+        cart = stats.beta(1 + x, 1 + 12 - x)
+        whole, _ = integrate.quad(lambda r, own=cart: there.pdf(r) * own.sf(r + 0.1), 0.0, 0.9)
+        assert found_ == pytest.approx(whole, abs=1e-7)
