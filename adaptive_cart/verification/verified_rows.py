@@ -466,8 +466,8 @@ class Comparison:
         counts = Counts(*parts)
         if self.plan.design.comparators or lent:
             drawn = np.tile(np.array(lent, dtype=np.int64), (len(tables), 1))
-            beside = (part[:, own:, None] * here for part in (tables, numbers))
-            counts = CountsBeside.of(counts, *beside, drawn)
+            outside, people = (part[:, own:, None] * here for part in (tables, numbers))
+            counts = CountsBeside.of(counts, outside, people, drawn)
         posterior = analysis.posterior(fitted, counts, None)
         return counts, posterior.probability(_of_tables(question))
 
