@@ -30,6 +30,7 @@ from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.nouns.rows_of import rows_of
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
 NOTHING_DRAWN: Final[Mapping[str, Drawn]] = MappingProxyType({})
@@ -67,9 +68,9 @@ class LookAnalysis:
         self.snapshot = snapshot
         self.prepared = prepared
         self.trials = trials
-        self.open_arms = open_arms[trials]
+        self.open_arms = rows_of(open_arms, trials)
         self.closed_at = closed_at
-        self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
+        self.open_strata = rows_of(open_strata, trials) if open_strata.shape[1] > 1 else None
         self.summaries: dict[str, Summary] = {}
         self.states: dict[str, EarlyStates] = {}
         self._posteriors: dict[str, Posterior] = {}
@@ -133,9 +134,9 @@ class LookAnalysis:
 
     def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
         """Let the rules still to be judged see which arms and strata are open now."""
-        self.open_arms = open_arms[self.trials]
+        self.open_arms = rows_of(open_arms, self.trials)
         if self.open_strata is not None:
-            now = open_strata[self.trials]
+            now = rows_of(open_strata, self.trials)
             self.open_strata = now
             self._posteriors = {
                 endpoint: posterior.where_open(now)
@@ -265,7 +266,7 @@ class LookAnalysis:
         assert isinstance(counts, Counts)
 
         def pooled(values: Integers) -> Integers:
-            mine = values[self.trials]
+            mine = rows_of(values, self.trials)
             if target.stratum >= 0:
                 return mine[:, :, target.stratum]
             if target.stratum == OPEN and self.open_strata is not None:
@@ -302,7 +303,7 @@ class LookAnalysis:
         closed = self.closed_by_now()
         if closed is None:
             return np.rint(np.array([design.planned]) * share).astype(np.int64)
-        by_cell = self.snapshot.population.tally(self.snapshot.enrolled)[self.trials]
+        by_cell = rows_of(self.snapshot.population.tally(self.snapshot.enrolled), self.trials)
         randomised, date = over_strata(by_cell), self.snapshot.date[self.trials]
         planned = planned_ahead(design, date, randomised, closed[self.trials])
         inside = by_cell[:, :, stratum] if stratum >= 0 else randomised

@@ -120,15 +120,20 @@ class Cluster:
         self._open.enter_context(_quiet())
         forgiving = {"distributed.scheduler.allowed-failures": DEATHS_OF_A_TASK}
         self._open.enter_context(dask.config.set(forgiving))
-        try:
-            if self.workers.scheduler:
-                client = Client(self.workers.scheduler)
-            else:
-                client = Client(
-                    n_workers=self.workers.jobs, threads_per_worker=1, dashboard_address=None
-                )
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
+        own = {"n_workers": self.workers.jobs, "threads_per_worker": 1, "dashboard_address": None}
+        where = {"address": self.workers.scheduler} if self.workers.scheduler else own
+        for left in reversed(range(PATIENCE)):
+            try:
+                client = Client(**where)
+                break
+            except (OSError, ValueError, TypeError) as error:
+                raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
+            except RuntimeError:  # a worker was ended while it was being started
+                if not left:
+                    raise RunError(
+                        f"--backend dask: {self.where} does not start: a worker process was ended "
+                        f"from outside while it was started, {PATIENCE} times"
+                    ) from None
         self._open.callback(_closed, client)
         try:
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,3 +164,26 @@ def test_a_cluster_is_connected_to_when_there_is_something_to_do(monkeypatch):
             assert workers_module._cluster.get().workers.scheduler is None
     assert asked == []
     assert not workers_module.over_a_cluster()
+
+
+@pytest.mark.parametrize("times", [2, PATIENCE])
+def test_a_worker_that_is_ended_while_it_is_started_is_started_again(monkeypatch, times):
+    distributed = pytest.importorskip("distributed")
+    started = []
+
+    def client(**asked):
+        started.append(asked)
+        if len(started) <= times:
+            raise RuntimeError("Nanny failed to start.")
+        return SimpleNamespace(close=lambda: None, wait_for_workers=lambda *_, **__: None)
+
+    monkeypatch.setattr(distributed, "Client", client)
+    cluster = workers_module.Cluster(Workers(2, "dask"))
+    if times < PATIENCE:
+        assert cluster.client is not None
+    else:
+        with pytest.raises(RunError, match="does not start: a worker process was ended from outs"):
+            _ = cluster.client
+    cluster.close()
+    assert len(started) == min(times + 1, PATIENCE)
+    assert all(asked["n_workers"] == 2 for asked in started)

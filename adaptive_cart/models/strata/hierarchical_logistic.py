@@ -21,7 +21,6 @@ from adaptive_cart.models.strata.strata_approximation import (
     Normal,
     StratumPrior,
     combine,
-    shared_means,
 )
 from adaptive_cart.models.strata.strata_lattice import (
     MANY,
@@ -73,6 +72,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     highest = np.full((tables, 2, strata), -np.inf)
     wanted = np.zeros((tables, int(outer.max())), dtype=np.int64)  # nodes of mu, given each tau
     step = np.full((tables, strata), np.inf)
+    centres, spreads = np.zeros(wanted.shape), np.zeros(wanted.shape)  # of mu, given each tau
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
         effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], number)
@@ -98,6 +98,8 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         fine = resolution(given, prior.control_sd, effect_sd.ravel()).reshape(each)
         step[rows] = np.where(seen[:, :, None], fine, np.inf).min(axis=1)
         spread = np.sqrt(given.shared.effect_variance).reshape(rows.size, number)
+        centres[rows, :number] = given.shared.effect.reshape(rows.size, number)
+        spreads[rows, :number] = spread
         sharp = np.maximum(SHARP_STEP * effect_sd, BLUR * fine.min(axis=2))
         number_of = np.ceil(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, spread / sharp)) + 1
         wanted[rows, :number] = np.where(seen, number_of, 0)
@@ -106,25 +108,21 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     def place(rows: Integers, outer: int, nodes: int) -> HyperNodes:
         effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], outer)
         weight = weight * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
-        shared = shared_means(
-            np.repeat(near.precision[rows], outer, axis=0),
-            np.repeat(near.linear[rows], outer, axis=0),
-            prior,
-            effect_sd.ravel(),
-        )
-        centre = shared.effect.reshape(rows.size, outer)
-        spread = np.sqrt(shared.effect_variance.reshape(rows.size, outer))
+        centre, spread = centres[rows, :outer], spreads[rows, :outer]
         # a tau has its share of the nodes, what the standard number has to spare included
         number = wanted[rows, :outer]
         number = number * nodes // number.sum(axis=1, keepdims=True)
         last = number.cumsum(axis=1)
+        # by node: whose it is, or of none, which then counts for nothing
+        each = np.concatenate([number, nodes - last[:, -1:]], axis=1)
+        taus = np.tile(np.arange(outer + 1), rows.size)
+        whose = taus.repeat(each.ravel()).reshape(rows.size, nodes)
+        used = whose < outer
+        at = np.minimum(whose, outer - 1) + outer * np.arange(rows.size)[:, None]
         node = np.arange(nodes)
-        at = (node >= last[:, :, None]).sum(axis=1)
-        used = at < outer
-        at = np.minimum(at, outer - 1)
 
         def of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            return np.take_along_axis(values, at, axis=1)
+            return values.take(at)
 
         gaps = np.maximum(of(number) - 1, 1)
         place = HYPER_REACH * (2.0 * (node - of(last - number)) / gaps - 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +17,7 @@ from adaptive_cart.nouns.external_draws import Law
 from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.rows_of import rows_of
 from adaptive_cart.nouns.summaries.changes import Move, Reach
 
 
@@ -265,7 +267,7 @@ class Beside(Summary):
 
 # ── what a summary is made of: arrays, or a summary that tells the same people apart ──────────
 def _rows(values: Any, trials: Integers) -> Any:
-    return values.rows(trials) if isinstance(values, Summary) else values[trials]
+    return values.rows(trials) if isinstance(values, Summary) else rows_of(values, trials)
 
 
 def _stacked(several: list[Any]) -> Any:
@@ -282,7 +284,10 @@ def _nothing(values: Any) -> Any:
 def _replaced(where: Booleans, theirs: Any, mine: Any) -> Any:
     if isinstance(mine, Summary):
         return mine.replaced(where, theirs)
-    return np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+    each = math.prod(mine.shape[1:])
+    # told of each number: a condition that is spread over a few of them costs five times as much
+    here = where if mine.ndim == 1 else np.repeat(where, each).reshape(mine.shape)
+    return np.where(here, theirs, mine)
 
 
 def repeated(values: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
