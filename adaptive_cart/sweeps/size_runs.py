@@ -6,6 +6,7 @@ the power is there beyond doubt, at the sizes on both sides that drew the line, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.streams import fresh_seed
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.calibrate import calibrate
@@ -23,6 +25,7 @@ from adaptive_cart.running.region import needs_calibration, with_found, with_thr
 from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import lower_bound
 from adaptive_cart.sweeps.counted_success import successes
+from adaptive_cart.sweeps.foretold_thresholds import ForetoldThresholds
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.sized_looks import Judging, best_looks
 from adaptive_cart.sweeps.tried_sizes import KeptSizes, Tried
@@ -32,6 +35,7 @@ ROUGH = 10  # the line is drawn by one in so many trials, where power is simulat
 FEWEST = 100  # trials that draw it
 PLAIN = 1e-6  # that a power is less than its bound on the trials that draw the line
 BEYOND = 0.05  # of power that this bound has above the one wanted, where none may be lacking
+WORTH_SAYING = 6.0  # seconds that a calibration takes
 NO_CHOICES: Mapping[tuple[int, ...], float] = {}
 
 
@@ -56,6 +60,11 @@ class SizeRuns:
     rough: dict[int, Mapping[str, Figure]] = field(default_factory=dict)
     counts: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
     near: float | None = None  # threshold of the size that was calibrated last
+    thresholds: ForetoldThresholds = field(init=False)
+    calibrations: list[tuple[int, float]] = field(default_factory=list)  # trials, and seconds
+
+    def __post_init__(self) -> None:
+        self.thresholds = ForetoldThresholds(self.trials)
 
     def of(self, number: int) -> Tried:
         """A size, run unless it was before."""
@@ -64,11 +73,43 @@ class SizeRuns:
             made = design_of_size(self.design, number, self.recalibrate)
             found = self.known.get(self._key(made))
             if found is None:
-                found = self._run(number, made, self.trials, self._doubtful(number))
+                doubtful = self._doubtful(number)
+                found = self._run(number, made, self.trials, doubtful, foretell=True)
                 self.known.put(self._key(made), found)
             self.tried[number] = found
             self._also_in(number, self._doubtful(number))  # kept by a search for another power
         return self.tried[number]
+
+    def calibrated(self, number: int) -> None:
+        """Calibrate a size whose threshold was foretold, and run it again."""
+        before = self.of(number)
+        if not before.foretold:
+            return
+        made = design_of_size(self.design, number, self.recalibrate)
+        found = self._run(number, made, self.trials, tuple(before.success))
+        self.known.put(self._key(made), found)
+        self.tried[number] = found
+
+    def to_calibrate(self, answer: int | None) -> int | None:
+        """The next size whose threshold was foretold and on which the answer hangs; none if none.
+
+        That is the answer itself, and the size tried below it.
+        """
+        ordered = [one for one in self.ordered() if answer is None or one.size <= answer]
+        return next((one.size for one in reversed(ordered[-2:]) if one.foretold), None)
+
+    def cost(self) -> str:
+        """What a calibration takes, as those that drew the line say; blank where there was none."""
+        if not self.calibrations:
+            return ""
+        few, seconds = self.calibrations[0]
+        each = seconds * self.trials / few
+        if each < WORTH_SAYING:
+            return ""
+        return (
+            f"to calibrate a size takes about {each / 60.0:.1f} minutes; thresholds of other sizes "
+            f"are foretold, and those on which the answer hangs are calibrated"
+        )
 
     def _doubtful(self, number: int) -> tuple[str, ...]:
         """Scenarios in which power is wanted, and may be lacking at a size.
@@ -128,7 +169,15 @@ class SizeRuns:
             made = design_of_size(self.design, number, self.recalibrate)
             self.known.put(self._key(made), self.tried[number])
 
-    def _run(self, number: int, made: Design, trials: int, scenarios: Sequence[str]) -> Tried:
+    def _run(
+        self,
+        number: int,
+        made: Design,
+        trials: int,
+        scenarios: Sequence[str],
+        foretell: bool = False,
+    ) -> Tried:
+        foretold = None
         calibrated, choices = needs_calibration(made), NO_CHOICES
         if self.free is not None:
             how = Judging(
@@ -137,13 +186,21 @@ class SizeRuns:
             )  # fmt: skip
             best = best_looks(self.design, self.free, number, how)
             made, calibrated, choices = best.design, best.calibrated, best.powers
+        if foretell and self.free is None and calibrated:
+            foretold = self.thresholds.of(number)
+        if foretold is not None:
+            made = with_threshold(made, foretold)
         if needs_calibration(made):
+            began = time.perf_counter()
             found = calibrate(
                 made, seed=self.seed, jobs=self.jobs, progress=self.progress, near=self.near,
                 trials=TRIALS * trials // self.trials,
             )  # fmt: skip
             made = with_found(made, found)
             self.near = getattr(found, "threshold", None)
+            if isinstance(found, Calibrated) and found.method != "exact" and not found.by_look:
+                self.calibrations.append((trials, time.perf_counter() - began))
+                self.thresholds.put(number, found.threshold, trials)
         thresholds = {
             rule.name: rule.at_least if rule.at_least is not None else rule.below
             for rule in made.rules
@@ -157,6 +214,7 @@ class SizeRuns:
             {name: truth.role for name, truth in made.truths.items()},
             made.model_dump(mode="json", by_alias=True, exclude_none=True),
             choices,
+            foretold is not None,
         )
 
     def _success(
@@ -173,7 +231,8 @@ class SizeRuns:
         return {n: proportion(k, trials) for n, k in zip(scenarios, number, strict=True)}
 
     def afresh(self, number: int, trials: int, scenarios: Sequence[str]) -> Mapping[str, Figure]:
-        """Success of a size on fresh trials, with the thresholds and looks that it was run with."""
+        """Success of a size on fresh trials, with its calibrated thresholds, and its looks."""
+        self.calibrated(number)
         design, seed = Design(**self.of(number).design), fresh_seed(self.seed, "size")
         there, before = self.counts.get(number, (0, {}))
         self.progress("fresh trials", there, trials)

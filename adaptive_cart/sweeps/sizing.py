@@ -12,6 +12,11 @@ What is left of the line, since
 counts are whole numbers and looks move in steps, is measured at the sizes that have been tried,
 and every size whose foretold power lies that near to the one wanted is tried as well. The answer
 is the smallest size from which every larger one that was searched has the power.
+
+Where thresholds are calibrated by simulation, which takes longer than all else, those of the sizes
+that drew the line foretell the others (:mod:`adaptive_cart.sweeps.foretold_thresholds`). Then the
+answer and the size tried below it are calibrated, and the search goes on with what these have,
+until both are. Sizes that fresh trials confirm are calibrated first.
 """
 
 from __future__ import annotations
@@ -45,6 +50,7 @@ ABOUT = 2  # sizes on either side of the answer that are always tried
 BESIDE = 1  # sizes on either side of it that are run in every scenario
 NEARER = 2  # sizes between the ends by which it is drawn
 INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
+NOTHING_ROUGH: Mapping[int, float] = {}
 NOTHING_AFRESH: tuple[Afresh, ...] = ()
 COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
 
@@ -125,6 +131,11 @@ class Size:
             f"{number} were run, all of those whose foretold power lies within {self.slack:.3f} of "
             f"{self.power:g}"
         )
+        if foretold := sum(one.foretold for one in self.tried):
+            lines.append(
+                f"{len(self.tried) - foretold} of them were calibrated, those on which the answer "
+                f"hangs among them; the thresholds of the other {foretold} are foretold by theirs"
+            )
         lines += self._choices_told(self.found or self.tried[-1])
         lines += [one.words() for one in self.afresh]
         if self.promised is not None and self.answer is None:
@@ -279,10 +290,15 @@ def size(
         design, free, asked, power, recalibrate, engine, many, first, fresh, jobs, progress, known,
         len(sizes),
     )  # fmt: skip
-    slack = _search(
-        sizes, lambda number: runs.of(number).power(asked), power,
-        runs.roughly if runs.drawn(sizes[0]) else None,
-    )  # fmt: skip
+    rough = _roughly(sizes, runs.roughly, power) if runs.drawn(sizes[0]) else {}
+    if cost := runs.cost():
+        tell(cost)
+    while True:
+        slack = _search(sizes, lambda number: runs.of(number).power(asked), power, rough)
+        hanging = runs.to_calibrate(_first_with(runs.ordered(), asked, power))
+        if hanging is None:
+            break
+        runs.calibrated(hanging)
     promised = _first_with(runs.ordered(), asked, power)
     answer, afresh = promised, NOTHING_AFRESH
     if fresh and promised is not None and runs.simulated(promised):
@@ -312,17 +328,16 @@ def _search(
     sizes: Sequence[int],
     power: Callable[[int], float],
     wanted: float,
-    roughly: Callable[[int], float] | None = None,
+    rough: Mapping[int, float] = NOTHING_ROUGH,
 ) -> float:
     """Run the sizes that the answer hangs on; how near to the wanted power these had to lie.
 
     Parameters
     ----------
-    roughly
-        A quicker word on the power of a size, from which the line is drawn first.
+    rough
+        Quicker words on the power of some sizes, from which the line is drawn first.
     """
     ends = (sizes[0], sizes[-1])
-    rough = {} if roughly is None else _roughly(sizes, roughly, wanted)
     known = {} if rough else {number: power(number) for number in ends}
     while True:
         foretold, off = _line(sizes, known, rough)

@@ -33,6 +33,8 @@ class Tried:
         As it was run: the tables of a design file.
     choices
         Where looks are free: the power of every choice of them, by their numbers.
+    foretold
+        Whether its threshold was foretold by those of other sizes, and not calibrated.
     """
 
     size: int
@@ -42,6 +44,7 @@ class Tried:
     roles: Mapping[str, str]
     design: Mapping[str, Any]
     choices: Mapping[tuple[int, ...], float] = field(default_factory=dict)
+    foretold: bool = False
 
     def power(self, scenarios: Sequence[str]) -> float:
         """The least probability of success in some scenarios, of those in which it was run."""
@@ -108,4 +111,5 @@ def _tried(told: Mapping[str, Any]) -> Tried:
         told["roles"],
         told["design"],
         {tuple(at): power for at, power in told["choices"]},
+        told["foretold"],
     )

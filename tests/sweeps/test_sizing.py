@@ -19,6 +19,7 @@ from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.figure import proportion
 from adaptive_cart.sweeps.confirmed_size import Afresh, confirmed
+from adaptive_cart.sweeps.foretold_thresholds import ForetoldThresholds
 from adaptive_cart.sweeps.sizing import Size, _search
 from adaptive_cart.sweeps.tried_sizes import Tried
 
@@ -336,3 +337,55 @@ def test_a_search_without_an_answer_is_told_where_the_largest_size_was_not_run()
     assert "no size was shown to have power 0.8 in expected" in told
     far = Size(design, 0.8, ("expected",), (20, 80, 1), tuple(sizes), None, 0.01).text()
     assert "no size searched has power 0.8 in expected: 41 has 0.7900" in far
+
+
+# ── thresholds that are foretold ──────────────────────────────────────────────────────────────
+def test_thresholds_on_a_line_are_foretold_at_the_level_of_all_trials() -> None:
+    """Those of fewer trials are stricter by as much at every size: they tell the slope alone."""
+    line = {size: 2.0 - 1.5 * size**-0.5 for size in (40, 60, 80, 110)}
+    known = ForetoldThresholds(full=1_000)
+    for size in (40, 110):
+        known.put(size, float(stats.norm.cdf(line[size] + 0.2)), 100)
+    assert known.of(60) is None  # of no size all trials are there
+    known.put(80, float(stats.norm.cdf(line[80])), 1_000)
+    assert known.of(60) == pytest.approx(stats.norm.cdf(line[60]))
+    known.put(110, float(stats.norm.cdf(line[110])), 1_000)
+    known.put(110, 0.5, 100)  # fewer trials do not take its place
+    assert known.of(110) == pytest.approx(stats.norm.cdf(line[110]))
+
+
+def with_strata() -> ac.Design:
+    """Two arms in two strata, whose thresholds and powers are simulated."""
+    asked = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0}
+    return ac.Design(**{
+        "name": "two strata", "arms": {"soc": {"control": True}, "cart": {}},
+        "strata": {"a": 0.6, "b": 0.4},
+        "endpoints": {"dfr": {"type": "landmark", "month": 4.0}},
+        "enrolment": {"max_n": 60, "per_month": 5.0}, "looks": {"observed": [30, 60]},
+        "rules": [{"name": "efficacy", "then": "declare_success", "posterior": asked,
+                   "at_least": "calibrate"}],
+        "calibration": {"type_one_error": 0.05, "null_region": {"soc": [0.2, 0.5]}},
+        "scenarios": {"null": {"role": "null", "dfr": {"soc": 0.3, "cart": 0.3}},
+                      "expected": {"role": "alternative", "dfr": {"soc": 0.3, "cart": 0.6}}},
+    })  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_few_calibrated_sizes_find_what_calibrating_each_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    asked: dict[str, Any] = {"least": 40, "most": 110, "trials": 4_000, "fresh": 20_000}
+    found = ac.size(with_strata(), 0.75, tell=told.append, **asked)
+    foretold = [one.size for one in found.tried if one.foretold]
+    assert foretold
+    assert f"the thresholds of the other {len(foretold)} are foretold" in found.text()
+    hanging = [one for one in found.tried if one.size <= (found.promised or 0)][-2:]
+    assert found.found is not None
+    assert not any(one.foretold for one in (*hanging, found.found))
+    monkeypatch.setattr(ForetoldThresholds, "of", lambda self, size: None)
+    slow = ac.size(with_strata(), 0.75, **asked)
+    assert not any(one.foretold for one in slow.tried)
+    assert slow.found is not None
+    assert (found.answer, found.promised) == (slow.answer, slow.promised)
+    assert found.found.thresholds == slow.found.thresholds
