@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -354,3 +355,24 @@ def test_blocks_of_completions_are_all_of_them(monkeypatch: pytest.MonkeyPatch) 
     assert len(found) > 2
     assert sum(len(last.trials) for last in found) == COMPLETIONS
     assert len(np.unique([last.summary("relapse").months.sum() for last in found])) > 2
+
+
+def test_every_completion_has_the_open_arms_and_strata_of_its_trial() -> None:
+    ahead = SimpleNamespace(open_arms=np.array([True, False]), open_strata=np.array([True, False]))
+    plan = Plan.of(Design(**raw_design("hello")))
+    completed = CompletedTrials(plan, ahead, {"dfr": Counts.empty(2, 2).rows(np.zeros(3, int))})  # type: ignore[arg-type]
+    assert completed.open_strata is not None
+    assert completed.open_arms.tolist() == completed.open_strata.tolist() == [[True, False]] * 3
+
+
+def test_nobody_is_still_to_come_where_all_who_are_planned_are_due() -> None:
+    design = Design(**raw_design("hello"))
+    plan = Plan.of(design)
+    conduct = Kept(plan, design.truths["null"], (), latents_for(design, 5, 0, 20))
+    conduct.kept = []
+    for look in (1, 2, 3):
+        conduct.look(look)
+    seen, question = conduct.kept[-1], plan.parts[0].question
+    _, now, final = seen.to_come(question, enrolled=False)
+    assert (now.sum(axis=1) == design.enrolment.max_n).all()
+    assert (final == now).all()

@@ -30,6 +30,7 @@ from adaptive_cart.results.estimand import (
     target_values,
     true_values,
 )
+from adaptive_cart.results.hazard_ratios import _score_root
 from checks import assert_close_in_mcse, raw_design
 
 Array = npt.NDArray[Any]
@@ -586,3 +587,12 @@ def test_points_are_those_that_the_library_draws() -> None:
         sobol = qmc.Sobol(estimand.DIMENSIONS, scramble=True, rng=3 + scramble).random(2**6)
         for place, purpose in enumerate(estimand.PURPOSES):
             np.testing.assert_array_equal(latents.of(purpose)[scramble], sobol[:, place])
+
+
+def test_months_in_which_nobody_is_at_risk_say_nothing_of_a_hazard_ratio() -> None:
+    data = np.array([[[4.0, 2.0], [20.0, 12.0]], [[3.0, 1.0], [22.0, 14.0]]])
+    nobody = np.zeros((2, 2, 1))
+    assert _score_root(np.concatenate([data, nobody], axis=2)) == _score_root(data)
+    with_events = nobody.copy()
+    with_events[0, 0] = 1.0
+    assert _score_root(np.concatenate([data, with_events], axis=2)) == _score_root(data)

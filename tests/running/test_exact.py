@@ -18,8 +18,10 @@ import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.running import exact as exact_engine
+from adaptive_cart.running.engine import obstacles
 from adaptive_cart.running.exact import enumerate_design
 from checks import assert_close_in_mcse, assert_share, raw_design
+from conduct.test_early_tells_late import design as with_early_months
 from twin import enumeration
 
 Table = dict[str, Any]
@@ -473,3 +475,10 @@ def test_what_varies_from_trial_to_trial_is_refused(tmp_path: Path) -> None:
     message = refused(raw, tmp_path)
     for word in ("strata", "'null'", "'expected'", "dropout", "futility", "enrolled"):
         assert word in message
+
+
+def test_a_prediction_that_is_drawn_stands_in_the_way() -> None:
+    told = "what rule 'ahead' predicts is drawn, and not enumerated"
+    drawn, summed = (Design(**with_early_months(months)) for months in ([3.0], []))
+    assert told in obstacles(drawn, drawn.truths)
+    assert told not in obstacles(summed, summed.truths)
