@@ -183,6 +183,11 @@ def test_where_a_higher_threshold_lets_more_through_all_are_tried(
     assert averaged_thresholds.SLACK > 0.0
 
 
+def test_also_where_it_lets_more_true_successes_through() -> None:
+    chances = [Chances(0.05, 0.1), Chances(0.05, 0.1), Chances(0.05, 0.5)]
+    assert best(chances.__getitem__, 3, Wanted(None, 0.6, None, None, 0.6)) == 2
+
+
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
 def test_errors_at_every_threshold_are_those_of_the_trials_there() -> None:
     draw = np.random.default_rng(4)
