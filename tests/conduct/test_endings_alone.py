@@ -9,7 +9,9 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.conduct.trial import run_block, run_looks
+from adaptive_cart.decisions import FUTILITY, Holding
 from adaptive_cart.participants.population import latents_for
 
 DESIGNS = Path(__file__).parents[2] / "designs"
@@ -41,3 +43,15 @@ def test_trials_end_as_they_do_where_everything_is_recorded(name: str) -> None:
 @pytest.mark.parametrize("file", sorted(DESIGNS.glob("*.toml")), ids=lambda file: file.stem)
 def test_trials_of_every_shipped_design_do(file: Path) -> None:
     assert ends_alike(ac.load_design(file), 40)
+
+
+def test_the_probability_that_ended_a_trial_is_of_the_first_target_that_held() -> None:
+    plan = Plan.of(ac.load_design(DESIGNS / "hello.toml"))
+    standing = Standing.at_start(plan.design, plan.rules, 3)
+    where = np.array([[False, True], [True, True], [False, False]])
+    probabilities = np.array([[0.1, 0.9], [0.8, 0.7], [0.3, 0.2]])
+    numbers = np.zeros(3, dtype=np.int64)
+    held = Holding(0, where, (probabilities,), (probabilities,), 1, numbers, numbers > 0)
+    standing.end(held, FUTILITY)
+    assert standing.reason.tolist()[:2] == [FUTILITY, FUTILITY]
+    np.testing.assert_array_equal(standing.probability, [0.9, 0.8, np.nan])

@@ -714,3 +714,16 @@ def test_an_impossible_minimum_is_refused() -> None:
     raw["randomisation"]["minimum"] = 0.3
     with pytest.raises(DesignError, match="minimum"):
         Design(**raw)
+
+
+def test_as_many_trials_as_had_participants_before_are_renewed_like_any_other() -> None:
+    found = enrolled(several_arms("response_adaptive"), 5)
+    date = np.full(5, 20.0)
+    date[0] = found.arrival[0, 4:6].mean()  # five have come
+    shares = Shares(np.tile([0.0, 1.0, 0.0, 0.0], (5, 1)), date, np.ones(5, dtype=np.bool_))
+    strata = opened(5, 1)
+    found.renew(np.arange(5), date, opened(5, 4), strata, strata, shares)
+    later = found.arrival > date[:, None]
+    later[:, 240:] = False
+    assert later.sum() > 500
+    assert (found.arm[later] == 1).all()

@@ -18,12 +18,14 @@ from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError
 from adaptive_cart.figures.worst_case import write_worst_case
+from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
 from adaptive_cart.report.document import Paragraph, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.kept_worst_case import read_worst_case
 from adaptive_cart.running import stated_certificate
+from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.stated_certificate import (
     POWERS,
@@ -137,6 +139,7 @@ def test_the_command_states_it_and_the_report_tells_it(tmp_path: Path, few: None
     found = read_worst_case(out)
     assert found.stated is not None
     assert found.stated.bound > exact_error().worst(np.nan).error
+    assert found.stated.seed == fresh_seed(found.seed, CALIBRATION, times=2)
     run = ac.simulate(ac.load_design(path), trials=20, jobs=1, engine="simulate")
     blocks = WorstCaseExhibit(found).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
