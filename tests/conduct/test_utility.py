@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from adaptive_cart.analysis import analyze
 from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.conduct.trial import SimulatedConduct, run_block
 from adaptive_cart.conduct.weighing import chance_of_chains
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
@@ -34,6 +35,7 @@ from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
 from analysis.test_real_trial_round_trip import simulated, table
+from checks import raw_design
 from conduct.test_completion import looks_of
 from conduct.test_fast_equals_adaptive_twin import compare
 from twin import posterior
@@ -518,3 +520,28 @@ def test_the_reference_weighs_the_same() -> None:
     rows = [row for look in looks for row in compared.rows(look)]
     assert {row.rule for row in rows} >= {"harm", "worth_it_1", "worth_it_2"}
     assert not [row for row in rows if row.failed or not row.trusted]
+
+
+def test_a_trial_whose_posterior_failed_has_no_benefit_and_no_harm() -> None:
+    plan = Plan.of(Design(**raw_design("lupus_net_benefit")))
+    means, failed = np.array([0.1, 0.2]), np.array([False, True])
+    for unknown in (failed, None):
+        posterior = SimpleNamespace(mean=lambda question: means, failed=unknown)
+        analysis = SimpleNamespace(posterior=lambda *about, own=posterior: own)
+        block = SimpleNamespace(benefit=np.zeros((2, len(plan.utilities))))
+        block.harm = block.benefit.copy()
+        conduct = SimpleNamespace(
+            plan=SimpleNamespace(
+                weighed=plan.weighed,
+                fitted=dict.fromkeys(plan.weighed, (analysis, None)),
+                design=plan.design,
+                utilities=plan.utilities,
+            ),
+            design=plan.design,
+            ends=dict.fromkeys(plan.weighed),
+            block=block,
+        )
+        SimulatedConduct._weigh(conduct)  # type: ignore[arg-type]
+        for found in (block.benefit, block.harm):
+            assert np.isfinite(found[0]).all()
+            assert np.isnan(found[1]).all() == (unknown is not None)
