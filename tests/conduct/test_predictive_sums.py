@@ -40,3 +40,13 @@ def test_one_by_one_they_are_those_of_the_whole_table(
     alone = predictive_probability(UNIFORM, condition, seen, totals, final)
     np.testing.assert_allclose(alone, whole, rtol=0.0, atol=1e-12)
     assert len(np.unique(whole)) > 10
+
+
+def test_near_ties_of_two_arms_are_decided_as_long_as_the_whole_table_is_summed() -> None:
+    uniform = BetaMixture.single(1.0, 1.0)
+    two, alone = Question("dfr", 1, 0, value=0.0), Question("dfr", 1, None, value=0.3)
+    model = BetaBinomial((uniform, uniform))
+    assert predictive.always_decided(model, two, (200, 200))
+    assert not predictive.always_decided(model, two, (400, 400))
+    assert predictive.always_decided(model, alone, (200, 200))
+    assert not predictive.always_decided(model, alone, (200, 4_000))

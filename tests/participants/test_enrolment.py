@@ -727,3 +727,14 @@ def test_as_many_trials_as_had_participants_before_are_renewed_like_any_other() 
     later[:, 240:] = False
     assert later.sum() > 500
     assert (found.arm[later] == 1).all()
+
+
+def test_the_first_who_comes_later_in_any_trial_is_drawn_anew() -> None:
+    found = enrolled(several_arms("response_adaptive"), 12)
+    date = np.zeros(12)
+    date[0] = np.inf
+    shares = Shares(np.tile([0.0, 1.0, 0.0, 0.0], (12, 1)), date, np.ones(12, dtype=np.bool_))
+    strata, before = opened(12, 1), found.arm.copy()
+    found.renew(np.arange(12), date, opened(12, 4), strata, strata, shares)
+    np.testing.assert_array_equal(found.arm[0], before[0])
+    assert (found.arm[1:, :240] == 1).all()

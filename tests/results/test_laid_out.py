@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.laid_out import Column, _aligned
-from adaptive_cart.results.tables import AVERAGES, _average_groups, summary
+from adaptive_cart.results.tables import AVERAGES, _average_groups, _digits, summary
 from adaptive_cart.running.run import simulate
 from results.test_operating import THREE_ARMS, designed
 
@@ -33,3 +33,9 @@ def test_an_average_that_is_not_sure_has_no_more_digits_than_each_of_its_kind() 
     shown = {column.heading: column.cells for column in group.columns}
     assert shown.pop("helped") == shown.pop("harmed") == ("0.2",)
     assert set(shown.values()) == {("0.25",)}
+
+
+def test_what_has_no_error_has_four_digits_where_so_many_may_be_shown() -> None:
+    sure, unsure = Figure(0.25, 0.0, 0.25, 0.25, None), Figure(0.25, 0.2, 0.0, 0.6, 10)
+    assert [_digits(sure, least, most) for least, most in ((2, 5), (5, 5), (0, 2))] == [4, 5, 2]
+    assert _digits(unsure, 2, 5) == 2
