@@ -9,7 +9,7 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.conduct.standing import Standing, why_not_asked
 from adaptive_cart.conduct.trial import run_block, run_looks
 from adaptive_cart.decisions import FUTILITY, Holding
 from adaptive_cart.participants.population import latents_for
@@ -55,3 +55,15 @@ def test_the_probability_that_ended_a_trial_is_of_the_first_target_that_held() -
     standing.end(held, FUTILITY)
     assert standing.reason.tolist()[:2] == [FUTILITY, FUTILITY]
     np.testing.assert_array_equal(standing.probability, [0.9, 0.8, np.nan])
+
+
+def test_what_a_claim_waits_for_is_what_it_requires_and_has_not_held() -> None:
+    plan = Plan.of(ac.load_design(DESIGNS / "lupus_gated_claims.toml"))
+    position, claim = next((p, rule) for p, rule in enumerate(plan.rules) if rule.requires)
+    standing = Standing.at_start(plan.design, plan.rules, 1)
+    names = [plan.rules[required].name for required in claim.requires]
+    told = why_not_asked(standing, position)
+    assert told == f"{', '.join(f'{name!r}' for name in names)} has not held"
+    for required in claim.requires:
+        standing.noted[required][0] = 1
+    assert not any(name in why_not_asked(standing, position) for name in names)
