@@ -17,6 +17,7 @@ from adaptive_cart.report.chapters.costs import costs
 from adaptive_cart.report.document import Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
+from adaptive_cart.results import costs as results_costs
 from adaptive_cart.results.costs import costs_of
 from adaptive_cart.results.true_value import TrueValue
 from adaptive_cart.telling.costs import told_costs
@@ -174,3 +175,16 @@ def test_every_infusion_costs(until: float | None) -> None:
     until_words = "whenever they come" if until is None else "up to month 24"
     assert f"infusions after the first and after a crossover are counted {until_words}" in told
     assert "cart: 350,000 for each infusion" in told
+
+
+def test_further_infusions_cost_in_proportion_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results_costs, "POINTS", 2**8)
+    found = []
+    for price in (350_000.0, 3.5):
+        changed = crossing_and_again(24.0)
+        changed["costs"] |= {"per_randomised": {}, "per_infused": {"cart": price}}
+        design = ac.Design(**changed)
+        costs = costs_of(design, design.truths["expected"], None)
+        found.append([one.participant.value / price for one in costs])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+    assert min(found[0]) > 0.05
