@@ -270,7 +270,10 @@ class Prediction(Asking):
 
     def hangs_on(self, question: Question) -> int:
         """All that the predicted rule asks of the target, endpoint by endpoint."""
-        return sum(len(one.endpoints) for one in self.all_asked(question))
+        if self.whole is None:
+            return 1
+        own = zip(self.whole.parts, self.all_asked(question), strict=True)
+        return sum(len(one.endpoints) for part, asked in own for one in part.asks.every(asked))
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
         """Endpoints that a completed trial is asked about, for one of the targets."""

@@ -171,7 +171,7 @@ def test_the_command_writes_it_everywhere(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 # ── several endpoints ─────────────────────────────────────────────────────────────────────────
-def of_two_endpoints(**asked: Any) -> Design:
+def of_two_endpoints(*more: dict[str, Any], **asked: Any) -> Design:
     """Two counts in two arms, and a rule about both."""
     return Design(
         name="two",
@@ -183,7 +183,7 @@ def of_two_endpoints(**asked: Any) -> Design:
         utility={"worth": {"dfr": 1.0, "crs3": -0.4}},
         enrolment={"max_n": 24, "per_month": 4},
         looks={"observed": [20, 24]},
-        rules=[{"name": "both", "then": "declare_success", **asked}],
+        rules=[{"name": "both", "then": "declare_success", **asked}, *more],
         scenarios={"null": {"dfr": {"soc": 0.2, "cart": 0.2}, "crs3": {"soc": 0.1, "cart": 0.1}}},
     )
 
@@ -244,3 +244,21 @@ def test_several_endpoints_are_named_where_they_are_counted() -> None:
     text = analyze(design, both_known(), look=1, as_of=16.0, fast=True, what_if=2).text
     assert "responders (dfr) in soc, of 1 more" in text
     assert "events (crs3) in cart, of 1 more: holds with" in text
+
+
+@pytest.mark.parametrize("together", ["jointly", "all"])
+def test_a_prediction_of_several_things_is_judged_and_told_as_such(together: str) -> None:
+    """What would change it is not told of one endpoint alone, which a completed trial has not."""
+    safe = {"endpoint": "crs3", "arm": "cart", "below": 0.4}
+    both: dict[str, Any] = {"jointly": [EFFECT, safe], "at_least": 0.85}
+    if together == "all":
+        both = {"all": [{"posterior": one, "at_least": 0.98} for one in (EFFECT, safe)]}
+    ahead = {"name": "ahead", "then": "declare_futility", "predictive": {"rule": "both"},
+             "below": 0.05, "looks": [1]}  # fmt: skip
+    at = {"look": 1, "as_of": 16.0, "fast": True}
+    found = analyze(of_two_endpoints(ahead, **both), both_known(), what_if=2, tipping=True, **at)
+    rule = next(rule for rule in found.rules if rule.rule == "ahead")
+    assert rule.fast is not None
+    assert not rule.changes
+    told = next(told for told in found.findings.what_if if told.rule == "ahead")
+    assert told.why == "several things are asked at once, and not how many respond"
