@@ -10,6 +10,7 @@ control other than the prior expects does to both.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -36,11 +37,11 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded
 from adaptive_cart.report.rate_curve import over_all_rates
 from adaptive_cart.running.engine import cost_of
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
 
 CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
 STEPS = 9  # true differences in a row
 LONGEST = 120.0  # seconds of enumeration that a report may take; beyond, the grid is left out
-SEARCH = 60  # control rates at which the maximum on the boundary is looked for
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Grid:
         By (control rate, true difference).
     margin
         True difference at the boundary of the null region.
-    boundary
-        By control rate, where the true difference is the margin: probability of success.
+    design
+        What is enumerated.
     left_out
         Rules that ask about something else.
     """
@@ -63,7 +64,7 @@ class Grid:
     bias: dict[tuple[float, float], float]
     differences: tuple[float, ...]
     margin: float
-    boundary: dict[float, float]
+    design: Design
     left_out: tuple[str, ...]
 
     @property
@@ -72,10 +73,8 @@ class Grid:
         return self.worst_between(0.0, 1.0)
 
     def worst_between(self, low: float, high: float) -> tuple[float, float]:
-        """The same among control rates within limits."""
-        inside = [rate for rate in self.boundary if low <= rate <= high]
-        rate = max(inside, key=lambda rate: (self.boundary[rate], -rate))
-        return rate, self.boundary[rate]
+        """The same among control rates within limits, found as ``worst-case`` finds it."""
+        return _largest(json.dumps(self.design.plain()), low, high)
 
 
 def grid_of(evidence: Evidence) -> Grid | None:
@@ -90,20 +89,10 @@ def grid_of(evidence: Evidence) -> Grid | None:
     wanted = sorted({0.0, margin, *(round(margin + k * (highest - margin) / (STEPS - 2), 2)
                                     for k in range(1, STEPS - 1))})  # fmt: skip
     points = {(c, d) for c in CONTROL for d in wanted if 0.0 <= c + d <= 1.0}
-    lowest, highest_control = max(0.0, -margin), min(1.0, 1.0 - margin)
-    step = (highest_control - lowest) / SEARCH
-    boundary = {(round(lowest + k * step, 6), margin) for k in range(SEARCH + 1)}
-    if cost_of(design, len(points | boundary)).seconds > LONGEST:
+    if cost_of(design, len(points)).seconds > LONGEST or tables_of(design) > MOST_TABLES:
         return None
-    success, bias = _enumerated(design, tuple(sorted(points | boundary)))
-    return Grid(
-        {p: success[p] for p in points},
-        {p: bias[p] for p in points},
-        tuple(wanted),
-        margin,
-        {rate: success[rate, margin] for rate, _ in sorted(boundary)},
-        left_out,
-    )
+    success, bias = _enumerated(design, tuple(sorted(points)))
+    return Grid(success, bias, tuple(wanted), margin, design, left_out)
 
 
 ROUNDING = 1e-9  # of an enumerated probability
@@ -152,6 +141,12 @@ def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
 
 def _enumerated(design: Design, points: tuple[tuple[float, float], ...]) -> Any:
     return _cached(json.dumps(design.plain()), points)
+
+
+@lru_cache(maxsize=8)
+def _largest(text: str, low: float, high: float) -> tuple[float, float]:
+    found = ExactError(Design(**json.loads(text)), set(), (low, high)).worst(math.nan)
+    return found.control, found.error
 
 
 # ── what is said of it ────────────────────────────────────────────────────────────────────────

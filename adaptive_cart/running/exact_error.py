@@ -53,10 +53,17 @@ BESIDE = 2e-9  # more than a probability in floating point may be wrong by
 
 @dataclass(frozen=True)
 class Worst:
-    """The largest error over the null region, and where it is."""
+    """The largest error over the null region, and where it is.
+
+    Attributes
+    ----------
+    control
+        Control rate there; not a number where no claim is false.
+    """
 
     error: float
     name: str
+    control: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -225,14 +232,14 @@ class ExactError:
                 errors = self._errors(wins, effect, controls)
                 place = int(errors.argmax())
                 if errors[place] > enough:
-                    return Worst(float(errors[place]), self._name(effect, float(controls[place])))
+                    return self._worst(effect, float(controls[place]), float(errors[place]))
             for peak in _peaks(errors):
                 if coarse:
                     control, error = float(controls[peak]), float(errors[peak])
                 else:
                     control, error = self._refined(wins, effect, peak, float(errors[peak]))
                 if error > best.error:
-                    best = Worst(error, self._name(effect, control))
+                    best = self._worst(effect, control, error)
         if best.error < 0.0:
             return Worst(0.0, f"no {rates_of(self.design)} at which the claim is false")
         return best
@@ -247,6 +254,9 @@ class ExactError:
                 if error >= 0.0:
                     found[self._name(effect, float(control))] = float(error)
         return found
+
+    def _worst(self, effect: Effect, control: float, error: float) -> Worst:
+        return Worst(error, self._name(effect, control), control)
 
     def _name(self, effect: Effect, control: float) -> str:
         return rate_words(

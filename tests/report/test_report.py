@@ -430,6 +430,20 @@ def test_the_grid_agrees_with_simulation() -> None:
     assert wins.mean() == pytest.approx(found.success[control, 0.15], abs=5 * error)
 
 
+def test_the_largest_error_on_the_boundary_is_no_grids() -> None:
+    """The engine that runs designs has it at that control rate, and less on either side of it."""
+    found = grid.grid_of(source().evidence)
+    assert found is not None
+    control, error = found.worst
+    near = [(control + step, found.margin) for step in (-0.002, 0.0, 0.002)]
+    success, _ = grid._enumerated(found.design, tuple(near))
+    below, there, above = (success[point] for point in near)
+    assert there == pytest.approx(error, abs=1e-9)
+    assert max(below, above) < there
+    assert error > max(found.success[c, d] for c, d in found.success if d == found.margin)
+    assert found.worst_between(0.3, 0.5)[0] == pytest.approx(0.3)
+
+
 def test_examples_are_the_median_of_their_kind() -> None:
     evidence = source().evidence
     chosen = examples.picked(evidence)
