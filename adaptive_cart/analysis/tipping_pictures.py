@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from adaptive_cart.analysis.flow import Analysis
 
+Label: TypeAlias = Callable[[str], str]  # what readers call an arm
 HOLDS = "#BFDDF0"  # a light blue, on which numbers can be read
 MOST_PANELS, MOST_NUMBERS = 4, 120  # probabilities that are written into cells
 
@@ -43,11 +45,16 @@ def three_decimals(probability: float) -> str:
 def tipping(analysis: Analysis) -> Picture | None:
     """Every outcome of the missing, and whether each rule would hold; nothing where nobody is."""
     found = analysis.findings.tipping
-    told = [] if found is None else [one for one in found.missing if one.why is None]
+    told = () if found is None else found.missing
+    return missing_picture(told, analysis.plan.design.arm_label)
+
+
+def missing_picture(found: Sequence[MissingTip], label: Label) -> Picture | None:
+    """The same of some rules; nothing where none can be drawn."""
+    told = [one for one in found if one.why is None]
     shown = [one for one in told if len(one.arms) <= 2][:MOST_PANELS]
     if not shown:
         return None
-    label = analysis.plan.design.arm_label
     rows: list[dict[str, Any]] = []
     for one in shown:
         for row, probabilities in enumerate(one.probabilities):
@@ -74,7 +81,7 @@ def tipping(analysis: Analysis) -> Picture | None:
 
 
 @styled
-def _draw(shown: list[MissingTip], label: Any) -> Figure:
+def _draw(shown: list[MissingTip], label: Label) -> Figure:
     from matplotlib.colors import ListedColormap
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -121,8 +128,14 @@ def _draw(shown: list[MissingTip], label: Any) -> Figure:
 def shifts(analysis: Analysis) -> Picture | None:
     """The probability of each rule as what is missing is moved; nothing where nothing is."""
     found = analysis.findings.tipping
+    told = () if found is None else found.shifts
+    return shifts_picture(told, analysis.plan.design.arm_label)
+
+
+def shifts_picture(found: Sequence[ShiftTip], label: Label) -> Picture | None:
+    """The same of some rules; nothing where there is none."""
     panels: dict[tuple[str, str], list[ShiftTip]] = {}
-    for one in () if found is None else found.shifts:
+    for one in found:
         panels.setdefault((one.rule, one.question), []).append(one)
     shown = list(panels.values())[:MOST_PANELS]
     if not shown:
@@ -135,7 +148,7 @@ def shifts(analysis: Analysis) -> Picture | None:
         for value, probability in one.curve
     ]  # fmt: skip
     return Picture(
-        _draw_shifts(shown, analysis.plan.design.arm_label),
+        _draw_shifts(shown, label),
         "What is missing: the probability that each rule asks about, by how far what is missing of "
         "an arm (or of all) differs from what was seen. Grey: the threshold; dotted: none.",
         "; ".join(
@@ -151,7 +164,7 @@ def _told(one: ShiftTip) -> str:
 
 
 @styled
-def _draw_shifts(shown: list[list[ShiftTip]], label: Any) -> Figure:
+def _draw_shifts(shown: list[list[ShiftTip]], label: Label) -> Figure:
     across = columns_for(len(shown))
     down = -(-len(shown) // across)
     figure = sheet(0.5 + 2.6 * down)

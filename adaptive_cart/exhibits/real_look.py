@@ -7,17 +7,21 @@ An analysis is asked for them with ``analyze --tipping``. What it found is read 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, ShiftTip
 from adaptive_cart.analysis.folder import JSON
+from adaptive_cart.analysis.pictures import Picture
 from adaptive_cart.analysis.text import not_seen, shift_value
+from adaptive_cart.analysis.tipping_pictures import missing_picture, shifts_picture
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.report.document import (
     Block,
+    Figure,
     Heading,
     Line,
     Paragraph,
@@ -132,9 +136,34 @@ class RealLookExhibit:
                 tables=_references(tables),
             ),
             *tables,
+            *self._figures(evidence),
             *(Paragraph(line=line(given(_sentence(note), SOURCE))) for note in self.notes),
         ]
         return [replace(block, audience="restricted") for block in blocks]
+
+    def _figures(self, evidence: Evidence) -> Iterator[Figure]:
+        """The tables' figures, as the analysis draws them; none where nobody is missing."""
+        label = evidence.design.arm_label
+        drawn: dict[str, tuple[str, Callable[[], Picture | None]]] = {
+            "missing": (
+                "Missing outcomes and the rules",
+                lambda: missing_picture(self.missing, label),
+            ),
+            "shifts": (
+                "What is missing, moved, and the rules",
+                lambda: shifts_picture(self.shifts, label),
+            ),
+        }
+        for name, (title, picture) in drawn.items():
+            found = picture()
+            if found is not None:
+                yield Figure(
+                    key=f"f-{self.key}-{name}",
+                    title=line(title),
+                    caption=line(given(found.caption, SOURCE)),
+                    alternative=evidence.labelled(found.alternative),
+                    draw=partial(_drawn, picture),
+                )
 
     def _of_missing(self, key: str) -> Iterator[Table]:
         if not self.missing:
@@ -221,6 +250,12 @@ class RealLookExhibit:
             widths=(1.2, 0.6, 3.0, 0.8, 0.8, 0.8),
             notes=(line("Below and above: the nearest values; blank where there is none."),),
         )
+
+
+def _drawn(picture: Callable[[], Picture | None]) -> Any:
+    found = picture()
+    assert found is not None
+    return found.figure
 
 
 def _references(tables: list[Table]) -> Line:

@@ -12,7 +12,7 @@ from adaptive_cart.analysis import analyze
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.exhibits.real_look import RealLookExhibit
 from adaptive_cart.report import write_report
-from adaptive_cart.report.document import Table, for_audience, plain
+from adaptive_cart.report.document import Figure, Table, for_audience, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from analysis.test_tipping import AT, design, with_missing
@@ -43,6 +43,9 @@ def test_it_tells_what_the_analysis_found_to_those_who_may_see_it(tmp_path: Path
     assert missing[0][2] == "3 in usual and 7 in cells"
     assert missing[0][4] == f"{tip.fewest[0]} in usual and {tip.fewest[1]} in cells"
     assert missing[0][5] == f"{len(tip.holds)} of 32"
+    (figure,) = (block for block in blocks if isinstance(block, Figure))
+    assert f"efficacy holds with {len(tip.holds)} of 32 outcomes" in figure.alternative
+    assert figure.draw() is not figure.draw()
     above = [one.above for one in tipping.priors if one.above is not None]
     assert [float(one[5]) for one in priors if one[5]] == pytest.approx(above, rel=5e-3)
     assert evidence.trace.findings()[64].status == "reported"
