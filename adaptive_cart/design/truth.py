@@ -120,6 +120,11 @@ class Truth:
         """Whether anything changes with the month of randomisation, or parts of it differ."""
         return bool(self.trends) or self.mixture is not None
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes with the month of randomisation, shares of parts among it."""
+        return bool(self.trends) or (self.mixture is not None and self.mixture.drifts)
+
     def gives(self, endpoint: str, named_in: str | None, arm: int) -> bool:
         """Whether anything says what is true of an endpoint in an arm.
 

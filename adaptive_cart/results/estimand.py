@@ -262,7 +262,7 @@ def true_values(
         The design's plan, if it is known.
     """
     points = latents or SobolLatents()
-    if truth.trends or (truth.mixture is not None and truth.mixture.drifts):
+    if truth.changes:
         return _by_window(design, truth, points, also, with_ratios, only_claimed)
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also, only_claimed or plan)

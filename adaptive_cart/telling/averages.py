@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import READY_MADE, weights_of
+from adaptive_cart.design.design_prior import READY_MADE, draws_of, weights_of
 from adaptive_cart.design.validation import shown
 
 
@@ -27,3 +27,18 @@ def weights_in_words(design: Design, name: str) -> str:
     roles = {scenario: truth.role for scenario, truth in design.truths.items()}
     weights = weights_of(name, design.design_prior[name], roles)
     return ", ".join(f"{scenario} {weight:.6g}" for scenario, weight in weights.items())
+
+
+def draws_in_words(design: Design, name: str) -> dict[str, str]:
+    """By path: the distribution that a design prior draws a value of the truth from, and where."""
+    prior = design.design_prior[name]
+    found = {}
+    for draw in draws_of(prior, design.truths, design.primary, design.experimental_names):
+        numbers = {key: value for key, value in draw.dist.plain().items() if key != "dist"}
+        said = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
+        where = "" if draw.scenario is not None else " in every scenario that is no null"
+        path = ".".join(draw.steps if draw.path == "early_data" else (draw.path,))
+        found[path] = f"a {draw.dist.dist} distribution ({said}){where}"
+        if draw.path == "early_data":
+            found[path] += ", by early data"
+    return found

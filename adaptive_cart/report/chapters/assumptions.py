@@ -209,11 +209,11 @@ def _register(evidence: Evidence) -> list[Block]:
         control = drifts(evidence.design)
         rows += [
             row(words.format(control=control), "not simulated", "unavailable", why)
-            for words, why in NOT_SIMULATED[evidence.truths[base].drifts :]
+            for words, why in NOT_SIMULATED[evidence.truths[base].changes :]
         ]
     statuses = [row_.cells[2][0].text for row_ in rows]  # type: ignore[union-attr]
     evidence.trace.reported(26, "t-register")
-    if any(truth.trends for truth in evidence.truths.values()):
+    if any(truth.changes for truth in evidence.truths.values()):
         for item in (TRENDS, NOT_CONCURRENT):
             evidence.trace.reported(item, "t-register", "t-scenarios")
     else:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from adaptive_cart.report.document import (
     Block,
     Heading,
+    Line,
     Row,
     Table,
     cells,
     code,
     line,
+    listed,
     paragraph,
     prose,
     row,
@@ -18,7 +20,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.results.averages import MEANS
 from adaptive_cart.results.store import AVERAGES
-from adaptive_cart.telling.averages import weights_in_words
+from adaptive_cart.telling.averages import draws_in_words, weights_in_words
 
 HEADS = {
     "assurance": "Assurance",
@@ -56,11 +58,12 @@ def averages(evidence: Evidence) -> list[Block]:
         rows.append(row(code(prior), *numbers))
     said = [
         paragraph(
-            "The design prior {name} weighs {weights}.",
+            "The design prior {name} weighs {weights}.{drawn}",
             name=code(prior),
             weights=given(
                 weights_in_words(evidence.design, prior), f"design: design_prior.{prior}"
             ),
+            drawn=_drawn(evidence, prior),
         )
         for prior in found
     ]
@@ -88,6 +91,16 @@ def averages(evidence: Evidence) -> list[Block]:
             ),
         ),
     ]
+
+
+def _drawn(evidence: Evidence, prior: str) -> Line:
+    """Values of the truth that it draws, each with its distribution; nothing where it has none."""
+    source = f"design: design_prior.{prior}"
+    told = [
+        line(code(path), " from ", given(words, source))
+        for path, words in draws_in_words(evidence.design, prior).items()
+    ]
+    return line(" Drawn anew in every trial: ", listed(told), ".") if told else ()
 
 
 def _traced(evidence: Evidence, shown: list[str]) -> None:

@@ -16,7 +16,9 @@ from adaptive_cart.report.document import (
     Reference,
     Table,
     cells,
+    code,
     line,
+    listed,
     paragraph,
     prose,
     row,
@@ -51,6 +53,29 @@ GLOSSARY = (
 )  # fmt: skip
 
 
+def _calendar(evidence: Evidence) -> Line:
+    """What does not change with calendar time, and in which scenarios something does."""
+    moving = [name for name in evidence.scenarios if evidence.truths[name].changes]
+    others = "no difference between sites, and no limit to manufacturing slots."
+    if not moving:
+        return prose(
+            "The truth does not change with calendar time; there is no learning curve, {drift}, "
+            "{others}",
+            drift=f"no drift of {drifts(evidence.design)}",
+            others=others,
+        )
+    some = [line(code(name)) for name in moving]
+    everywhere = len(moving) == len(evidence.scenarios)
+    return prose(
+        "The truth changes with calendar time in {names}, as {register} and {catalogue} say, and "
+        "in nothing else; there is {others}",
+        names="every scenario" if everywhere else line(listed(some), " alone"),
+        register=Reference("t-register"),
+        catalogue=Reference("t-scenarios"),
+        others=others,
+    )
+
+
 def _conclusions(evidence: Evidence) -> list[Block]:
     """What the simulations do not show, and what they do."""
     lines: list[Line] = [
@@ -59,11 +84,7 @@ def _conclusions(evidence: Evidence) -> list[Block]:
             "every number of this report.",
             table=Reference("t-register"),
         ),
-        prose(
-            "The truth does not change with calendar time; there is no learning curve, {drift}, "
-            "no difference between sites, and no limit to manufacturing slots.",
-            drift=f"no drift of {drifts(evidence.design)}",
-        ),
+        _calendar(evidence),
         prose(
             "Simulated trials obey their rules to the letter, looks are held on the day they are "
             "due, and data are complete and clean on that day."

@@ -1,0 +1,52 @@
+"""What the report says of a truth is what the design has, and no sentence of an earlier version."""
+
+from __future__ import annotations
+
+import adaptive_cart as ac
+from adaptive_cart.report.chapters.averages import averages
+from adaptive_cart.report.chapters.conclusions import CHAPTER
+from adaptive_cart.report.document import Items, Paragraph, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.report.tracing import checklist
+from checks import raw_design
+
+
+def evidence_of(**changes: object) -> Evidence:
+    design = ac.Design(**(raw_design("hello") | changes))
+    return Evidence(ac.simulate(design, trials=20, jobs=1, engine="simulate"), Facts(), 0)
+
+
+def limitations_of(evidence: Evidence) -> str:
+    blocks = [block for section in CHAPTER.sections for block in section(evidence)]
+    return " ".join(
+        plain(one) for block in blocks if isinstance(block, Items) for one in block.lines
+    )
+
+
+def test_the_limitations_say_in_which_scenarios_the_truth_changes() -> None:
+    assert "does not change with calendar time" in limitations_of(evidence_of())
+    drifting = evidence_of(truth={"time_trend": {"dfr": {"per_year": 0.2}}})
+    said = limitations_of(drifting)
+    assert "does not change with calendar time" not in said
+    assert "changes with calendar time in every scenario" in said
+    raw = raw_design("hello")["scenarios"]
+    raw["expected"]["time_trend"] = {"dfr": {"per_year": 0.2}}
+    assert "with calendar time in expected alone" in limitations_of(evidence_of(scenarios=raw))
+
+
+def test_a_design_prior_is_told_with_the_distributions_that_it_draws_from() -> None:
+    prior = {
+        "weights": {"null": 0.4, "expected": 0.6},
+        "draw": {"dfr.cart": {"dist": "beta", "a": 5.0, "b": 10.0}},
+    }
+    by_data = {"weights": {"null": 0.4, "expected": 0.6},
+               "early_data": {"responders": 4, "participants": 10, "believe": 0.5}}  # fmt: skip
+    found = evidence_of(design_prior={"drawn": prior, "early": by_data})
+    said = " ".join(plain(b.line) for b in averages(found) if isinstance(b, Paragraph))
+    assert "dfr.cart from a beta distribution (a 5, b 10)" in said
+    assert "dfr.cart from a beta distribution (a 3, b 4) in every scenario that is no null" in said
+
+
+def test_nothing_is_said_to_be_missing_from_this_version() -> None:
+    assert not [item.title for item in checklist() if "version" in item.supply and item.number > 1]
