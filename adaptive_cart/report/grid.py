@@ -108,10 +108,33 @@ def above_target(evidence: Evidence) -> tuple[float, float] | None:
     calibration = evidence.design.calibration
     if found is None or calibration is None or found.left_out or evidence.infuses:
         return None
-    limits = (calibration.null_region or {}).get(evidence.design.arm_names[0], [0.0, 1.0])
-    rate, error = found.worst_between(min(limits), max(limits))
+    rate, error = found.worst_between(*(named_limits(evidence) or (0.0, 1.0)))
     assert evidence.target_error is not None
     return (rate, error) if error > evidence.target_error + ROUNDING else None
+
+
+def named_limits(evidence: Evidence) -> tuple[float, float] | None:
+    """Lowest and highest control rate of the null region that the design names; none if all."""
+    calibration = evidence.design.calibration
+    named = {} if calibration is None else calibration.null_region or {}
+    limits = named.get(evidence.design.arm_names[0])
+    return None if limits is None else (min(limits), max(limits))
+
+
+def in_named_region(evidence: Evidence, grid: Grid) -> Line:
+    """The largest error at the control rates that the design names; nothing where it names none."""
+    limits = named_limits(evidence)
+    if limits is None:
+        return ()
+    rate, error = grid.worst_between(*limits)
+    low, high = (given(end, "design: calibration.null_region") for end in limits)
+    return prose(
+        " Over those that the design names, {low} to {high}, it is {error}, at {rate}.",
+        low=low,
+        high=high,
+        error=rounded(error, 4, "exact enumeration"),
+        rate=rounded(rate, 2, "exact enumeration"),
+    )
 
 
 def _margin(asked: PosteriorQuestion) -> float | None:
@@ -200,12 +223,14 @@ def null_and_power(evidence: Evidence) -> list[Block]:
                 prose(
                     "{table_words} The null region ends where the true difference is the margin "
                     "of {margin}, and there the error is largest. Over all control rates its "
-                    "maximum on that boundary is {error}, at a control rate of {control}.{inside}",
+                    "maximum on that boundary is {error}, at a control rate of "
+                    "{control}.{named}{inside}",
                     table_words="The rules on the primary endpoint were enumerated at the planned "
                     "numbers over control rates and true differences.",
                     margin=given(grid.margin, "design: rules"),
                     error=rounded(error, 4, source),
                     control=rounded(control, 2, source),
+                    named=in_named_region(evidence, grid),
                     inside=" A true difference of nought lies inside the region."
                     if grid.margin > 0.0
                     else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import adaptive_cart as ac
+from adaptive_cart.report import grid
 from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.conclusions import CHAPTER
 from adaptive_cart.report.document import Items, Paragraph, plain
@@ -10,6 +11,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.tracing import checklist
 from checks import raw_design
+from running.test_adjusted import two_arms
 
 
 def evidence_of(**changes: object) -> Evidence:
@@ -46,6 +48,18 @@ def test_a_design_prior_is_told_with_the_distributions_that_it_draws_from() -> N
     said = " ".join(plain(b.line) for b in averages(found) if isinstance(b, Paragraph))
     assert "dfr.cart from a beta distribution (a 5, b 10)" in said
     assert "dfr.cart from a beta distribution (a 3, b 4) in every scenario that is no null" in said
+
+
+def test_the_largest_error_is_told_of_the_control_rates_that_the_design_names_too() -> None:
+    region = {"type_one_error": 0.3, "null_region": {"soc": [0.02, 0.4]}}
+    run = ac.simulate(two_arms(calibration=region), trials=20, jobs=1, engine="simulate")
+    found = Evidence(run, Facts(), 0)
+    rates = grid.grid_of(found)
+    assert rates is not None
+    (said,) = (plain(b.line) for b in grid.null_and_power(found) if isinstance(b, Paragraph))
+    control, error = rates.worst_between(0.02, 0.4)
+    assert error < rates.worst[1]
+    assert f"that the design names, 0.02 to 0.4, it is {error:.4f}, at {control:.2f}" in said
 
 
 def test_nothing_is_said_to_be_missing_from_this_version() -> None:

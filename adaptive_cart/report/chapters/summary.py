@@ -142,12 +142,13 @@ def _boundary(evidence: Evidence) -> list[Line]:
         prose(
             "{label} Where the true difference is just the margin of {margin}, the largest "
             "probability of success over all control rates is {error} (exact, at a control rate "
-            "of {control}; see {table}).",
+            "of {control}; see {table}).{named}",
             label=strong("At the boundary of the null region."),
             margin=given(found.margin, "design: rules"),
             error=rounded(error, 4, "exact enumeration"),
             control=rounded(control, 2, "exact enumeration"),
             table=Reference("t-grid"),
+            named=grid.in_named_region(evidence, found),
         )
     ]
 
