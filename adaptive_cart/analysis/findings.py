@@ -281,6 +281,8 @@ class MissingTip:
         The nearest outcomes that turn it over; nothing where none do.
     why
         Why it cannot be told; nothing where it can.
+    kinds
+        Of categories: the best outcome, which is counted, and the worst, which the others have.
     """
 
     rule: str
@@ -296,6 +298,7 @@ class MissingTip:
     read_as: tuple[int, ...]
     fewest: tuple[int, ...] | None
     why: str | None
+    kinds: str = ""
 
     coming: ClassVar[str] = "missing"
 

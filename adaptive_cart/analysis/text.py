@@ -183,6 +183,7 @@ def borrowed_table(borrowed: Sequence[BorrowedFrom]) -> Table:
 def missing_heading(found: MissingTip) -> str:
     """Which rule, how many outcomes are missing, and how many would turn it over."""
     missing = " and ".join(f"{n} in {a}" for a, n in zip(found.arms, found.missing, strict=True))
+    missing += f"; {found.kinds}" if found.kinds else ""
     verdict = "holds" if found.holds_now else "does not hold"
     told = (
         f"Tipping points of the missing outcomes ({missing}) for {found.rule}: {found.question} "

@@ -49,7 +49,7 @@ def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
                     continue
                 if (none := one.why_no_outcomes()) is not None:
                     notes.append(f"{rule.name}: {none}")
-                elif one.of_counts:
+                elif one.of_counts or one.of_categories:
                     found = one.of_missing()
                     missing += [] if found is None else [found]
                 elif (none := one.why_no_shift()) is not None:
@@ -115,8 +115,15 @@ class _One:
         """Whether what is missing is of a count, each of which may be one or not."""
         return self.analysis.summary(self.target.endpoint).plain
 
+    @property
+    def of_categories(self) -> bool:
+        """Whether what is missing is of a category, from the worst to the best."""
+        return self.analysis.summary(self.target.endpoint).ordered
+
     def why_no_outcomes(self) -> str | None:
         """Why outcomes of the missing are not told; nothing where they can be."""
+        if self.of_categories and self.analysis.imputes(self.target.endpoint):
+            return "categories that are imputed are not put in"
         if self.of_counts and self._strata_apart and self.part.prediction is not None:
             return "outcomes of the missing are not told stratum by stratum of what it predicts"
         return None
@@ -143,6 +150,8 @@ class _One:
 
     @property
     def _noun(self) -> str:
+        if self.of_categories:
+            return "best outcome"
         return self.analysis.plan.design.endpoints[self.target.endpoint].noun
 
     @property
@@ -159,8 +168,9 @@ class _One:
     def of_missing(self) -> MissingTip | None:
         """Judge every outcome of the missing; nothing where nobody is missing in its arms."""
         counts = self._counts()
-        cells = self._cells(counts)
-        missing = tuple(cell.of(counts.missing) for cell in cells)
+        gone = counts.columns()["missing"]
+        cells = self._cells(gone)
+        missing = tuple(cell.of(gone) for cell in cells)
         if not sum(missing):
             return None
         ways = [n + 1 for n in missing]
@@ -187,10 +197,11 @@ class _One:
                 default=None,
             ),
             why=why,
+            kinds=self._kinds,
             **self._head,  # type: ignore[arg-type]
         )
 
-    def _cells(self, counts: Counts) -> list[_Cell]:
+    def _cells(self, gone: Integers) -> list[_Cell]:
         """Whose missing count together: an arm's, or those of a stratum in it."""
         design, strata = self.analysis.plan.design, strata_asked(self.analysis, self.target)
         names = design.arm_names
@@ -202,11 +213,13 @@ class _One:
             for arm in arms
             for stratum in strata
         ]
-        return [cell for cell in every if cell.of(counts.missing)]
+        return [cell for cell in every if cell.of(gone)]
 
-    def _counts(self) -> Counts:
-        """Counts in which nobody who is missing responds."""
+    def _counts(self) -> Summary:
+        """Counts in which nobody who is missing responds; categories as they are."""
         endpoint = self.target.endpoint
+        if self.of_categories:
+            return self.analysis.summary(endpoint)
         if self.analysis.imputes(endpoint):
             return self.analysis.trial.none_imputed(endpoint, self.analysis.snapshot.date)
         counts = self.analysis.summary(endpoint)
@@ -214,13 +227,30 @@ class _One:
         return counts
 
     @property
+    def _kinds(self) -> str:
+        names = self.analysis.plan.design.endpoints[self.target.endpoint].category_names()
+        return f"best: {names[-1]}, the others: {names[0]}" if self.of_categories else ""
+
+    @property
+    def _kept(self) -> int | None:
+        return self.analysis.plan.design.endpoints[self.target.endpoint].kept_category()
+
+    @property
     def _left_out(self) -> bool:
         """Whether who is missing is not among those analysed."""
         kind = self.analysis.plan.design.endpoints[self.target.endpoint]
         return not (kind.dropout_counts() or kind.imputes())
 
-    def _changed(self, counts: Counts, cells: Sequence[_Cell], having: Sequence[int]) -> Counts:
-        """The counts had so many of the missing responded, and the others not."""
+    def _changed(self, counts: Summary, cells: Sequence[_Cell], having: Sequence[int]) -> Summary:
+        """The counts had so many of the missing responded, and the others not.
+
+        Of categories: had so many the best, and the others the worst.
+        """
+        if self.of_categories:
+            for cell, number in zip(cells, having, strict=True):
+                counts = counts.filled(cell.arm, cell.strata, number, self._kept)
+            return counts
+        assert isinstance(counts, Counts)
         successes, totals = counts.successes.copy(), counts.totals.copy()
         for cell, number in zip(cells, having, strict=True):
             left, arm = number, cell.arm
@@ -233,8 +263,12 @@ class _One:
         return replace(counts, successes=successes, totals=totals)
 
     def _read_as(
-        self, counts: Counts, cells: Sequence[_Cell], missing: Sequence[int]
+        self, counts: Summary, cells: Sequence[_Cell], missing: Sequence[int]
     ) -> tuple[int, ...]:
+        if self.of_categories:
+            places = [counts.place(cell.arm, cell.strata, self._kept) for cell in cells]
+            return tuple(round(n * place) for n, place in zip(missing, places, strict=True))
+        assert isinstance(counts, Counts)
         kind = self.analysis.plan.design.endpoints[self.target.endpoint]
         if kind.dropout_counts():
             return (0,) * len(cells)

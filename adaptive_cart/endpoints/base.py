@@ -310,6 +310,10 @@ class EndpointBase(Part):
         """
         return Numbers(ahead.still(summary.due_by_now()))
 
+    def kept_category(self) -> int | None:
+        """The category as which who is missing is analysed, from 0; nothing where there is none."""
+        return None
+
     def lost(self, prepared: Any, snapshot: Snapshot, summary: Any) -> Lost | None:
         """Follow-up by the look of those who left before; nothing where none is asked after."""
         return None

@@ -144,6 +144,10 @@ class Ordinal(EndpointBase):
     def imputes(self) -> bool:
         return self.missing == IMPUTE
 
+    def kept_category(self) -> int | None:
+        named = self.dropout_counts()
+        return self.categories.index(CategoryName(self.missing)) if named else None
+
     def counts_on_drugs(self) -> bool:
         return bool({ON_DRUGS, EITHER} & set(self.categories))
 
@@ -204,8 +208,8 @@ class Ordinal(EndpointBase):
         if left is None:
             sets = (ParticipantSet.where(place == k) for k in range(len(self.categories)))
             return Placed(tuple(sets), None)
-        kept = self.categories.index(CategoryName(self.missing)) if self.dropout_counts() else -1
-        place = np.where(left, kept, place)
+        kept = self.kept_category()
+        place = np.where(left, -1 if kept is None else kept, place)
         members = tuple(ParticipantSet.where(place == k) for k in range(len(self.categories)))
         imputation = self._imputation(name, population, left) if self.imputes() else None
         return Placed(members, ParticipantSet.where(left), imputation)

@@ -187,7 +187,7 @@ class RealLookExhibit:
         yield Table(
             key=key,
             title=line("Outcomes of the missing that would turn a rule over"),
-            head=cells("Rule", "Holds", "Missing", "Responders among them, as read",
+            head=cells("Rule", "Holds", "Missing", "Responders (best outcomes) among them, as read",
                        "Nearest that turn it over", "Outcomes with which it holds"),
             rows=tuple(rows),
             align=("left",) * 6,

@@ -54,6 +54,8 @@ class Summary(ABC):
         Columns of a table of external participants that say what each had.
     external_level, external_law
         What a scenario says in their place; how they are drawn anew, where they can be.
+    ordered
+        Whether what is missing is of a best or a worst kind at the utmost (:meth:`filled`).
     missing_shift
         How what is missing may differ from what was seen; nothing where it is no number that moves.
     """
@@ -68,12 +70,29 @@ class Summary(ABC):
     holds: ClassVar[str]
     searched: ClassVar[str] = "no change of the outcomes in its arms alone"
     plain: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
     not_alike: ClassVar[str] = ""
     external: ClassVar[tuple[str, ...]] = ()
     external_columns: ClassVar[tuple[str, ...]] = ()
     external_level: ClassVar[Level] = Level()
     external_law: ClassVar[Law | None] = None
     missing_shift: ClassVar[MissingShift | None] = None
+
+    def filled(self, arm: int, strata: Sequence[int], best: int, kept: int | None) -> Self:
+        """So many of the missing of an arm are of the best kind, the others of the worst.
+
+        Of one trial, in some strata.
+
+        Parameters
+        ----------
+        kept
+            The category as which they are analysed; nothing where they are left out.
+        """
+        raise NotImplementedError  # supplied where kinds are ordered
+
+    def place(self, arm: int, strata: Sequence[int], kept: int | None) -> float:
+        """Mean place of those of an arm who are not missing, from 0, the worst, to 1, the best."""
+        raise NotImplementedError  # supplied where kinds are ordered
 
     @classmethod
     @abstractmethod

@@ -49,6 +49,7 @@ class Categories(Summary):
     observed: ClassVar[tuple[str, str]] = ("score", "analysed")
     observed_unit: ClassVar[str] = "mean score"
     holds: ClassVar[str] = "the mean score so far, and those analysed"
+    ordered: ClassVar[bool] = True
     searched: ClassVar[str] = "no change from one category to another in one arm"
 
     @classmethod
@@ -133,6 +134,24 @@ class Categories(Summary):
             counts[:, arm, stratum, to] += take
             left -= take
         return replace(self, counts=counts)
+
+    def filled(self, arm: int, strata: Sequence[int], best: int, kept: int | None) -> Categories:
+        counts, left = self.counts.copy(), best
+        for stratum in strata:
+            missing = int(self.missing[0, arm, stratum])
+            some = min(left, missing)
+            if kept is not None:
+                counts[:, arm, stratum, kept] -= missing
+            counts[:, arm, stratum, -1] += some
+            counts[:, arm, stratum, 0] += missing - some
+            left -= some
+        return replace(self, counts=counts)
+
+    def place(self, arm: int, strata: Sequence[int], kept: int | None) -> float:
+        seen = self.counts[0, arm, list(strata)].sum(axis=0)
+        if kept is not None:
+            seen = seen - (np.arange(len(seen)) == kept) * self.missing[0, arm, list(strata)].sum()
+        return float((seen * np.linspace(0.0, 1.0, len(seen))).sum() / max(int(seen.sum()), 1))
 
     def rows(self, trials: Integers) -> Categories:
         counts, missing, due = (part[trials] for part in (self.counts, self.missing, self.due))
