@@ -88,7 +88,7 @@ def _draw(shown: list[MissingTip], label: Label) -> Figure:
 
     across = columns_for(len(shown))
     down = -(-len(shown) // across)
-    figure = sheet(0.5 + 3.0 * down)
+    figure = sheet(0.7 + 3.0 * down)
     for place, one in enumerate(shown):
         axes = figure.add_subplot(down, across, place + 1)
         values = np.array(one.probabilities)
@@ -106,7 +106,10 @@ def _draw(shown: list[MissingTip], label: Label) -> Figure:
         axes.set_title(
             broken(f"{one.rule}: {one.comparison} {written(one.threshold)}", panel_room(across))
         )
-        axes.set_xlabel(f"{one.noun}s of {one.missing[-1]} missing in {label(one.arms[-1])}")
+        room = panel_room(across)
+        axes.set_xlabel(
+            broken(f"{one.noun}s of {one.missing[-1]} missing in {label(one.arms[-1])}", room)
+        )
         whole_ticks(axes, "x")
         if len(one.arms) == 1:
             axes.set_yticks([])
@@ -167,7 +170,7 @@ def _told(one: ShiftTip) -> str:
 def _draw_shifts(shown: list[list[ShiftTip]], label: Label) -> Figure:
     across = columns_for(len(shown))
     down = -(-len(shown) // across)
-    figure = sheet(0.5 + 2.6 * down)
+    figure = sheet(0.8 + 2.6 * down)
     lines: dict[str, Any] = {}
     for place, panel in enumerate(shown):
         axes = figure.add_subplot(down, across, place + 1)
@@ -185,12 +188,13 @@ def _draw_shifts(shown: list[list[ShiftTip]], label: Label) -> Figure:
             axes.set_xlim(0.0, first.reach[1])
         axes.axhline(first.threshold, color=GREY, linewidth=0.9)
         axes.axvline(0.0 if first.added else 1.0, color=GREY, linewidth=0.9, linestyle=":")
-        axes.set_title(
-            broken(f"{first.rule}: {first.comparison} {written(first.threshold)}",
-                   panel_room(across))
-        )  # fmt: skip
+        asked = f"{first.rule}: "
+        if sum(other[0].rule == first.rule for other in shown) > 1:
+            asked += f"{first.question} "
+        asked += f"{first.comparison} {written(first.threshold)}"
+        axes.set_title(broken(asked, panel_room(across)))
         unit = f" higher by ({first.unit})" if first.added else ", times"
-        axes.set_xlabel(f"{first.words}{unit}")
+        axes.set_xlabel(broken(f"{first.words}{unit}", panel_room(across)))
         axes.set_ylabel("probability")
         light_grid(axes)
     legend_above(figure, list(lines.values()), list(lines))
