@@ -45,6 +45,7 @@ class Borrowed(Part):
     """What every way to borrow has, and says."""
 
     of_a_stratum: ClassVar[bool] = False  # whether a question about one borrows what was seen there
+    set_by_data: ClassVar[bool] = False  # whether the arm's own data set its weight
 
     external: list[str] = Field(description="names of the external data that are borrowed from")
     method: str

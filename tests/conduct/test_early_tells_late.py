@@ -300,6 +300,38 @@ def test_the_posterior_is_a_mixture_over_those_who_wait(months: list[float]) -> 
     assert waited > 30  # floors: somebody waits
 
 
+METHODS: list[tuple[Table, Table]] = [
+    ({"method": "pooled"}, {"a": 5.0, "b": 57.0}),
+    ({"method": "power", "weight": 0.5}, {"a": 3.0, "b": 29.0}),
+    ({"method": "robust_map", "weight": 0.8, "heterogeneity": 0.5}, {}),
+]
+
+
+@pytest.mark.parametrize(("method", "written"), METHODS, ids=lambda one: one.get("method", ""))
+def test_who_waits_counts_beside_what_is_borrowed(method: Table, written: Table) -> None:
+    """What external data say is a prior, and the posterior that of the same prior in numbers."""
+    raw = design([3.0, 6.0])
+    raw["prediction"]["dfr"]["counts"] = "all"
+    raw["external"] = {"registry": {"source": "a registry", "endpoint": "dfr", "responders": 4,
+                                    "participants": 60}}  # fmt: skip
+    raw["analysis"]["dfr"]["prior"] = {"soc": {"external": ["registry"]} | method}
+    borrowing = first_look(raw, 6)
+    assert borrowing.seen is not None
+    by_arm = borrowing.plan.fitted["dfr"][1].priors
+    if not written:
+        parts = zip(by_arm[0].weights, by_arm[0].a, by_arm[0].b, strict=True)
+        written = {"mixture": [{"weight": w, "a": a, "b": b} for w, a, b in parts]}
+    other = {key: value for key, value in raw.items() if key != "external"}
+    other["analysis"] = {"dfr": {"model": "beta_binomial", "prior": {"soc": written}}}
+    told = first_look(other, 6)
+    found, same = looks_at(borrowing, 0.15), looks_at(told, 0.15)
+    assert found == pytest.approx(same, abs=1e-9)
+    assert np.ptp(found) > 0.05
+    prior = borrowing.plan.fitted["dfr"][0].borrowed(("soc", "cart"))["soc"]
+    added = prior.added(0, borrowing.seen.summary("dfr"))
+    assert np.isfinite(added.participants).all()
+
+
 def test_where_everybody_has_reached_the_month_nothing_is_different() -> None:
     raw = design([3.0, 6.0])
     raw["rules"][1]["at_least"] = 1.0  # no trial ends at its first look

@@ -155,11 +155,18 @@ def test_a_question_about_one_stratum_is_refused() -> None:
         Design(**raw)
 
 
-def test_who_counts_by_an_earlier_month_does_not_borrow() -> None:
-    raw = borrowing(BORROWS, prediction={"dfr": {"from": [3.0], "counts": "all"}})
+def test_a_weight_that_data_set_and_a_stratum_leave_out_who_counts_by_an_earlier_month() -> None:
+    early = {"prediction": {"dfr": {"from": [3.0], "counts": "all"}}}
+    raw = borrowing(BORROWS | {"method": "sam", "difference": 0.2}, **early)
     with pytest.raises(DesignError) as refused:
         Design(**raw)
-    assert "analysis.dfr.prior.soc.external: what is borrowed is weighed" in str(refused.value)
+    assert "analysis.dfr.prior.soc.external: its weight is set by what was" in str(refused.value)
+    raw = borrowing(BORROWS, strata={"a": 0.5, "b": 0.5}, **early)
+    by_stratum = {"responders": {"a": 4, "b": 10}, "participants": {"b": 210, "a": 100}}
+    raw["external"]["registry"] = REGISTRY | by_stratum
+    raw["rules"][0]["posterior"]["stratum"] = "a"
+    with pytest.raises(DesignError, match="a rule asks of one stratum, in which another prior"):
+        Design(**raw)
 
 
 def test_numbers_by_stratum_are_added_up() -> None:

@@ -145,12 +145,9 @@ def borrowing(pieces: Pieces) -> Found:
                 yield path, f"{little}", *(path_to("external", name) for name in sources)
         early = pieces.prediction.get(endpoint)
         if early is not None and early.counts == "all":
-            yield (
-                path_to(path, "external"),
-                'what is borrowed is weighed against those seen at the month, and counts = "all" '
-                "in [prediction] counts who has not reached it; leave one of the two out",
-                path_to("prediction", endpoint),
-            )
+            why = _why_not_early(pieces, endpoint, prior)
+            if why:
+                yield path_to(path, "external"), why, path_to("prediction", endpoint)
         anew = [name for name, data in sound.items() if data.redrawn]
         if anew and early is not None:
             yield (
@@ -160,6 +157,17 @@ def borrowing(pieces: Pieces) -> Found:
                 path_to("prediction", endpoint),
             )
         yield from _of_strata(pieces, endpoint, arm, prior, sound)
+
+
+def _why_not_early(pieces: Pieces, endpoint: str, prior: Borrowed) -> str:
+    """Why a prior cannot borrow where who has not reached the month counts; blank where it can."""
+    out = 'and counts = "all" in [prediction] counts who has not reached the month; leave one out'
+    if prior.set_by_data:
+        return f"its weight is set by what was seen at the month alone, {out}"
+    asked = [one for rule in pieces.rules if rule is not None for one in rule.asked]
+    if any(one.endpoint == endpoint and one.stratum is not None for one in asked):
+        return f"a rule asks of one stratum, in which another prior borrows, {out}"
+    return ""
 
 
 def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:

@@ -171,6 +171,8 @@ class RobustMap(BorrowedCounts):
 class Sam(BorrowedCounts):
     """An informative part whose weight the arm's own data set: the self-adapting mixture."""
 
+    set_by_data: ClassVar[bool] = True
+
     method: Literal["sam"] = Field(description=METHOD)
     difference: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="between rates that differ clinically"
