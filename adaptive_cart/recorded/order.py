@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.errors import one_of
 from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN, infusions_in, spells_in
 
 Found = Iterator[tuple[str, str]]
@@ -157,3 +160,33 @@ def after_withdrawal(months: Mapping[str, float], last: float, withdrawn: float)
             f"found {withdrawn:g}, and a death (month {death:g}); leave it blank where the "
             "participant was followed to death, or else leave the death blank",
         )
+
+
+def outside_their_part(
+    design: Design, randomised: Floats, arm: npt.NDArray[np.integer]
+) -> Iterator[tuple[int, str]]:
+    """Who of the first part is in an arm that does not enrol in it.
+
+    Parameters
+    ----------
+    randomised, arm
+        ``(participant,)`` months, nan where not known, and positions, -1 where not known.
+
+    Yields
+    ------
+    Position of the participant, and what is wrong.
+    """
+    part = design.first_part
+    if part is None:
+        return
+    enrols = part.arms(design)
+    among = one_of(design.arm_names[place] for place in enrols)
+    # with those of the same month counted, nobody else can be before
+    upto = (randomised[:, None] <= randomised[None]).sum(axis=0)
+    for place in np.flatnonzero((upto <= part.participants) & (arm >= 0)):
+        if np.isfinite(randomised[place]) and arm[place] not in enrols:
+            yield (
+                int(place),
+                f"found '{design.arm_names[arm[place]]}'; the first {part.participants} by month "
+                f"of randomisation are those of the first part, in which {among} enrol",
+            )

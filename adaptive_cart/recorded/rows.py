@@ -27,7 +27,12 @@ from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.recorded.dates import InMonths, date_column
 from adaptive_cart.recorded.known import Participants
-from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
+from adaptive_cart.recorded.order import (
+    after_last_contact,
+    after_withdrawal,
+    impossible,
+    outside_their_part,
+)  # fmt: skip
 from adaptive_cart.recorded.table import (
     CROSSOVER,
     HEADER,
@@ -36,6 +41,7 @@ from adaptive_cart.recorded.table import (
     WITHDRAWN,
     further,
     infusions_in,
+    without_endpoint,
 )
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
@@ -53,21 +59,6 @@ def infused_arms(design: Design) -> tuple[bool, ...]:
             return truth.infused_arms
     products = (PRODUCTS.get(design.arms[name].product or "") for name in design.arm_names)
     return tuple(product is not None and product.infused for product in products)
-
-
-def _without_endpoint(design: Design) -> set[str]:
-    """Events and rates that the truth names and no endpoint reads."""
-    courses = [*design.truth.values()]
-    courses += [part for table in design.scenarios.values() for part in table.values()]
-    named = {
-        name
-        for course in courses
-        if isinstance(course, dict)
-        for part in ("events", "rates", "scores")
-        if isinstance(course.get(part), dict)
-        for name in course[part]
-    }
-    return named - set(design.endpoints)
 
 
 class Reading:
@@ -113,7 +104,7 @@ class Reading:
     # ── columns ───────────────────────────────────────────────────────────────────────────
     def _columns(self) -> None:
         known = [*HEADER, *self._optional(), *self._of_columns]
-        unread = _without_endpoint(self.design)
+        unread = without_endpoint(self.design)
         for column in dict.fromkeys(self.columns):
             if self.columns.count(column) > 1:
                 self.report(0, f"column {column}", "stands there more than once")
@@ -327,6 +318,8 @@ class Reading:
                     wrong += after_last_contact({name: month}, ends[0])
             for column, message in wrong:
                 self.report(row, column, message)
+        for place, message in outside_their_part(design, randomised, arm):
+            self.report(self.rows[place][0], "arm", message)
         recorded = any(np.isfinite(values).any() for values in months.values())
         opening = [name for name in own if design.endpoints[name].opens_at_infusion]
         if recorded and opening and any(self.infused_arms) and "infused_month" not in self._place:

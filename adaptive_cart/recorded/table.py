@@ -198,3 +198,18 @@ def _row(
 
         row |= endpoint.direct.written_all(name, endpoint, outcome, at, told, last)
     return row
+
+
+def without_endpoint(design: Design) -> set[str]:
+    """Events and rates that the truth names and no endpoint reads."""
+    courses = [*design.truth.values()]
+    courses += [part for table in design.scenarios.values() for part in table.values()]
+    named = {
+        name
+        for course in courses
+        if isinstance(course, dict)
+        for part in ("events", "rates", "scores")
+        if isinstance(course.get(part), dict)
+        for name in course[part]
+    }
+    return named - set(design.endpoints)

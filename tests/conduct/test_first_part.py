@@ -13,7 +13,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import planned_in_parts
-from adaptive_cart.errors import DesignError
+from adaptive_cart.errors import CartError, DesignError
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.estimand import target_values, true_values
@@ -186,6 +186,17 @@ def test_a_table_of_participants_is_the_same_trial(part: str) -> None:
     for trial in range(3):
         participants = read_participants(table(design, block, trial), design)
         same_end(block, trial, replayed(Plan.of(design), participants))
+
+
+def test_a_table_with_somebody_in_an_arm_of_the_other_part_is_refused() -> None:
+    design = Design(**design_of({}))
+    block = simulated(design, "one", 1)
+    rows = table(design, block, 0)
+    by_month = sorted(rows, key=lambda row: float(row["randomised_month"]))
+    assert read_participants(rows, design)
+    by_month[4]["arm"] = "usual"
+    with pytest.raises(CartError, match="found 'usual'; the first 18 by month of randomisation"):
+        read_participants(rows, design)
 
 
 def test_an_example_says_why_the_control_is_not_asked_about() -> None:

@@ -106,7 +106,7 @@ def test_a_scenario_says_the_fraction_that_would_have_remained() -> None:
 def test_a_real_trial_is_compared_with_them() -> None:
     design = Design(**remissions())
     story = ac.example(design)
-    assert "P(cart (in remission at 18 months) − registry" in story.text
+    assert "P(cart remaining at 18 months − registry > 0.10 | relapse)" in story.text
     assert "− registry" in ac.analyze(design, story.participants, look=1, fast=True).text
 
 
