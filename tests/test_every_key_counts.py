@@ -1079,6 +1079,11 @@ KEYS: dict[str, list[Case]] = {
              {"analysis/mgadl": {"model": "normal_visits"}}),
             ("PiecewiseExponentialAnalysis", "times", "relapse", {}),
             ("RestrictedMeanAnalysis", "course", "time", LONGER | UNSTRATIFIED),
+            ("DirichletAnalysis", "ordinal", "door", {}),
+            ("ProportionsTestAnalysis", "direct", "dfr",
+             {"analysis/dfr": {"model": "proportions_test"}, "rules/2": GONE}),
+            ("LogrankTestAnalysis", "times", "relapse",
+             {"analysis/relapse": {"model": "logrank_test"}}),
             ("WeibullCureAnalysis", "lasting", "relapse", UNSTRATIFIED | {"rules/2/posterior": {
                 "endpoint": "relapse", "arm": "cart", "minus": "soc", "remains_at": 9.0,
                 "above": 0.0}}),
@@ -1243,6 +1248,9 @@ KEYS: dict[str, list[Case]] = {
                                 to("ordinal", "analysis/door/prior",
                                    {"cart": {"dead": 1.0, "bad": 2.0, "good": 3.0}}),
                                 to("ordinal", "analysis/door/prior", {"alive": 1.0}, "refused")],
+    "ProportionalOddsAnalysis.time_trend": [
+        Case("ordinal", {"analysis/door/time_trend": {"model": "concurrent"}},
+             start=BY_ODDS | {"arms/cart/enters": 4.0})],
     "ProportionalOddsAnalysis.model": [
         Case("ordinal", {"analysis/door/model": "dirichlet", "analysis/door/prior": {"each": 1.0}},
              start=BY_ODDS)],

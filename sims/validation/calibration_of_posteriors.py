@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import calibration_beyond
 import calibration_borrowed
 import calibration_calendar
+import calibration_calendar_events
 import calibration_early
 import calibration_intervals
 import numpy as np
@@ -656,6 +657,11 @@ CASES = {
     "beta_binomial_time_machine": calibration_calendar.case(2),
     "beta_binomial_time_machine_first_order": calibration_calendar.case(1),
     "beta_binomial_periods": calibration_calendar.PERIODS_CASE,
+    **{
+        f"{model}_{name}": calibration_calendar_events.case(model, walks)
+        for model in ("gamma_poisson", "piecewise_exponential")
+        for name, walks in (("periods", False), ("time_machine", True))
+    },
     "normal_beyond": calibration_beyond.NORMAL,
     "normal_visits_beyond": calibration_beyond.VISITS,
 }

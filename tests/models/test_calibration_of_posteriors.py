@@ -53,6 +53,10 @@ MODELS = (
     "beta_binomial_early",
     "beta_binomial_time_machine",
     "beta_binomial_time_machine_first_order",
+    "gamma_poisson_periods",
+    "gamma_poisson_time_machine",
+    "piecewise_exponential_periods",
+    "piecewise_exponential_time_machine",
     "normal_beyond",
     "normal_visits_beyond",
     "weibull_cure_intervals",
@@ -83,6 +87,10 @@ LONG = (
     "gamma_poisson_robust_map",
     "beta_binomial_time_machine",
     "beta_binomial_time_machine_first_order",
+    "gamma_poisson_periods",
+    "gamma_poisson_time_machine",
+    "piecewise_exponential_periods",
+    "piecewise_exponential_time_machine",
 )
 
 

@@ -73,17 +73,30 @@ KINDS: dict[str, tuple[str, Raw, list[Raw]]] = {
          {"value": 0.1, "kind": "remaining", "month": 6.0}],
     ),
     "weibull_cure": ("event", CURE, [{"value": 0.1, "kind": "remaining", "month": 6.0}]),
+    "dirichlet": ("door", {}, [{"value": 0.5, "kind": "better"}, {"value": 5.0}]),
+    "proportional_odds": (
+        "door",
+        {"prior": {"log_odds_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0}}},
+        [{"value": 1.2, "kind": "common_odds_ratio"}],
+    ),
 }  # fmt: skip
+TESTS: dict[str, tuple[str, Raw, list[Raw]]] = {
+    "proportions_test": ("free", {}, [{"value": 0.05}, {"value": 0.1}]),
+    "logrank_test": ("event", {}, [{"value": 1.0, "kind": "hazard_ratio", "above": False}]),
+}
+OF_TWO = ("hazard_ratio", "ratio", "better", "common_odds_ratio")
 
 
 def platform(model: str, trend: Raw | None = ALONE, **tables: Any) -> Raw:
     """A control, a product that leaves at month 14, and one that enters at month 9."""
-    endpoint, table, _ = KINDS[model]
+    endpoint, table, _ = (KINDS | TESTS)[model]
     analysis = {"model": model, **table} | ({} if trend is None else {"time_trend": trend})
     kinds = {
         "rate": {"type": "event_rate"},
         "score": {"type": "continuous", "visits": [1.0, 3.0], "better": "lower"},
         "event": {"type": "time_to_event", "horizon": 18.0},
+        "door": {"type": "ordinal", "month": 3.0, "categories": ["dead", "bad", "good"]},
+        "free": {"type": "landmark", "month": 3.0},
     }
     said = {
         "rate": {"usual": 1.0, "early": 0.8, "late": 0.6},
@@ -92,11 +105,18 @@ def platform(model: str, trend: Raw | None = ALONE, **tables: Any) -> Raw:
             arm: {"dist": "exponential", "median": median}
             for arm, median in (("usual", 6.0), ("early", 8.0), ("late", 12.0))
         },
+        "door": {
+            arm: {"dead": 0.1, "bad": 0.9 - good, "good": good}
+            for arm, good in (("usual", 0.3), ("early", 0.4), ("late", 0.6))
+        },
+        "free": {"usual": 0.3, "early": 0.4, "late": 0.6},
     }
     asked = {
         "rate": {"minus": "usual", "below": 0.0},
         "score": {"minus": "usual", "below": 0.0},
         "event": {"hazard_ratio_to": "usual", "below": 1.0},
+        "door": {"minus": "usual", "above": 0.0},
+        "free": {"minus": "usual", "above": 0.0},
     }
     if model == "weibull_cure":
         asked["event"] = {"minus": "usual", "remains_at": 6.0, "above": 0.0}
@@ -134,10 +154,10 @@ def at_month(model: str, month: float, trials: int) -> tuple[Plan, Any, Snapshot
 
 
 @pytest.mark.parametrize("month", [6.0, 21.0])
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("model", KINDS | TESTS)
 def test_a_comparison_is_the_models_own_without_the_others(model: str, month: float) -> None:
     plan, prepared, snapshot = at_month(model, month, 3)
-    endpoint, table, questions = KINDS[model]
+    endpoint, table, questions = (KINDS | TESTS)[model]
     analysis, fitted = plan.fitted[endpoint]
     assert isinstance(analysis, ADJUSTED["concurrent"][model])
     found = analysis.posterior(fitted, plan.summary(endpoint, prepared, snapshot), None)
@@ -153,7 +173,7 @@ def test_a_comparison_is_the_models_own_without_the_others(model: str, month: fl
         seen = plan.design.endpoints[endpoint].summary(prepared, own)
         expected = plain.posterior(fitted, seen, None)
         for asked in questions:
-            if minus is None and asked.get("kind") in ("hazard_ratio", "ratio"):
+            if minus is None and asked.get("kind") in OF_TWO:
                 continue
             question = Question(endpoint, arm, minus, **asked)
             for answer in ("probability", "mean"):
@@ -161,6 +181,12 @@ def test_a_comparison_is_the_models_own_without_the_others(model: str, month: fl
                     getattr(found, answer)(question), getattr(expected, answer)(question),
                     atol=1e-9, rtol=1e-9,
                 )  # fmt: skip
+            if model in TESTS:
+                summary = plan.summary(endpoint, prepared, snapshot)
+                for name, answer in (("anew", "probability"), ("estimated_anew", "mean")):
+                    again = getattr(analysis, name)(summary, 1, None, question)
+                    fast = getattr(found, answer)(question)[1]
+                    assert again == pytest.approx(fast, abs=1e-9, nan_ok=True)
 
 
 def test_means_are_those_of_who_was_there_together() -> None:
@@ -260,7 +286,7 @@ def test_a_trial_of_times_is_the_twins(leaves: Raw) -> None:
     compare(raw, "one", 3, tolerance=1e-8)
 
 
-@pytest.mark.parametrize(("model", "trend"), [*((m, "concurrent") for m in KINDS),
+@pytest.mark.parametrize(("model", "trend"), [*((m, "concurrent") for m in KINDS | TESTS),
                                                ("normal", "periods")])  # fmt: skip
 def test_a_real_table_is_analysed_as_the_simulated_trial_was(model: str, trend: str) -> None:
     design = Design(**platform(model, {"model": trend}))
@@ -271,7 +297,7 @@ def test_a_real_table_is_analysed_as_the_simulated_trial_was(model: str, trend: 
 
 
 def test_check_says_who_counts() -> None:
-    for model, (endpoint, *_) in KINDS.items():
+    for model, (endpoint, *_) in (KINDS | TESTS).items():
         text = described(Design(**platform(model)))
         assert f"Comparisons of {endpoint} count those randomised while both arms" in text
 
@@ -287,6 +313,13 @@ def test_what_does_not_go_together_is_told(model: str) -> None:
         with pytest.raises(DesignError) as caught:
             Design(**(platform(model) | change))
         assert told in str(caught.value)
+
+
+def test_a_test_of_those_who_were_there_together_spends_nothing() -> None:
+    raw = platform("proportions_test")
+    raw["rules"][0]["at_least"] = {"alpha": 0.025, "spending": "obrien_fleming"}
+    with pytest.raises(DesignError, match=r"a type I error is not spent of 'free'"):
+        Design(**raw)
 
 
 def test_pooled_is_what_is_meant_where_nothing_is_said() -> None:

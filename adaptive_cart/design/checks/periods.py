@@ -301,6 +301,12 @@ def _not_asked(pieces: Pieces, name: str, where: str) -> Found:
                 f"ask each arm against the control",
             )
         for part in rule.comparisons:
+            if isinstance(part.threshold, AlphaSpending) and rule.name in about:
+                yield (
+                    path,
+                    f"a type I error is not spent {told}: how many of a comparison are to come "
+                    f"is not planned; write its thresholds as numbers",
+                )
             if any(_about(pieces, question, name) for question in part.jointly or ()):
                 yield (
                     path,

@@ -30,6 +30,7 @@ from adaptive_cart.models.classical.proportions import z_of_one, z_of_two
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
     PiecewiseExponentialAnalysis,
 )
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.nouns.questions import ALL, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.records import pooled as over_strata
@@ -173,6 +174,7 @@ class ClassicalTest(AnalysisBase):
     bayesian: ClassVar[bool] = False
     example: ClassVar[str]
     to_come: AnalysisBase | None = None
+    time_trend: TrendSelection | None = LEFT_OUT
 
     @property
     def ahead(self) -> AnalysisBase | None:

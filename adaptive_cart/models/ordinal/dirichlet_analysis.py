@@ -34,6 +34,7 @@ from adaptive_cart.models.base import (
 )
 from adaptive_cart.models.ordinal.by_category import EACH, UNIFORM, OrdinalPosterior, Parameters
 from adaptive_cart.models.ordinal.by_category import misfits as misfits_of
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.parts import LEAST_WORTH
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
@@ -279,6 +280,7 @@ class DirichletAnalysis(AnalysisBase):
         default=UNIFORM,
         description="a number by category, `each` for the others; for every arm, or by arm",
     )
+    time_trend: TrendSelection | None = LEFT_OUT
 
     title: ClassVar[str] = "Independent Dirichlet arms"
     statements: ClassVar[tuple[Statement, ...]] = (

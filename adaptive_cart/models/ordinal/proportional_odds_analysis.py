@@ -26,6 +26,7 @@ from pydantic import Field
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ordinal.by_category import EACH, UNIFORM, OrdinalPosterior, Parameters
 from adaptive_cart.models.ordinal.by_category import misfits as misfits_of
+from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part
@@ -228,6 +229,7 @@ class ProportionalOddsAnalysis(AnalysisBase):
 
     model: Literal["proportional_odds"]
     prior: ProportionalOddsPrior
+    time_trend: TrendSelection | None = LEFT_OUT
 
     beside_control: ClassVar[bool] = True
     title: ClassVar[str] = "Proportional odds"

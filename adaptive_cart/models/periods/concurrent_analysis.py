@@ -161,6 +161,25 @@ class Concurrent(ByPeriodAnalysis):
         return ConcurrentReference(super().reference(arms, (), (1.0,)), arms)
 
 
+class ConcurrentTest(Concurrent):
+    """The same of a test, which is worked out anew by other code in place of PyMC."""
+
+    def anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        return super().anew(self._counted(summary, question), trial, None, question)
+
+    def estimated_anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        return super().estimated_anew(self._counted(summary, question), trial, None, question)
+
+    @staticmethod
+    def _counted(summary: Summary, question: Question) -> Summary:
+        assert isinstance(summary, ByPeriod)
+        return summary.compared(arms_of(question))
+
+
 def never_apart(kind: type[Posterior]) -> type[Posterior]:
     """The same answers, but that arms are never put together from what is said of each alone."""
     return type(kind.__name__, (kind,), {"arms_apart": False})

@@ -9,13 +9,20 @@ from adaptive_cart.models.binary.beta_binomial_analysis import (
     BetaBinomialAnalysis,
     CountsPosterior,
 )
+from adaptive_cart.models.classical.classical_analysis import (
+    LogrankTestAnalysis,
+    ProportionsTestAnalysis,
+)
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
     PiecewiseExponentialAnalysis,
 )
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
+from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletAnalysis
+from adaptive_cart.models.ordinal.proportional_odds_analysis import ProportionalOddsAnalysis
 from adaptive_cart.models.periods.concurrent_analysis import (
     Concurrent,
+    ConcurrentTest,
     never_apart,
     together,
 )
@@ -39,6 +46,34 @@ class ConcurrentCounts(Concurrent, BetaBinomialAnalysis):
     )
     of_two_counts: ClassVar[bool] = True
     answered_by: ClassVar[type[Posterior]] = never_apart(CountsPosterior)
+
+
+class ConcurrentCategories(Concurrent, DirichletAnalysis):
+    """Participants by category, of those who were there together."""
+
+    title: ClassVar[str] = "Participants by category, concurrent controls"
+    statements: ClassVar[tuple[Statement, ...]] = (*DirichletAnalysis.statements, OF_EACH)
+
+
+class ConcurrentOdds(Concurrent, ProportionalOddsAnalysis):
+    """Proportional odds, of those who were there together."""
+
+    title: ClassVar[str] = "Proportional odds, concurrent controls"
+    statements: ClassVar[tuple[Statement, ...]] = (*ProportionalOddsAnalysis.statements, OF_EACH)
+
+
+class ConcurrentProportions(ConcurrentTest, ProportionsTestAnalysis):
+    """The z test of two proportions, of those who were there together."""
+
+    title: ClassVar[str] = "Pooled z test of two proportions, concurrent controls"
+    statements: ClassVar[tuple[Statement, ...]] = (*ProportionsTestAnalysis.statements, OF_EACH)
+
+
+class ConcurrentLogrank(ConcurrentTest, LogrankTestAnalysis):
+    """The logrank test, of those who were there together."""
+
+    title: ClassVar[str] = "Logrank test, concurrent controls"
+    statements: ClassVar[tuple[Statement, ...]] = (*LogrankTestAnalysis.statements, OF_EACH)
 
 
 class ConcurrentRates(Concurrent, GammaPoissonAnalysis):

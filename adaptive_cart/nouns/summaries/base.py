@@ -227,13 +227,7 @@ class Summary(ABC):
         inside
             ``(trial, arm, stratum)``.
         """
-        chosen = (
-            np.where(inside.reshape(*inside.shape, *[1] * (values.ndim - 3)), values, 0).sum(
-                axis=2, keepdims=True
-            )
-            for _, values in self._held()
-        )
-        return type(self)(*chosen)
+        return type(self)(*(_among(values, inside) for _, values in self._held()))
 
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
@@ -284,23 +278,41 @@ class Beside(Summary):
         return found.beside(repeated(self.outside, some.number))
 
 
-# ── what a summary is made of: arrays, or a summary that tells the same people apart ──────────
+# ── what a summary is made of: arrays, a summary that tells the same people apart, or a tuple of
+#    names or numbers that all trials share ─────────────────────────────────────────────────────
+
+
+def _among(values: Any, inside: Booleans) -> Any:
+    if isinstance(values, tuple):
+        return values
+    there = inside.reshape(*inside.shape, *[1] * (values.ndim - 3))
+    return np.where(there, values, 0).sum(axis=2, keepdims=True)
+
+
 def _rows(values: Any, trials: Integers) -> Any:
+    if isinstance(values, tuple):
+        return values
     return values.rows(trials) if isinstance(values, Summary) else rows_of(values, trials)
 
 
 def _stacked(several: list[Any]) -> Any:
     first = several[0]
+    if isinstance(first, tuple):
+        return first
     if isinstance(first, Summary):
         return type(first).stacked(several)
     return np.concatenate(several)
 
 
 def _nothing(values: Any) -> Any:
+    if isinstance(values, tuple):
+        return values
     return values.without_anybody() if isinstance(values, Summary) else np.zeros_like(values)
 
 
 def _replaced(where: Booleans, theirs: Any, mine: Any) -> Any:
+    if isinstance(mine, tuple):
+        return mine
     if isinstance(mine, Summary):
         return mine.replaced(where, theirs)
     each = math.prod(mine.shape[1:])

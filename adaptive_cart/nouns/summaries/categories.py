@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.questions.words import Parameter
-from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.nouns.records import Integers
 from adaptive_cart.nouns.summaries.base import Summary, none_of
 from adaptive_cart.nouns.summaries.changes import Move, Reach
 
@@ -40,8 +40,8 @@ class Categories(Summary):
     counts: Integers
     missing: Integers
     due: Integers
-    names: tuple[str, ...] = ()
-    scores: tuple[float, ...] = ()
+    names: tuple[str, ...]
+    scores: tuple[float, ...]
 
     kind: ClassVar[str] = "categories"
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
@@ -55,7 +55,7 @@ class Categories(Summary):
     @classmethod
     def empty(cls, arms: int, strata: int) -> Categories:
         none = none_of(arms, strata)
-        return cls(np.zeros((*none.shape, 0), dtype=np.int64), none, none)
+        return cls(np.zeros((*none.shape, 0), dtype=np.int64), none, none, (), ())
 
     @classmethod
     def nobody(
@@ -152,27 +152,3 @@ class Categories(Summary):
         if kept is not None:
             seen = seen - (np.arange(len(seen)) == kept) * self.missing[0, arm, list(strata)].sum()
         return float((seen * np.linspace(0.0, 1.0, len(seen))).sum() / max(int(seen.sum()), 1))
-
-    def rows(self, trials: Integers) -> Categories:
-        counts, missing, due = (part[trials] for part in (self.counts, self.missing, self.due))
-        return replace(self, counts=counts, missing=missing, due=due)
-
-    @classmethod
-    def stacked(cls, several: Sequence[Categories]) -> Categories:
-        counts, missing, due = (
-            np.concatenate([getattr(one, part) for one in several])
-            for part in ("counts", "missing", "due")
-        )
-        return replace(several[0], counts=counts, missing=missing, due=due)
-
-    def without_anybody(self) -> Categories:
-        none = np.zeros_like(self.missing)
-        return replace(self, counts=np.zeros_like(self.counts), missing=none, due=none)
-
-    def replaced(self, where: Booleans, other: Categories) -> Categories:
-        return replace(
-            self,
-            counts=np.where(where[:, None, None, None], other.counts, self.counts),
-            missing=np.where(where[:, None, None], other.missing, self.missing),
-            due=np.where(where[:, None, None], other.due, self.due),
-        )

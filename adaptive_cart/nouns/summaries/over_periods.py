@@ -11,6 +11,7 @@ from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries.base import Summary
 from adaptive_cart.nouns.summaries.by_period import ByPeriod
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
+from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
 from adaptive_cart.nouns.summaries.exposure import Exposure
@@ -59,6 +60,13 @@ class Split(ByPeriod):
         if calendar is not None:
             own["calendar"] = calendar
         return cls(**own, apart=apart, open_in=open_in)
+
+
+@dataclass(frozen=True)
+class PeriodCategories(Split, Categories):
+    """Participants by category, also by period."""
+
+    kept: ClassVar[type[Summary]] = Categories
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,7 @@ class CalendarScores(OverCalendar, PeriodScores):
 
 Splitting: TypeAlias = Callable[..., ByPeriod]
 SPLITTING: dict[str, Splitting] = {
+    Categories.kind: PeriodCategories.over,
     Counts.kind: PeriodCounts.of,
     Durations.kind: PeriodDurations.over,
     Exposure.kind: PeriodExposure.over,
