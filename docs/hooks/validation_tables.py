@@ -101,6 +101,32 @@ def time_trends() -> Iterable[str]:
     return table(head, rows)
 
 
+def time_trends_by_endpoint() -> Iterable[str]:
+    """The same of a rate, a time and a score, with what theory says without a trend."""
+    read = pd.read_csv(STUDIES / "results" / "time_trends_by_endpoint.csv", dtype=str)
+    of = {
+        (row["endpoint"], row["model"], row["trend"], row["late product"]): row
+        for row in read.fillna("").to_dict("records")
+    }
+    none, line = "none", "a line in all arms"
+    null = "does not work"
+    rows = []
+    for endpoint, model in dict.fromkeys(key[:2] for key in of):
+        own = {key[2:]: row for key, row in of.items() if key[:2] == (endpoint, model)}
+        plain, pooled = own[none, null], of[endpoint, "pooled", none, null]
+        ratio = f"{float(plain['rmse']) / float(pooled['rmse']):.3f}"
+        theory = plain["rmse_theory"]
+        both = f"{ratio} ({float(theory):.3f})" if theory else ratio
+        shares = [
+            f"{one['success']} ({one['success_mcse']})" if one else "–"
+            for one in (plain, own.get((none, "works")), own.get((line, null)))
+        ]
+        rows.append((endpoint, f"`{model}`", *shares, both))
+    head = ("endpoint", "model", "type I error", "power", "type I error under a line",
+            "root mean squared error over that of pooling (theory)")  # fmt: skip
+    return table(head, rows)
+
+
 def verification() -> Iterable[str]:
     """The fast posterior against PyMC, a line a design and rule that many looks were taken of."""
     found = pd.read_csv(STUDIES / "results" / "verification.csv")
@@ -224,6 +250,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "priors": priors,
     "calibration": calibration,
     "time_trends": time_trends,
+    "time_trends_by_endpoint": time_trends_by_endpoint,
     "adjustment_without_trend": adjustment_without_trend,
     "verification": verification,
     "verified_designs": verified_designs,

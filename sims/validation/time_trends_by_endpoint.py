@@ -5,8 +5,9 @@
 The platform of ``time_trends.py``: one control, a product from the beginning and one that enters a
 year later, 6 participants a month, 180 in all, one look at month 36, a nominal one-sided level of
 0.025. Of each endpoint nothing drifts, or all arms do by a line, or the control alone. The rows are
-of the product that enters late: how often it succeeds, and bias and root mean squared error of its
-estimate where it does not work, with Monte Carlo standard errors.
+of the product that enters late: how often it succeeds where it does not work and, without a trend,
+where it does, and bias and root mean squared error of its estimate, with Monte Carlo standard
+errors. It can be stopped, and goes on from the rows that are there; ``--anew`` makes them again.
 
 Without a trend least squares with effects of arms and periods say how much larger standard errors
 are than those of pooling (``theory``): each participant weighs as one of a score, and as the events
@@ -73,6 +74,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 MODELS = ("pooled", "concurrent", "periods", "time_machine")
+KEYS = ("endpoint", "model", "trend", "late product")
 TRENDS = ("none", "a line in all arms", "a line in the control alone")
 
 
@@ -106,7 +108,7 @@ def design_of(name: str, model: str) -> Design:
                 "time_trend": {name: table},
             }
             for drift, table in drifts.items()
-            for truth in ("does not work", "works")
+            for truth in (("does not work", "works") if drift == "none" else ("does not work",))
         },
     )  # fmt: skip
 
@@ -173,35 +175,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--trials", type=int, default=2_000)
     parser.add_argument("--endpoints", nargs="*", default=list(ENDPOINTS), choices=ENDPOINTS)
+    parser.add_argument("--anew", action="store_true")
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    if RESULT.exists():
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    if RESULT.exists() and not given.anew:
         with RESULT.open(newline="", encoding="utf-8") as file:
-            rows += [r for r in csv.DictReader(file) if r["endpoint"] not in given.endpoints]
+            rows = {tuple(row[key] for key in KEYS): row for row in csv.DictReader(file)}
     for name in given.endpoints:
         expected = theory(name)
         for model in MODELS:
             for scenario in design_of(name, model).scenarios:
                 trend, truth = scenario.split("; ")
-                row = {
-                    "endpoint": name,
-                    "model": model,
-                    "trend": trend,
-                    "late product": truth,
-                    "trials": given.trials,
-                    **measured(name, model, scenario, given.trials),
-                }
+                key = (name, model, trend, truth)
+                if key in rows:
+                    continue
+                row: dict[str, Any] = dict(zip(KEYS, key, strict=True)) | {"trials": given.trials}
+                row |= measured(name, model, scenario, given.trials)
                 plain = trend == "none" and truth == "does not work"
                 row["rmse_theory"] = expected.get(model, "") if plain else ""
-                rows.append(row)  # fmt: skip
+                rows[key] = row
                 print(row, flush=True)
-    order = [list(ENDPOINTS), list(MODELS)]
-    rows.sort(key=lambda r: [order[0].index(r["endpoint"]), order[1].index(r["model"])])
+                written(rows)
+
+
+def written(rows: dict[tuple[str, ...], dict[str, Any]]) -> None:
+    """Write what there is, in order."""
+    order = [list(ENDPOINTS), list(MODELS), list(TRENDS)]
+    known = sorted(rows, key=lambda key: [own.index(k) for own, k in zip(order, key, strict=False)])
     with RESULT.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(rows[known[0]]))
         writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        for key in known:
+            told = rows[key].items()
+            writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in told})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from scipy import special, stats
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
@@ -22,6 +23,7 @@ from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.summaries import Durations, Exposure, over_periods
+from adaptive_cart.results.estimand import target_values, true_values
 from adaptive_cart.telling.check import described
 from models.test_concurrent import HAZARDS, a_year_late, at_month, platform, type_one_error
 
@@ -394,3 +396,13 @@ def test_periods_hold_the_error_under_a_trend_in_which_pooling_does_not(
     for drift in (0.0, per_year):
         found = type_one_error(a_year_late(endpoint, "periods", drift), trials)
         assert abs(found - 0.025) < error
+
+
+def test_a_hazard_that_drifts_in_one_arm_has_a_true_ratio() -> None:
+    """What a large trial tends to is simulated, whatever the analysis makes of the calendar."""
+    raw = platform("piecewise_exponential", MACHINE)
+    raw["scenarios"]["one"]["time_trend"] = {"event": {"usual": {"per_year": -0.7}}}
+    design = Design(**raw)
+    truth = truths_of(design)["one"]
+    found = target_values(Plan.of(design), true_values(design, truth))
+    assert all(0.3 < value < 2.0 for value in found)

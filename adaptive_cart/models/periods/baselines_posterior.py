@@ -23,6 +23,7 @@ import numpy as np
 from scipy import special
 
 from adaptive_cart.models.hazards.hazard_curves import Curve
+from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.periods.baseline_cells import Baselines
 from adaptive_cart.models.periods.laid_points import TOGETHER, Fit, Scheme, laid_out
 from adaptive_cart.models.periods.walk import Walk
@@ -60,6 +61,11 @@ class CalendarBaselines:
     sd: float
     cuts: tuple[float, ...] = ()
     walk: Walk | None = None
+
+    @property
+    def split(self) -> Any:
+        """How follow-up is split at the cuts."""
+        return PiecewiseExponential(self.cuts, (self.a, self.b), (self.centre, self.sd)).split
 
     def scheme(self, arms: int, periods: int) -> Scheme:
         """Coefficients: the logarithm of each ratio, and each step of the walk."""
