@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.models.durability.weibull_cure_analysis import (

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
 from adaptive_cart.participants.population import latents_for

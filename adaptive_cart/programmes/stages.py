@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import Block, run_own
+from adaptive_cart.conduct.trial import run_own
 from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import BorrowingArm, Plan
-from adaptive_cart.conduct.trial import Block
 from adaptive_cart.models.borrowed import Added
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary

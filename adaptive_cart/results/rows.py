@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import holds_apart
-from adaptive_cart.conduct.trial import Block, LookRecord
+from adaptive_cart.conduct.trial import LookRecord
 from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.results.arrow_columns import column_of, labels_of

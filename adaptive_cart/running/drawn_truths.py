@@ -19,8 +19,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import Block, run_own
+from adaptive_cart.conduct.trial import run_own
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Draw

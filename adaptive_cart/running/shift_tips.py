@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.moved_missing import (
@@ -25,7 +26,6 @@ from adaptive_cart.conduct.moved_missing import (
 )
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.conduct.trial import Block
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.estimated import estimand_noun
 from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import Standing, why_not_asked
-from adaptive_cart.conduct.trial import Block, LookRecord, run_block
+from adaptive_cart.conduct.trial import LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import said_moment

@@ -7,33 +7,31 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from adaptive_cart.models.arm_priors_analysis import PriorsOfArms
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.baselines import share_beyond
-from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.completed_scores import Law, completed
 from adaptive_cart.models.normal.borrowed_means import (
     NOTHING,
     NUMBERS,
-    AnyBorrowedMeans,
     BorrowedMeans,
     Known,
     MixedMeans,
 )
 from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixture_quantile
 from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
+from adaptive_cart.models.normal.written_priors import ArmMeanPrior, SpreadPrior
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, ScoreAdjustment
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external_draws import seen_beside
-from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
@@ -47,36 +45,6 @@ if TYPE_CHECKING:
 EQUAL = (
     1e-12  # of the scale: posteriors whose centre is that near to a value are symmetric about it
 )
-
-
-class MeanPrior(Part):
-    """What is known of the mean change of an arm, and of how many participants."""
-
-    mean: Finite = Field(description="mean change, of who starts at the mean baseline")
-    worth: Worth = Field(description="participants that it counts for")
-
-    @property
-    def told_as(self) -> str:
-        """Words in the place of mean and worth; none."""
-        return ""
-
-    @property
-    def known(self) -> Known:
-        """The prior as models take it: nothing is said of the spread."""
-        return NOTHING._replace(mean=self.mean, worth=self.worth)
-
-
-ArmMeanPrior = Annotated[
-    Annotated[MeanPrior, Tag("written")] | Annotated[AnyBorrowedMeans, Tag("external")],
-    Discriminator(how_known),
-]
-
-
-class SpreadPrior(Part):
-    """What is known of the standard deviation of changes, and of how many participants."""
-
-    sd: Worth = Field(description="standard deviation of changes, baseline being allowed for")
-    worth: Worth = Field(description="participants that it counts for")
 
 
 @dataclass(frozen=True)
