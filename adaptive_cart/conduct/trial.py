@@ -5,8 +5,8 @@
       └──────── arms dropped, strata closed, shares renewed (later arrivals only) ◄───┘
 
 How a look is held and judged is :mod:`adaptive_cart.conduct.holding`, and what is kept of it
-:mod:`adaptive_cart.conduct.block`. Here the participants are simulated. Trials that have ended stay in the block; what
-happens after their end is never recorded. The only loop in Python is over looks.
+:mod:`adaptive_cart.conduct.block`. Here the participants are simulated. Trials that have ended stay
+in the block; what happens after their end is never recorded. The only loop in Python is over looks.
 """
 
 from __future__ import annotations

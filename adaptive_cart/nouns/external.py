@@ -297,6 +297,23 @@ class External(Part):
             return self.total("events") / (self.total("months") / level.months)
         return self.total("mean") if self.has("mean") else math.nan
 
+    @property
+    def mix(self) -> dict[str, float]:
+        """Share of each stratum in the numbers of all of them; none where none are told so.
+
+        Of participants, or where events are counted of the months at risk.
+        """
+        if self.strata is None:
+            return {}
+        key = "months" if self.has("months") else "participants"
+        return {name: self.of(key, name) / self.total(key) for name in self.strata}
+
+    def mixed_as(self, shares: Mapping[str, float], level: Level) -> float:
+        """What :meth:`observed_as` would have been, had strata these shares."""
+        return math.fsum(
+            share * self.in_stratum(name).observed_as(level) for name, share in shares.items()
+        )
+
     def as_drawn(self, drawn: Mapping[str, float]) -> External:
         """The same with the numbers that were drawn in one trial, by stratum where they are so.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adaptive_cart.conduct.comparison import wording_of
+from adaptive_cart.conduct.plan import estimand_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
@@ -108,6 +109,40 @@ def only_as_observed(design: Design, rule: ResolvedRule) -> str:
     return f"beside {' and '.join(drawn)} as observed; where it is drawn anew there are others"
 
 
+def unlike_mixes(design: Design) -> Iterator[str]:
+    """Warn of questions over all strata about external data with another mix of unlike strata."""
+    estimand = estimand_of(design)
+    for position, name in enumerate(design.comparators, start=len(design.arm_names)):
+        data = design.external[name]
+        if data.strata is None or design.strata is None:
+            continue
+        level = design.endpoints[data.endpoint].gives.external_form(data).level
+        seen, here = data.observed_as(level), data.mixed_as(design.strata, level)
+        if f"{seen:.3g}" == f"{here:.3g}":
+            continue
+        asked = [
+            f"'{rule.name}'"
+            for rule in resolve_rules(design)
+            if any(
+                question.minus == position and question.stratum < 0
+                for part in rule.parts
+                for question in part.about
+            )
+        ]
+        if estimand is not None and estimand.minus == position:
+            asked.append(f"the estimate of {estimand.endpoint}")
+        if asked:
+            shares = ", ".join(f"{s} {share:.3g}" for s, share in design.strata.items())
+            theirs = ", ".join(f"{s} {data.mix[s]:.3g}" for s in design.strata)
+            side = "high" if seen > here else "low"
+            yield (
+                f"the mix of strata in {name} ({theirs}) is not this trial's ({shares}); "
+                f"{seen:.3g} was seen there, and with the trial's shares it would be {here:.3g}. "
+                f"Over all strata ({', '.join(asked)}) arms are compared with a number that is "
+                f"{abs(seen - here):.3g} too {side}; in one stratum they are not"
+            )
+
+
 def told_comparator(design: Design) -> Iterator[str]:
     """State what replaces a randomised control, or with what arms are compared beside one."""
     controlled = design.control is not None
@@ -123,6 +158,7 @@ def told_comparator(design: Design) -> Iterator[str]:
     for name, words in zip(design.comparators, outside(design), strict=True):
         yield f"  external {'data' if controlled else 'control'}: {words}"
         yield from told_balance(name, design.external[name])
+    yield from (f"  biased over all strata: {words}" for words in unlike_mixes(design))
     if controlled:
         return
     yield "  assumed in the place of randomisation:"

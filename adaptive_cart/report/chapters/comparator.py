@@ -25,6 +25,7 @@ from adaptive_cart.telling.comparator import (
     goals,
     kind_of_trial,
     outside,
+    unlike_mixes,
 )
 
 PROVENANCE = 67  # number of the item
@@ -78,6 +79,10 @@ def _outside(evidence: Evidence) -> list[Block]:
     return [
         paragraph("Arms are compared with external data:"),
         Items(lines=tuple(line(words, ".") for words in told)),
+        *(
+            paragraph("This biases the comparison: {mixes}.", mixes=given(words, "design: strata"))
+            for words in unlike_mixes(design)
+        ),
         *balance(evidence, design.comparators),
     ]
 
