@@ -93,9 +93,10 @@ class PriorsOfArms(AnalysisBase):
 
     def of_arms(self, arms: tuple[str, ...]) -> list[tuple[str, str]]:
         """Tell priors of arms that are not there, and weights that do not add up to 1."""
-        given = self.prior if isinstance(self.prior, dict) else {"": self.prior}
-        found = not_of_the_design({arm: one for arm, one in given.items() if arm}, arms)
-        for arm, one in given.items():
+        if not isinstance(self.prior, dict):
+            return [*self.prior.of_weights("prior")] if isinstance(self.prior, Mixture) else []
+        found = not_of_the_design(self.prior, arms)
+        for arm, one in self.prior.items():
             if isinstance(one, Mixture):
-                found += one.of_weights(f"prior.{arm}" if arm else "prior")
+                found += one.of_weights(f"prior.{arm}")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,8 @@ class Parts:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.run = self.folder.name.split("-")[0]
+        self._told: dict[Stretch, str] = {}  # what was wrong with those that have been removed
+        self._removing = threading.Lock()
 
     def path(self, stretch: Stretch, suffix: str) -> Path:
         """File of a stretch: of its ``trials`` or of its ``looks``."""
@@ -131,14 +134,17 @@ class Parts:
                     path.unlink(missing_ok=True)
 
     def read(self, span: Span, suffix: str) -> pa.Table:
-        """Read rows of the trials of a span out of its part."""
+        """Read rows of the trials of a span out of its part, which is removed if it is damaged.
+
+        Whoever reads its other file meanwhile, and finds it gone, tells of the damaged one too.
+        """
         assert span.part is not None
         path = self.path(span.part, suffix)
         try:
             with reading(path), opened(path) as file:
                 return cut(file.read(use_threads=False), span.start, span.stop)
         except ResultsError as error:
-            self.drop(span.part)
-            raise RunError(
-                f"{error.args[0].split(';')[0]}, and its stretch has been removed. {GO_ON}"
-            ) from error
+            with self._removing:
+                reason = self._told.setdefault(span.part, error.args[0].split(";")[0])
+                self.drop(span.part)
+            raise RunError(f"{reason}, and its stretch has been removed. {GO_ON}") from error

@@ -440,6 +440,17 @@ class Store:
         suffix: str,
         temporary: Path,
     ) -> None:
+        with telling("be written", self.path(name), GO_ON):  # of its own table, where two are lent
+            self._filled(identity, spans, name, suffix, temporary)
+
+    def _filled(
+        self,
+        identity: Identity,
+        spans: Mapping[str, Sequence[Span]],
+        name: str,
+        suffix: str,
+        temporary: Path,
+    ) -> None:
         import pyarrow.parquet as pq
 
         target = self.path(name)

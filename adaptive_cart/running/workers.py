@@ -128,7 +128,9 @@ class Cluster:
                 break
             except (OSError, ValueError, TypeError) as error:
                 raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
-            except RuntimeError:  # a worker was ended while it was being started
+            except RuntimeError as error:  # a worker was ended while it was being started
+                if self.workers.scheduler:
+                    raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
                 if not left:
                     raise RunError(
                         f"--backend dask: {self.where} does not start: a worker process was ended "

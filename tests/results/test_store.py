@@ -198,9 +198,38 @@ def test_what_fails_is_told_and_leaves_both_tables_as_they_were(tmp_path, suffix
     }
     broken = store.parts.path(Stretch(1, 60, 90), suffix)
     broken.write_bytes(broken.read_bytes()[:-9])
-    with pytest.raises(RunError, match="its stretch has been removed"):
+    with pytest.raises(RunError, match=rf"{suffix}\.parquet: is damaged .*its stretch has been rem"):
         store.merge(IDENTITY, spans, at_once=True)
     assert tables(store) == before
+
+
+@pytest.mark.parametrize("damaged", ["trials", "looks"])
+def test_who_reads_the_other_file_of_a_damaged_stretch_tells_of_the_damaged_one(tmp_path, damaged):
+    parts = opened(tmp_path).parts
+    stretch = keep(parts, 0, 0, 60)
+    parts.path(stretch, damaged).write_bytes(b"nothing")
+    other = "looks" if damaged == "trials" else "trials"
+    for suffix in (damaged, other):  # in this order by whichever of two threads is the first
+        with pytest.raises(RunError, match=rf"{damaged}\.parquet: is damaged"):
+            parts.read(Span(0, 60, stretch), suffix)
+
+
+@pytest.mark.parametrize("full", [TRIALS, LOOKS])
+def test_a_full_disk_is_told_of_the_table_that_it_stopped(tmp_path, monkeypatch, full):
+    store = opened(tmp_path)
+    stretch = keep(store.parts, 0, 0, 60)
+    sources = store._sources
+
+    def failing(name, *rest):
+        if name == full:
+            raise OSError(errno.ENOSPC, "full")
+        return sources(name, *rest)
+
+    monkeypatch.setattr(store, "_sources", failing)
+    with pytest.raises(RunError, match=rf"{full}: cannot be written"):
+        store.merge(IDENTITY, {"null": [Span(0, 60, stretch)]}, at_once=True)
+    assert not store.path(TRIALS).exists()
+    assert not store.path(LOOKS).exists()
 
 
 @pytest.mark.parametrize("row_group", [5, 7, 100_000])

@@ -296,6 +296,9 @@ class NormalAnalysis(PriorsOfArms, BorrowsAnew):
     external_by_stratum: ClassVar[bool] = True
     numbers_drawn: ClassVar[tuple[str, ...]] = NUMBERS
 
+    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        return arms  # all have a part in the slope and the spread
+
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         mixed = [arm for arm, one in self.borrowed(arms).items() if isinstance(one, MixedMeans)]
         given = [key for key in ("prior", "spread") if getattr(self, key) is not None]
