@@ -22,6 +22,8 @@ import pytest
 import adaptive_cart
 from adaptive_cart.decisions import DECISIONS, Decision
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.randomisation import KINDS as RANDOMISATIONS
+from adaptive_cart.design.randomisation import RandomisationBase
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth
@@ -35,7 +37,7 @@ from adaptive_cart.results.true_times import OF_TIMES
 PACKAGE = Path(inspect.getfile(adaptive_cart)).parent
 CALLED = {  # attributes that say it
     *("kind", "type", "model", "gives", "reads", "of", "quantity", "name", "dist"),
-    *("decision", "product", "__name__", "__class__"),
+    *("decision", "product", "method", "__name__", "__class__"),
 }
 
 
@@ -110,11 +112,15 @@ ROOMS = {
         ("decisions/",), DECISIONS, [type(kind) for kind in DECISIONS.values()], Decision
     ),
     "product": Room.of(("design/products.py",), PRODUCTS),
+    "randomisation": Room.of(
+        ("design/randomisation.py",), RANDOMISATIONS, [*RANDOMISATIONS.values()], RandomisationBase
+    ),
     "distribution": Room.of(("nouns/",), (), below(EventTime), EventTime),
 }
 WHY = {  # where it is asked outside the room, and why
     ("report/accuracy.py", "question"): "works three questions out again by other arithmetic",
     ("results/true_times.py", "question"): "a true value of each quantity of times; held to below",
+    ("models/borrowed.py", "randomisation"): "borrowing has a method of its own",
     ("report/word.py", "model"): "a style of Word that is called normal",
     ("analysis/durability_curves.py", "model"): "shows the one model of remissions",
     ("comparison/classical.py", "model"): "a classical design is made of tests",

@@ -21,7 +21,6 @@ from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing, why_not_asked
-from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided
@@ -305,7 +304,7 @@ class RealTrial(Conduct):
         self.last_analysis: RecordedAnalysis | None = None
         self.judgements: list[Judgement] = []
         self.quiet: list[Judgement] = []
-        if isinstance(plan.design.randomisation, ResponseAdaptive):
+        if plan.shares_follow:
             self.shares = Shares.at_start(self.standing.windows)
         self.follow(participants.reach)
 

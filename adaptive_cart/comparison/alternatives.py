@@ -65,7 +65,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
         | _once(design, rule, rule, calibrated)
         for rule in kept
     ]
-    if design.randomisation.method == "response_adaptive":
+    if design.randomisation.by_shares is not None:
         # without an interim look the shares would stay equal; blocks do it more evenly
         tables.pop("randomisation")
     return Design(**only_named(tables))

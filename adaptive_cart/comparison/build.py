@@ -205,7 +205,7 @@ def _note_on_fixed(first: Candidate, calibrated: bool) -> str:
 
 
 def _blocks(design: Design) -> str:
-    if design.randomisation.method != "response_adaptive":
+    if design.randomisation.by_shares is None:
         return ""
     return " Randomised in permuted blocks and not adaptively."
 

@@ -69,7 +69,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     tables.pop("calibration", None)
     tables.pop("claims", None)
     tables.pop("utility", None)  # a test has no posterior to be weighed
-    if design.randomisation.method != "permuted_blocks":
+    if design.randomisation.by_lists is None:
         tables.pop("randomisation")
     test = _test(design)
     assert test is not None

@@ -26,7 +26,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.spent import Spent
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import Holding
-from adaptive_cart.design.arms import ResponseAdaptive
+from adaptive_cart.design.randomisation import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -483,8 +483,9 @@ class Conduct:
             return None
         changed = self._closed_since(arms_before, strata_before)
         shares = None
-        if isinstance(self.design.randomisation, ResponseAdaptive):
-            shares = self._shares(analysis, self.design.randomisation)
+        rule = self.design.randomisation.by_shares
+        if rule is not None:
+            shares = self._shares(analysis, rule)
             assert self.shares is not None
             changed |= (shares.values != self.shares.values).any(axis=1)
             changed |= shares.learned != self.shares.learned
@@ -508,8 +509,8 @@ class Conduct:
         if len(rows) == 0:
             return False
         shares = None
-        rule = self.design.randomisation
-        if isinstance(rule, ResponseAdaptive):
+        rule = self.design.randomisation.by_shares
+        if rule is not None:
             assert self.shares is not None
             shares = self.shares.at(analysis.snapshot.date, self.standing.windows, rule)
         self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)

@@ -11,9 +11,9 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.arms import Order, ResponseAdaptive
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
+from adaptive_cart.design.randomisation import Order
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.models import AnalysisBase
@@ -204,7 +204,7 @@ class Plan:
     @property
     def shares_follow(self) -> bool:
         """Whether shares of later arrivals follow the probabilities of arms to be the best."""
-        return isinstance(self.design.randomisation, ResponseAdaptive)
+        return self.design.randomisation.by_shares is not None
 
     @cached_property
     def order(self) -> Question:
@@ -373,8 +373,9 @@ class Plan:
 
 def order_of(design: Design) -> Question:
     """What response-adaptive shares follow: which of the open arms is the best, and in what."""
-    assert isinstance(design.randomisation, ResponseAdaptive)
-    order = design.randomisation.by or Order(endpoint=design.primary)
+    rule = design.randomisation.by_shares
+    assert rule is not None
+    order = rule.by or Order(endpoint=design.primary)
     about, first = order.about, min(design.experimental)
     by, lowest = design.order_of(about, order)
     kind = KINDS[BestUtility.name if order.utility else Best.name]

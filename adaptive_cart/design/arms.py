@@ -1,4 +1,4 @@
-"""Arms, how participants are randomised to them, and who crosses over."""
+"""Arms, when they enrol, and who crosses over."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.courses.triggers import TRIGGERS, Trigger
-from adaptive_cart.nouns.parts import Count, Part, PositiveMonths, Probability, UtilityName
-
-Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+from adaptive_cart.nouns.parts import Count, Part, PositiveMonths
 
 
 class After(Part):
@@ -50,73 +48,6 @@ class Arm(Part):
         """When it enters and leaves, as far as that is said, by key."""
         both = {"enters": self.enters, "leaves": self.leaves}
         return [(key, moment) for key, moment in both.items() if moment is not None]
-
-
-class PermutedBlocks(Part):
-    """Stratified permuted blocks."""
-
-    method: Literal["permuted_blocks"] = "permuted_blocks"
-    block: Count | None = Field(default=None, description="the smallest that fits, if left out")
-
-
-def _control_shape(value: Any) -> str:
-    return "matched" if isinstance(value, str) else "share"
-
-
-class Order(Part):
-    """What arms are put in order by."""
-
-    endpoint: str | None = Field(default=None, description="the endpoint whose best arm is sought")
-    utility: UtilityName | None = Field(
-        default=None, description="or the utility whose best arm is sought, of [utility.NAME]"
-    )
-    remains_at: PositiveMonths | None = Field(
-        default=None, description="by the fraction without the event at this month"
-    )
-    restricted_mean: PositiveMonths | None = Field(
-        default=None, description="by the mean months without the event, of the first so many"
-    )
-    median: bool | None = Field(default=None, description="by the median months to the event")
-
-    @property
-    def about(self) -> str:
-        """Name of the endpoint, or of the utility."""
-        return self.endpoint or self.utility or ""
-
-
-class ResponseAdaptive(Part):
-    """Response-adaptive randomisation of the experimental arms."""
-
-    method: Literal["response_adaptive"]
-    power: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.5
-    minimum: Probability = 0.0
-    control: Annotated[
-        Annotated[Literal["match_largest"], Tag("matched")] | Annotated[Strict01, Tag("share")],
-        Discriminator(_control_shape),
-    ] = "match_largest"
-    burn_in: Annotated[int, Field(ge=0)] = 0
-    by: Order | None = Field(
-        default=None, description="what the best arm is the best in; the primary if left out"
-    )
-
-    @property
-    def fixed(self) -> float | None:
-        """The control's share, where it is a number; else it is that of the largest arm."""
-        return None if self.control == "match_largest" else float(self.control)
-
-
-def _method(value: Any) -> Any:
-    default = "permuted_blocks"
-    return (
-        value.get("method", default) if isinstance(value, dict) else getattr(value, "method", None)
-    )
-
-
-Randomisation = Annotated[
-    Annotated[PermutedBlocks, Tag("permuted_blocks")]
-    | Annotated[ResponseAdaptive, Tag("response_adaptive")],
-    Discriminator(_method),
-]
 
 
 class MultiArm(Part):

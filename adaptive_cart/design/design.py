@@ -18,14 +18,7 @@ from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SUCCESS, Ending
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.alpha_graph import AlphaGraph
-from adaptive_cart.design.arms import (
-    Arm,
-    Crossover,
-    MultiArm,
-    PermutedBlocks,
-    Randomisation,
-    Strict01,
-)
+from adaptive_cart.design.arms import Arm, Crossover, MultiArm
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design_prior import DesignPrior
 from adaptive_cart.design.error_tables import Calibration, SharedError
@@ -34,6 +27,7 @@ from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.planned import planned_by_period, planned_windows, stays_of
+from adaptive_cart.design.randomisation import PermutedBlocks, Randomisation, Strict01
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
@@ -296,7 +290,7 @@ class Design(Part):
         return (
             self.closes_arms
             or (self.strata is not None and (closes_strata or self.by_target))
-            or self.randomisation.method == "response_adaptive"
+            or self.randomisation.by_shares is not None
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.allowed import allowed_keys
-from adaptive_cart.design.arms import Arm, Crossover, MultiArm, Randomisation, Strict01
+from adaptive_cart.design.arms import Arm, Crossover, MultiArm
 from adaptive_cart.design.checks import Pieces, problems_between
 from adaptive_cart.design.checks.design_priors import at_the_ends
 from adaptive_cart.design.checks.null_region import ends_of_null_region
@@ -30,6 +30,7 @@ from adaptive_cart.design.first_part import FirstPart
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
+from adaptive_cart.design.randomisation import Randomisation, Strict01
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.validation import (
     Faults,

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.arms import PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import resumed
 from adaptive_cart.design.follow_up import FollowUp
+from adaptive_cart.design.randomisation import PermutedBlocks, ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.pace import Pace
@@ -28,7 +28,6 @@ from adaptive_cart.participants.randomisation import (
     drawn_arms,
     next_slots,
     randomisation_list,
-    smallest_block,
 )
 from adaptive_cart.participants.shares import Shares
 
@@ -108,17 +107,19 @@ class Enrolment:
         self.shares: Shares | None = None
         self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
         self._periods: PeriodLists | None = None
-        if isinstance(design.randomisation, ResponseAdaptive):
+        rule, lists = design.randomisation.by_shares, design.randomisation.by_lists
+        if rule is not None:
             self.shares = Shares.at_start(self.windows)
             self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
-            self._draw(design.randomisation, np.arange(latents.trials), np.isfinite(self.arrival))
+            self._draw(rule, np.arange(latents.trials), np.isfinite(self.arrival))
         elif design.stays is not None:
             everywhere = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
             self._periods = PeriodLists(design, latents)
             self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
             self._by_period(np.arange(latents.trials), np.isfinite(self.arrival), everywhere)
         else:
-            self._lists = list(self._all_lists(design.randomisation))
+            assert lists is not None
+            self._lists = list(self._all_lists(lists))
             self.arm = self._first_arms()
 
     @classmethod
@@ -171,7 +172,7 @@ class Enrolment:
     ) -> RandomisationList:
         design = self.design
         ratio = tuple(design.allocation[arm] for arm in arms)
-        block = rule.block or smallest_block(ratio)
+        block = rule.block_of(ratio)
         slots = self.latents.participants
         if design.closes_arms:
             # slots of closed arms are skipped: enough for the control and one more arm
@@ -263,8 +264,9 @@ class Enrolment:
         if self.shares is not None:
             assert shares is not None
             self.shares = self.shares.replaced(rows, shares)
-            assert isinstance(self.design.randomisation, ResponseAdaptive)
-            self._draw(self.design.randomisation, rows, later)
+            rule = self.design.randomisation.by_shares
+            assert rule is not None
+            self._draw(rule, rows, later)
         elif self._periods is not None:
             self._periods.close(self._closed_at)
             self._by_period(rows, later, open_arms[rows])

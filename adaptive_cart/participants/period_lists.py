@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.arms import PermutedBlocks
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.windows import Windows, numbered
-from adaptive_cart.participants.randomisation import next_slots, randomisation_list, smallest_block
+from adaptive_cart.participants.randomisation import next_slots, randomisation_list
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,10 @@ class PeriodLists:
         return self._kept[key]
 
     def _drawn(self, number: int, stratum: int, arms: tuple[int, ...]) -> Labels:
-        rule, latents = self.design.randomisation, self.latents
-        assert isinstance(rule, PermutedBlocks)
+        rule, latents = self.design.randomisation.by_lists, self.latents
+        assert rule is not None
         ratio = tuple(self.design.allocation[arm] for arm in arms)
-        block = rule.block or smallest_block(ratio)
+        block = rule.block_of(ratio)
         slots = latents.participants
         if len(ratio) > 1:  # places of closed arms are skipped: enough for the control and one more
             slots = -(-slots * sum(ratio) // (ratio[0] + min(ratio[1:]))) + 2 * block

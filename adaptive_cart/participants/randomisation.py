@@ -8,22 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from adaptive_cart.design.randomisation import reduced
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.nouns.streams import Latents
 
 ARRANGEMENTS_KEPT = 200_000
-
-
-def smallest_block(allocation: tuple[int, ...]) -> int:
-    """Return the smallest block that fits the allocation ratio."""
-    return sum(reduced(allocation))
-
-
-def reduced(allocation: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the allocation ratio in smallest whole numbers."""
-    divisor = math.gcd(*allocation)
-    return tuple(ratio // divisor for ratio in allocation)
 
 
 # ── permuted blocks ───────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adaptive_cart.design.arms import ResponseAdaptive
+from adaptive_cart.design.randomisation import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.windows import Windows

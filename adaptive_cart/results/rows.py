@@ -241,7 +241,7 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
                 )
                 asked[:, target.arm, which] = probabilities[:, place, None]
         columns[f"p_{part.name}"] = cells(asked)
-    if design.randomisation.method == "response_adaptive":
+    if design.randomisation.by_shares is not None:
         shares = np.full(shape[:2], np.nan) if record.shares is None else record.shares
         columns["share"] = np.repeat(shares[held].reshape(-1), shape[2])
     return columns

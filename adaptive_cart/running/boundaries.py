@@ -181,7 +181,7 @@ def _number_at(design: Design, look: int) -> int | None:
     looks = design.looks
     fixed = (
         design.strata is None
-        and design.randomisation.method != "response_adaptive"
+        and design.randomisation.by_shares is None
         and design.first_part is None
     )
     if not fixed or not looks.as_stated:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adaptive_cart.conduct.rules import resolve_rules
-from adaptive_cart.design.arms import PermutedBlocks
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import EngineError
-from adaptive_cart.participants.randomisation import smallest_block
 
 Engine = Literal["auto", "exact", "simulate"]
 MOST_TABLES = 1_000_000  # of all looks; about 10 seconds and 350 MB a scenario
@@ -187,8 +185,9 @@ def obstacles(
         found.append(f"looks by {design.looks.scale} analyse a number that varies")
     elif design.looks.apart:
         found.append(f"looks with {design.looks.apart} analyse a number that varies")
-    if isinstance(design.randomisation, PermutedBlocks):
-        block = design.randomisation.block or smallest_block(design.allocation)
+    lists = design.randomisation.by_lists
+    if lists is not None:
+        block = lists.block_of(design.allocation)
         for number in analysed_at(design):
             if number % block and not strata:
                 found.append(

@@ -13,9 +13,8 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
-from adaptive_cart.design.arms import PermutedBlocks
 from adaptive_cart.design.design import Design
-from adaptive_cart.participants.randomisation import reduced, smallest_block
+from adaptive_cart.design.randomisation import reduced
 
 Numbers = tuple[tuple[int, ...], ...]  # by stratum: of each arm
 
@@ -32,10 +31,11 @@ class NumbersByStratum:
     """
 
     def __init__(self, design: Design) -> None:
-        assert isinstance(design.randomisation, PermutedBlocks)
+        lists = design.randomisation.by_lists
+        assert lists is not None
         self.shares = design.shares
         self.arms = len(design.arms)
-        self.block = design.randomisation.block or smallest_block(design.allocation)
+        self.block = lists.block_of(design.allocation)
         ratio = reduced(design.allocation)
         self.controls = self.block // sum(ratio) * ratio[0]
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from adaptive_cart.design.arms import PermutedBlocks
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS
+from adaptive_cart.design.randomisation import smallest_block
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import InputError, Problem
-from adaptive_cart.participants.randomisation import smallest_block
 
 OF_PARTICIPANTS = ("observed", "enrolled")  # looks that count them, in whole allocation blocks
 MOST_LOOKS = 12
@@ -60,9 +59,7 @@ def looks_of(typed: str) -> tuple[int, int]:
 
 def block_of(design: Design) -> int:
     """Participants of an allocation block."""
-    given = design.randomisation
-    own = given.block if isinstance(given, PermutedBlocks) else None
-    return own or smallest_block(design.allocation)
+    return design.randomisation.block_given or smallest_block(design.allocation)
 
 
 # ── when they are ─────────────────────────────────────────────────────────────────────────────

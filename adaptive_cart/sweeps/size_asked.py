@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.randomisation import smallest_block
 from adaptive_cart.errors import DesignError, InputError, Problem
-from adaptive_cart.participants.randomisation import smallest_block
 from adaptive_cart.running.asked import wrong_numbers
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of

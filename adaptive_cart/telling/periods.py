@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.arms import PermutedBlocks
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import planned_windows, said_moment
+from adaptive_cart.design.randomisation import reduced
 from adaptive_cart.errors import one_of
-from adaptive_cart.participants.randomisation import reduced, smallest_block
 
 
 def _randomised(design: Design) -> str:
     """How everybody is randomised, in a line."""
-    rule = design.randomisation
+    lists, rule = design.randomisation.by_lists, design.randomisation.by_shares
     if len(design.arms) == 1:
         return f"none; everybody is enrolled in {design.arm_names[0]} (randomised: enrolled)"
     within = ", within strata" if design.strata else ""
-    if isinstance(rule, PermutedBlocks):
-        size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)
+    if lists is not None:
+        size = lists.block_of(design.allocation)
         ratio = " : ".join(map(str, design.allocation))
         return f"{ratio} in permuted blocks of {size}{within}"
+    assert rule is not None
     control = ""
     if design.control is not None:
         share = "that of the largest arm" if rule.fixed is None else f"{rule.fixed:g}"
@@ -46,7 +45,7 @@ def told_randomisation(design: Design) -> Iterator[str]:
 
 def told_periods(design: Design) -> Iterator[str]:
     """Randomisation by period, a line each, and what is supposed of arms that others wait for."""
-    if isinstance(design.randomisation, PermutedBlocks):
+    if design.randomisation.by_lists is not None:
         within = ", within strata" if design.strata else ""
         how = f"permuted blocks{within}; a new list when an arm enters or leaves by plan"
     else:
@@ -75,10 +74,11 @@ def _ratio(design: Design, open_: np.ndarray) -> str:
     arms = [arm for arm, inside in zip(design.arm_names, open_, strict=True) if inside]
     if len(arms) == 1:
         return f"{arms[0]} alone"
-    if not isinstance(design.randomisation, PermutedBlocks):
+    lists = design.randomisation.by_lists
+    if lists is None:
         return ", ".join(arms)
     ratio = reduced(tuple(design.arms[arm].allocation for arm in arms))
-    block = design.randomisation.block or smallest_block(ratio)
+    block = lists.block_of(ratio)
     told = " : ".join(f"{arm} {part}" for arm, part in zip(arms, ratio, strict=True))
     return f"{told} in blocks of {block}"
 

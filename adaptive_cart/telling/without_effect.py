@@ -13,7 +13,6 @@ from typing import Any
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.arms import PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import questions
@@ -69,10 +68,9 @@ def _arms(design: Design, truths: Truths) -> Found:
 
 
 def _randomisation(design: Design, truths: Truths) -> Found:
-    rule = design.randomisation
-    if isinstance(rule, PermutedBlocks):
+    rule = design.randomisation.by_shares
+    if rule is None:
         return
-    assert isinstance(rule, ResponseAdaptive)
     unequal = len(set(design.allocation)) > 1
     if unequal and not any(asked.predictive for rule in design.rules for asked in rule.comparisons):
         yield "arms", "the allocation ratio is not used; response-adaptive shares start equal"

@@ -10,9 +10,9 @@ import pytest
 
 from adaptive_cart.analysis.replay import replayed
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import planned_ahead, planned_windows
+from adaptive_cart.design.randomisation import ResponseAdaptive
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.participants.enrolment import Enrolment

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
 from adaptive_cart.models.prior import of_part
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 
 NORMAL = {"dist": "normal", "mean": 0.3, "sd": 1.2}
 KNOWN: dict[str, tuple[str, dict[str, Any], Any]] = {
@@ -50,3 +53,18 @@ def test_a_prior_may_be_wider_than_any_float(mean: float, sd: float) -> None:
     assert found.curve.numbers.quantile(0.5) == pytest.approx(np.exp(mean))
     wide = {"dist": "lognormal", "median": 3.0, "sigma": sd}
     assert of_part("x", "months", "months", wide).numbers.quantile(0.5) == pytest.approx(3.0)
+
+
+def test_an_arm_without_a_name_is_none_of_the_design() -> None:
+    prior = {"": {"a": 1.0, "b": 1.0}, "soc": {"a": 1.0, "b": 1.0}}
+    for analysis in (
+        BetaBinomialAnalysis(model="beta_binomial", prior=prior),
+        GammaPoissonAnalysis(model="gamma_poisson", prior={**prior, "cart": {"a": 1.0, "b": 1.0}}),
+    ):
+        ((path, told),) = analysis.problems(("soc", "cart"), ())
+        assert (path, told) == ("prior.", "no arm of this design; the arms are soc, cart")
+
+
+def test_a_normal_model_is_about_every_arm_also_where_one_has_a_prior() -> None:
+    analysis = NormalAnalysis(model="normal", prior={"soc": {"mean": 0.0, "worth": 1.0}})
+    assert analysis.arms_named(("soc", "cart")) == ("soc", "cart")

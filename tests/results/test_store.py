@@ -198,7 +198,8 @@ def test_what_fails_is_told_and_leaves_both_tables_as_they_were(tmp_path, suffix
     }
     broken = store.parts.path(Stretch(1, 60, 90), suffix)
     broken.write_bytes(broken.read_bytes()[:-9])
-    with pytest.raises(RunError, match=rf"{suffix}\.parquet: is damaged .*its stretch has been rem"):
+    told = rf"{suffix}\.parquet: is damaged .*, and its stretch has been removed"
+    with pytest.raises(RunError, match=told):
         store.merge(IDENTITY, spans, at_once=True)
     assert tables(store) == before
 

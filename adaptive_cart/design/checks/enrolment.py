@@ -6,6 +6,7 @@ import math
 
 from adaptive_cart.design.checks.models import order_problems
 from adaptive_cart.design.checks.pieces import Found, Pieces, without_control
+from adaptive_cart.design.randomisation import ResponseAdaptive
 from adaptive_cart.design.validation import path_to, shown
 
 MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
@@ -28,7 +29,7 @@ def enrolment(pieces: Pieces) -> Found:
         )
     if pieces.enrolment is not None:
         yield from ((f"enrolment.{key}", why) for key, why in pieces.enrolment.faults())
-    block = getattr(pieces.randomisation, "block", None)
+    block = pieces.block
     allocation = [arm.allocation for arm in sound]
     ratio = sum(allocation) // max(math.gcd(*allocation), 1)
     if ratio > MOST_IN_A_BLOCK and len(sound) == len(pieces.arms):
@@ -50,12 +51,11 @@ def enrolment(pieces: Pieces) -> Found:
             f"needs a multiple of {ratio}",
             *(path_to("arms", name, "allocation") for name in pieces.arms),
         )
-    if pieces.randomisation is not None and pieces.randomisation.method == "response_adaptive":
-        yield from _adaptive(pieces)
+    if pieces.by_shares is not None:
+        yield from _adaptive(pieces, pieces.by_shares)
 
 
-def _adaptive(pieces: Pieces) -> Found:
-    rule = pieces.randomisation
+def _adaptive(pieces: Pieces, rule: ResponseAdaptive) -> Found:
     if without_control(pieces):
         if len(pieces.arms) == 1:
             yield (
@@ -72,9 +72,8 @@ def _adaptive(pieces: Pieces) -> Found:
                 "arms",
             )
             return
-    fixed = isinstance(rule.control, float)
-    sharing = len(pieces.arms) - fixed
-    room = 1.0 - rule.control if fixed else 1.0
+    sharing = len(pieces.arms) - (rule.fixed is not None)
+    room = 1.0 - (rule.fixed or 0.0)
     if rule.minimum * sharing > room + 1e-12:
         yield (
             "randomisation.minimum",

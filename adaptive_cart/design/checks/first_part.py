@@ -76,7 +76,7 @@ def _first_look(pieces: Pieces, part: Any) -> Found:
 
 def _blocks(pieces: Pieces, part: Any) -> Found:
     """Whether blocks of a given size fit the arms of the first part too."""
-    block = getattr(pieces.randomisation, "block", None)
+    block = pieces.block
     names = pieces.arm_names if part.control else pieces.experimental_names
     arms: Sequence[Any] = [pieces.arms[name] for name in names]
     if block is None or None in arms or not arms:
@@ -94,8 +94,7 @@ def _blocks(pieces: Pieces, part: Any) -> Found:
 
 def _together(pieces: Pieces) -> Found:
     """Tell what is not there beside a first part."""
-    rule = pieces.randomisation
-    if rule is not None and rule.method == "response_adaptive":
+    if pieces.by_shares is not None:
         yield (
             "randomisation.method",
             f'found "response_adaptive", and [{PART}] has arms of its own, with which shares '

@@ -12,7 +12,7 @@ from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.nouns.questions import KINDS, QuestionKind, ordered_by
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.arms import Order, ResponseAdaptive
+    from adaptive_cart.design.randomisation import Order, ResponseAdaptive
 
 ORDERS = tuple(str(kind.asked_by) for kind in KINDS.values() if kind.orders)
 

@@ -148,7 +148,7 @@ def _too_late(pieces: Pieces, name: str, arm: Any) -> Found:
 
 def _blocks(pieces: Pieces) -> Found:
     """Whether blocks of a given size fit whichever arms are open together."""
-    block = getattr(pieces.randomisation, "block", None)
+    block = pieces.block
     arms = {name: arm for name, arm in pieces.arms.items() if arm is not None}
     if block is None:
         return
@@ -315,9 +315,8 @@ def _not_asked(pieces: Pieces, name: str, where: str) -> Found:
                 )
             if part.predictive is not None and part.predictive.rule in about:
                 yield f"{path}.predictive", f"nothing is predicted {told}; ask a posterior"
-    by = getattr(pieces.randomisation, "by", None)
-    adaptive = getattr(pieces.randomisation, "method", "") == "response_adaptive"
-    if adaptive and (pieces.primary if by is None else by.endpoint) == name:
+    shares = pieces.by_shares
+    if shares is not None and shares.endpoint_followed(pieces.primary) == name:
         yield "randomisation.method", f"shares follow the best arm, which is not sought {told}"
 
 

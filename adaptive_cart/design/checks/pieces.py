@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
+    from adaptive_cart.design.randomisation import RandomisationBase, ResponseAdaptive
     from adaptive_cart.design.rule_tables import Rule
     from adaptive_cart.nouns.external import External
 
@@ -47,7 +48,7 @@ class Pieces:
 
     arms: Mapping[str, Arm | None] = field(default_factory=dict)
     strata: Mapping[str, float | None] | None = None
-    randomisation: Any = None
+    randomisation: RandomisationBase | None = None
     endpoints: Mapping[str, EndpointBase | None] = field(default_factory=dict)
     analysis: Mapping[str, AnalysisBase | None] = field(default_factory=dict)
     external: Mapping[str, External | None] = field(default_factory=dict)
@@ -70,6 +71,16 @@ class Pieces:
     calibration: Calibration | None = None
     faults: Faults = field(default_factory=Faults)
     renamed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def block(self) -> int | None:
+        """Participants in a block, where that is written."""
+        return None if self.randomisation is None else self.randomisation.block_given
+
+    @property
+    def by_shares(self) -> ResponseAdaptive | None:
+        """The rule by which looks renew the shares of the arms, where they do."""
+        return None if self.randomisation is None else self.randomisation.by_shares
 
     @property
     def planned_visits(self) -> bool:

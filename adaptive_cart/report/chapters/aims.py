@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
@@ -92,7 +91,7 @@ def _adapts(evidence: Evidence) -> str:
             "been enrolled and followed up."
         )
     changed = any(decision.stops_enrolment or decision.chooses for decision in early)
-    if changed or isinstance(evidence.design.randomisation, ResponseAdaptive):
+    if changed or evidence.design.randomisation.by_shares is not None:
         return enrolled + (
             "still open: what is known by a look changes how the others of all {n} are enrolled."
         )

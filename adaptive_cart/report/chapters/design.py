@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.arms import ResponseAdaptive
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
@@ -67,13 +66,13 @@ def _arms(evidence: Evidence) -> list[Block]:
             )
         )
     speed = line(given(design.enrolment.in_words, "design: enrolment"))
-    method = design.randomisation
+    rule = design.randomisation
     if len(design.arms) == 1:
         how: Line = line("none, everybody is enrolled in the one arm")
-    elif isinstance(method, ResponseAdaptive):
+    elif rule.by_shares is not None:
         how = line("response-adaptive: shares of the arms follow the data")
     else:
-        block = method.block
+        block = rule.block_given
         size = (
             line(" of the smallest size that fits the ratio")
             if block is None
@@ -99,15 +98,15 @@ def _arms(evidence: Evidence) -> list[Block]:
         shares = [line(code(name), " ", evidence.setting(share, f"strata.{name}"))
                   for name, share in design.strata.items()]  # fmt: skip
         facts.append(line(strong("Strata by share of enrolment: "), listed(list(shares)), "."))
-    if isinstance(method, ResponseAdaptive):
+    if rule.by_shares is not None:
         facts.append(
             line(
                 strong("Adaptive shares: "),
                 secret(
                     f"weight = P(best{in_what(design)}) to the power ",
-                    given(method.power, "randomisation.power"),
-                    "; least share ", given(method.minimum, "randomisation.minimum"),
-                    "; equal until ", given(method.burn_in, "randomisation.burn_in"),
+                    given(rule.by_shares.power, "randomisation.power"),
+                    "; least share ", given(rule.by_shares.minimum, "randomisation.minimum"),
+                    "; equal until ", given(rule.by_shares.burn_in, "randomisation.burn_in"),
                     " are randomised",
                 ),
                 ".",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_cart.design.arms import ResponseAdaptive
+from adaptive_cart.design.randomisation import ResponseAdaptive
 from adaptive_cart.report.document import Line, code, line, prose, strong
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
@@ -40,8 +40,9 @@ def provisions(evidence: Evidence) -> list[Line]:
     found: list[Line] = []
     if ending(evidence):
         found.append(line(strong("End of the trial: "), ending(evidence)))
-    if isinstance(design.randomisation, ResponseAdaptive) and design.control is not None:
-        found.append(line(strong("Share of the control: "), _control(evidence)))
+    rule = design.randomisation.by_shares
+    if rule is not None and design.control is not None:
+        found.append(line(strong("Share of the control: "), _control(rule)))
     if design.strata and (
         design.by_target or any(rule.decision.closes_strata for rule in design.rules)
     ):
@@ -79,12 +80,10 @@ def _visits(evidence: Evidence) -> Line:
     )
 
 
-def _control(evidence: Evidence) -> Line:
-    method = evidence.design.randomisation
-    assert isinstance(method, ResponseAdaptive)
-    if method.control == "match_largest":
+def _control(rule: ResponseAdaptive) -> Line:
+    if rule.fixed is None:
         return line("as large as the largest of the experimental arms.")
-    return line("fixed at ", given(method.control, "design: randomisation.control"), ".")
+    return line("fixed at ", given(rule.fixed, "design: randomisation.control"), ".")
 
 
 def _crossover(evidence: Evidence) -> Line:
