@@ -75,6 +75,13 @@ class FollowUp(Part):
         """Whether states are seen at visits alone."""
         return self.visit_every is not None
 
+    @property
+    def at_once(self) -> bool:
+        """Whether everything is seen, and known, when it happens."""
+        more = self.adjudication_delay
+        delays = [self.reporting_delay, *(more.values() if isinstance(more, dict) else [more])]
+        return not self.at_visits and not any(delays)
+
     def in_words(self, endpoints: Mapping[str, EndpointBase]) -> str:
         """Say it in a line, with what it means for the endpoints."""
         parts = []

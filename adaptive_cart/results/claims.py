@@ -156,6 +156,36 @@ class Claims:
         return found
 
 
+@dataclass(frozen=True)
+class ClaimsAmong(Claims):
+    """The claims judged over truths of which some are known: those where each arm is at its ends.
+
+    What is asked of one arm, or of one beside another, lies between its values there: where they
+    answer alike so do all truths between, and where not it is not known. Then the answers are put
+    together as a rule does it, so that what is false only between the ends (neither far above nor
+    far below) is not known to be true.
+
+    Attributes
+    ----------
+    others
+        True values at the other ends.
+    """
+
+    others: tuple[TrueValues, ...] = ()
+
+    def _so(
+        self,
+        target: Question,
+        affirms: bool,
+        open_arms: tuple[int, ...] | None,
+        open_strata: tuple[int, ...] | None,
+    ) -> bool | None:
+        asked = (target, affirms, open_arms, open_strata)
+        first = super()._so(*asked)
+        alike = all(Claims(self.rules, one)._so(*asked) is first for one in self.others)
+        return first if alike else None
+
+
 def any_of_them(found: Sequence[Labels]) -> Labels:
     """By trial: false where any is, else not known where one is not, ``(trial,)`` each."""
     table = np.stack(found)

@@ -5,9 +5,10 @@ where: control rates by stratum with the effect at which the claim is just false
 of every arm by itself, one control rate with an effect. Every rate that is drawn rises or falls
 with each number, so that over a box of numbers it lies between its values at the corners.
 
-What is counted in a box is a success whose claim is false at some truth of it. What is claimed of
-rates rises or falls with each rate, so that a claim which is false anywhere in a box is so where
-each arm has its lowest or its highest rates.
+What is counted in a box is a success whose claim may be false at some truth of it. Each thing that
+is asked of rates rises or falls with each of them, so that it is known wherever the truths answer
+alike in which each arm has its lowest or its highest rates; else it may be so or not. What a rule
+makes of several such answers follows (:class:`adaptive_cart.results.claims.ClaimsAmong`).
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def _with(place: Place, axis: int, value: float) -> Place:
 # ── what is false ─────────────────────────────────────────────────────────────────────────────
 @dataclass
 class Falsely:
-    """Which successes are false at some of several truths.
+    """Which successes are, or may be, false at a truth, or somewhere between several.
 
     Attributes
     ----------
@@ -181,14 +182,11 @@ class Falsely:
 
     def __call__(self, truths: Sequence[Truth]) -> Counted | None:
         """Positions of the targets by rule; nothing where none is."""
-        found: dict[str, set[int]] = {rule.name: set() for rule in self.success}
-        for truth in truths:
-            true = true_values(self.design, truth, self.latents)
-            for rule in self.success:
-                found[rule.name] |= {*falsely(rule, true)}
+        true = [true_values(self.design, truth, self.latents) for truth in truths]
+        found = {rule.name: falsely(rule, *true) for rule in self.success}
         if not any(found[rule.name] for rule in self.calibrated):
             return None
-        return Counted({name: tuple(sorted(places)) for name, places in found.items()})
+        return Counted(found)
 
 
 # ── the grounds of a design ───────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import Exponential
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.results.claims import Claims
+from adaptive_cart.results.claims import Claims, ClaimsAmong
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.results.true_value import TrueValue
 
@@ -322,9 +322,9 @@ def false_elsewhere(
     return notes
 
 
-def falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
-    """Places of the targets whose claim is, or may be, false."""
-    claims = Claims((rule,), true)
+def falsely(rule: ResolvedRule, *true: TrueValues) -> tuple[int, ...]:
+    """Places of the targets whose claim is, or may be, false; at a truth, or between several."""
+    claims = ClaimsAmong((rule,), true[0], true[1:])
     # a claim of which it is not known whether it is so may be false
     return tuple(place for place in range(len(rule.targets)) if claims.false(0, place) is not False)
 

@@ -98,7 +98,13 @@ def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Gro
 def words_over(design: Design, region: Region, over: Over) -> str:
     """The truths that are looked at, as a protocol would say it."""
     if over == "arms":
-        return f"all rates of {_listed(design.arm_names)} at which a claim is false"
+        low, high = region.limits
+        run = (
+            ""
+            if (low, high) == (0.0, 1.0)
+            else f", those of {region.whose} from {low:g} to {high:g},"
+        )
+        return f"all rates of {_listed(design.arm_names)}{run} at which a claim is false"
     if over == "strata":
         ranges = of_strata(design, region).ranges
         run = ranges.rate_words(region.limits, design.stratum_names)

@@ -53,6 +53,7 @@ TRIED = 20  # random truths at which the bound is tried
 SURE = 1e-5  # how improbable it must be that a bound which holds is found exceeded
 MOST_TILES = 3_000
 HALVINGS = 12  # of what is left, to find where a tile ends
+ENDS = 40  # of a thousandth of the rates, to find where a claim can no longer be false
 
 
 @dataclass(frozen=True)
@@ -296,8 +297,25 @@ def _where_false(
     at: Callable[[float], Point | None], limits: tuple[float, float]
 ) -> tuple[float, float] | None:
     """The control rates of the region at which the claim can be false; nothing if at none."""
-    held = [float(one) for one in np.linspace(*limits, 1_001) if at(float(one)) is not None]
-    return (held[0], held[-1]) if held else None
+    rates = [float(one) for one in np.linspace(*limits, 1_001)]
+    held = [place for place, one in enumerate(rates) if at(one) is not None]
+    if not held:
+        return None
+    first, last = held[0], held[-1]
+    return (
+        _end(at, rates[first], rates[max(first - 1, 0)]),
+        _end(at, rates[last], rates[min(last + 1, len(rates) - 1)]),
+    )
+
+
+def _end(at: Callable[[float], Point | None], held: float, beyond: float) -> float:
+    """How far towards a rate beyond it a claim can be false, to the last bits."""
+    if at(beyond) is not None:
+        return beyond
+    for _ in range(ENDS):
+        middle = (held + beyond) / 2.0
+        held, beyond = (held, middle) if at(middle) is None else (middle, beyond)
+    return held
 
 
 def _drawn(point: Point | None, endpoint: str) -> Floats:

@@ -35,7 +35,7 @@ from adaptive_cart.running.strata_error import StrataError
 
 WITHIN = 1e-6  # how far the bound may lie above the largest error found
 MOST_DRAWS = 5  # random places, for each at which the certificate is tried
-BESIDE = 1e-3  # of a side of a box: so far from its corners is looked at what is false in it
+BESIDE = 1e-6  # of a side of a box: so far from its corners is looked at what is false in it
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,12 @@ class Margin:
     ground: Ground
     effect: Effect
 
-    def false(self, at: Place) -> tuple[str, ...]:
-        """Names of the successes that are false at some control rates; none where none counts."""
-        counted = self.ground.counted([self.ground.truth(at)[1]])
+    def false(self, *at: Place) -> tuple[str, ...]:
+        """Names of the successes that are false at some control rates; none where none counts.
+
+        Between several places, all corners of a box of straight lines: those that may be so.
+        """
+        counted = self.ground.counted([self.ground.truth(one)[1] for one in at])
         if counted is None or counted.false is None:
             return ()
         return tuple(sorted(name for name, places in counted.false.items() if places))
@@ -93,9 +96,8 @@ def _pieces(margin: Margin) -> Iterator[_Piece]:
     for sides in itertools.product(*lines):
         low, high = tuple(side[0] for side in sides), tuple(side[1] for side in sides)
         beside = [(a + BESIDE * (b - a), b - BESIDE * (b - a)) for a, b in sides]
-        names = {one for corner in itertools.product(*beside) for one in margin.false(corner)}
-        if names:
-            yield _Piece(low, high, tuple(sorted(names)))
+        if names := margin.false(*itertools.product(*beside)):
+            yield _Piece(low, high, names)
 
 
 def certify_strata(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import READY_MADE, draws_of, weights_of
 from adaptive_cart.design.validation import shown
+
+LARGEST = 1_000  # denominator of a weight that is told as a fraction
+ROUNDING = 1e-12  # weights this near are the same
 
 
 def told_design_priors(design: Design) -> Iterator[str]:
@@ -23,10 +27,19 @@ def told_design_priors(design: Design) -> Iterator[str]:
 
 
 def weights_in_words(design: Design, name: str) -> str:
-    """Say the weights of a design prior: ``null 0.3, expected 0.7``."""
+    """Say the weights of a design prior: ``null 0.3, expected 0.7``, or ``null 0.5, mild 1/6``."""
     roles = {scenario: truth.role for scenario, truth in design.truths.items()}
     weights = weights_of(name, design.design_prior[name], roles)
-    return ", ".join(f"{scenario} {weight:.6g}" for scenario, weight in weights.items())
+    return ", ".join(f"{scenario} {_share(weight)}" for scenario, weight in weights.items())
+
+
+def _share(weight: float) -> str:
+    """A weight as it was typed; one that was shared out, and has no end, as a fraction."""
+    said = f"{weight:.6g}"
+    near = Fraction(weight).limit_denominator(LARGEST)
+    if abs(float(said) - weight) < ROUNDING or abs(float(near) - weight) > ROUNDING:
+        return said
+    return f"{near.numerator}/{near.denominator}"
 
 
 def draws_in_words(design: Design, name: str) -> dict[str, str]:

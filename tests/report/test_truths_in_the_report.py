@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import adaptive_cart as ac
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.conclusions import CHAPTER
@@ -10,6 +11,7 @@ from adaptive_cart.report.document import Items, Paragraph, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.tracing import checklist
+from adaptive_cart.telling.averages import weights_in_words
 from checks import raw_design
 from running.test_adjusted import two_arms
 
@@ -27,7 +29,9 @@ def limitations_of(evidence: Evidence) -> str:
 
 
 def test_the_limitations_say_in_which_scenarios_the_truth_changes() -> None:
-    assert "does not change with calendar time" in limitations_of(evidence_of())
+    plain_one = limitations_of(evidence_of())
+    assert "does not change with calendar time" in plain_one
+    assert "is known on that day, without errors" in plain_one
     drifting = evidence_of(truth={"time_trend": {"dfr": {"per_year": 0.2}}})
     said = limitations_of(drifting)
     assert "does not change with calendar time" not in said
@@ -35,6 +39,28 @@ def test_the_limitations_say_in_which_scenarios_the_truth_changes() -> None:
     raw = raw_design("hello")["scenarios"]
     raw["expected"]["time_trend"] = {"dfr": {"per_year": 0.2}}
     assert "with calendar time in expected alone" in limitations_of(evidence_of(scenarios=raw))
+
+
+def test_the_limitations_say_in_which_scenarios_data_are_late() -> None:
+    assert FollowUp(adjudication_delay={"dfr": 0.0}).at_once
+    assert not FollowUp(adjudication_delay={"dfr": 1.0}).at_once
+    assert not FollowUp(visit_every=1.0).at_once
+    raw = raw_design("hello")["scenarios"]
+    raw["expected"]["follow_up"] = {"reporting_delay": 1.0}
+    said = limitations_of(evidence_of(scenarios=raw))
+    assert "what a look knows in expected alone" in said
+    assert "is known on that day" not in said
+
+
+def test_weights_without_an_end_are_told_as_fractions() -> None:
+    raw = raw_design("hello")["scenarios"]
+    more = {name: raw["expected"] for name in ("mild", "strong")}
+    typed = {"weights": {"null": 0.3, "expected": 0.366667, "mild": 0.333333}}
+    priors = {"neutral": {}, "skeptical": {}, "typed": typed}
+    design = ac.Design(**(raw_design("hello") | {"scenarios": raw | more, "design_prior": priors}))
+    assert weights_in_words(design, "neutral") == "null 0.5, expected 1/6, mild 1/6, strong 1/6"
+    assert "null 0.75, expected 1/12" in weights_in_words(design, "skeptical")
+    assert weights_in_words(design, "typed") == "null 0.3, expected 0.366667, mild 0.333333"
 
 
 def test_a_design_prior_is_told_with_the_distributions_that_it_draws_from() -> None:

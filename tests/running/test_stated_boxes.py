@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_what_a_box_leaves_out_is_true() -> None:
             assert within or cart > soc  # success would be right
 
 
+def test_a_claim_that_is_false_between_the_corners_of_a_box_alone_counts_there() -> None:
+    """Far above or far below: at all four corners it is so, and at equal rates it is not."""
+    raw = tiny_design()
+    asked = {"endpoint": "dfr", "arm": "cart", "minus": "soc"}
+    far = [
+        {"posterior": asked | side, "at_least": 0.6} for side in ({"above": 0.15}, {"below": -0.15})
+    ]
+    raw["rules"] = [{"name": "differs", "then": "declare_success", "any": far}]
+    whole = ground(Design(**raw))
+    assert all(
+        whole.counted_between(at, at) is None for at in itertools.product((0.2, 0.4), (0.0, 1.0))
+    )
+    assert whole.counted_between((0.3, 0.3), (0.3, 0.3)) is not None
+    held = whole.shrunk((0.2, 0.0), (0.4, 1.0))
+    assert held is not None
+    assert held[0][1] <= 0.05
+    assert held[1][1] >= 0.55
+    assert whole.counted_between((0.2, 0.6), (0.4, 1.0)) is None  # so in all of it
+
+
 def test_boxes_cover_every_truth_at_which_a_claim_is_false(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -114,17 +135,22 @@ def _holds(box: Box, rates: Any) -> bool:
 # ── as it is asked for ────────────────────────────────────────────────────────────────────────
 def test_the_error_of_both_arms_rates_is_bounded_and_told(tmp_path: Path, quick: None) -> None:
     path, out = tmp_path / "tiny.toml", tmp_path / "worst"
-    path.write_text(tomlkit.dumps(tiny_design()), encoding="utf-8")
+    raw = tiny_design()
+    raw["calibration"] = {"type_one_error": 0.1, "null_region": {"soc": [0.1, 0.9]}}
+    path.write_text(tomlkit.dumps(raw), encoding="utf-8")
     typed = ["worst-case", str(path), "--engine", "simulate", "--certify", "--over", "arms"]
-    typed += ["--trials", "300", "--tiles", "30", "--points", "4", "--jobs", "1"]
+    typed += ["--trials", "100", "--tiles", "8", "--points", "2", "--jobs", "1"]
     done = CliRunner().invoke(main, [*typed, "--format", "svg", "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert "at most 30 truths, 300 trials each" in done.output  # what it costs, first
-    assert "over all rates of soc and cart at which a claim is false" in done.output
+    assert "at most 8 truths, 100 trials each" in done.output  # what it costs, first
+    assert (
+        "over all rates of soc and cart, those of soc from 0.1 to 0.9, at which a claim is false"
+        in done.output
+    )
     found = read_worst_case(out)
     assert found.axes == ("soc", "cart")
     assert stated(found).bound > exact(Design(**tiny_design())).worst(np.nan).error
-    assert stated(found).tiles <= 30
+    assert stated(found).tiles <= 8
     run = ac.simulate(ac.load_design(path), trials=20, jobs=1, engine="simulate")
     blocks = WorstCaseExhibit(found).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))

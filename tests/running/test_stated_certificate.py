@@ -93,6 +93,19 @@ def test_tiles_cover_all_control_rates_without_a_gap() -> None:
     assert wide[0] > min(wide)  # finer where larger errors are foreseen
 
 
+@pytest.mark.parametrize("ends", [(0.0, 0.3339), (0.66667, 1.0), (0.12345, 0.54321), (0.0, 1.0)])
+def test_the_line_of_control_rates_goes_to_where_a_claim_is_no_longer_false(
+    ends: tuple[float, float],
+) -> None:
+    def at(control: float) -> Any:
+        return control if ends[0] <= control <= ends[1] else None
+
+    found = stated_certificate._where_false(at, (0.0, 1.0))
+    assert found == pytest.approx(ends, abs=1e-12)
+    assert found is not None
+    assert ends[0] <= found[0] <= found[1] <= ends[1]
+
+
 def test_the_upper_bound_is_that_of_clopper_and_pearson() -> None:
     for events in (0, 3, 40):
         bound = clopper_pearson(events, 100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.assumptions import drifts
 from adaptive_cart.report.chapters.comparator import conclusion, limitations
@@ -64,15 +66,42 @@ def _calendar(evidence: Evidence) -> Line:
             drift=f"no drift of {drifts(evidence.design)}",
             others=others,
         )
-    some = [line(code(name)) for name in moving]
-    everywhere = len(moving) == len(evidence.scenarios)
     return prose(
         "The truth changes with calendar time in {names}, as {register} and {catalogue} say, and "
         "in nothing else; there is {others}",
-        names="every scenario" if everywhere else line(listed(some), " alone"),
+        names=_among(evidence, moving),
         register=Reference("t-register"),
         catalogue=Reference("t-scenarios"),
         others=others,
+    )
+
+
+def _among(evidence: Evidence, names: Sequence[str]) -> Line:
+    """In which scenarios something is so."""
+    if len(names) == len(evidence.scenarios):
+        return line("every scenario")
+    return line(listed([line(code(name)) for name in names]), " alone")
+
+
+def _data(evidence: Evidence) -> Line:
+    """How orderly looks and their data are, and in which scenarios something delays or hides them.
+
+    Nothing is in error in any.
+    """
+    plans = {name: evidence.truths[name].follow_up for name in evidence.scenarios}
+    late = [name for name, plan in plans.items() if plan is not None and not plan.at_once]
+    if not late:
+        return prose(
+            "Simulated trials obey their rules to the letter, looks are held on the day they are "
+            "due, and what has happened by then to those in follow-up is known on that day, "
+            "without errors."
+        )
+    return prose(
+        "Simulated trials obey their rules to the letter, and looks are held on the day they are "
+        "due. Visits and delays come between what happens and what a look knows in {names}, as "
+        "{register} says; what it knows has no errors.",
+        names=_among(evidence, late),
+        register=Reference("t-register"),
     )
 
 
@@ -85,10 +114,7 @@ def _conclusions(evidence: Evidence) -> list[Block]:
             table=Reference("t-register"),
         ),
         _calendar(evidence),
-        prose(
-            "Simulated trials obey their rules to the letter, looks are held on the day they are "
-            "due, and data are complete and clean on that day."
-        ),
+        _data(evidence),
         prose(
             "A Monte Carlo error says how sure the simulation is, not how sure the assumptions are."
         ),
