@@ -62,7 +62,7 @@ class Frame:
         Names of all external data.
     redrawn
         What was observed in those of them that are drawn anew in every trial: one level, or by
-        stratum.
+        stratum; nothing where they have faults.
     levels
         By name of external data: what a scenario says in their place.
     """
@@ -100,8 +100,13 @@ class Frame:
 
     def one_level(self, endpoint: str, told: str) -> bool:
         """Whether what is said of external data is one number: their source's, told together."""
-        of_strata = len(self.redrawn.get(told.removesuffix(SOURCE), ())) > 1
-        return told not in self.comparators.get(endpoint, ()) and not of_strata
+        levels = self.redrawn.get(told.removesuffix(SOURCE), ())
+        return told not in self.comparators.get(endpoint, ()) and len(levels) == 1
+
+    def stays(self, endpoint: str, told: str) -> bool:
+        """Whether it is said of the source of external data of which nothing is drawn."""
+        source = told not in self.comparators.get(endpoint, ())
+        return source and told.removesuffix(SOURCE) not in self.redrawn
 
     @property
     def never_infused(self) -> str:

@@ -352,6 +352,9 @@ def _direct(
     for arm, value in own.items():
         right: str | None = arm
         if arm in known and endpoint is not None:
+            if frame.stays(name, arm):
+                full[arm] = value
+                continue
             full[arm] = outside_value(
                 frame, path_to(where, arm), endpoint, arm, value, frame.one_level(name, arm)
             )

@@ -236,6 +236,29 @@ def test_what_is_refused(name: str, changes: Table, path: str, words: str) -> No
     assert any(words in message for where, message in problems if where == path), problems
 
 
+BY_STRATUM = {"scenarios/expected/dfr/registry_source": dict(SOURCE)}
+STAYS = ("scenarios.expected.dfr.registry_source", "stays as observed")
+ALONE: list[tuple[Table, tuple[str, str]]] = [
+    ({"external/registry/redrawn": False}, STAYS),
+    ({"external/registry/redrawn": False, "scenarios/expected/dfr/registry_source": "much"}, STAYS),
+    ({"external/registry/responders": {"active": 70, "quiet": 24}},
+     ("external.registry.responders", "cannot be more")),
+    ({"external/registry/responders": {"active": 3, "quite": 24},
+      "external/registry/participants": {"active": 60, "quite": 60}},
+     ("external.registry.responders", "those of the design are")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "told_"), ALONE)
+def test_a_source_by_stratum_is_not_blamed_for_another_fault(
+    changes: Table, told_: tuple[str, str]
+) -> None:
+    """What is wrong with the data, or that they stay, is all that is told."""
+    ((where, message),) = found(changed(anew("counts"), BY_STRATUM | changes))
+    assert where == told_[0]
+    assert told_[1] in message
+
+
 @pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("name", MAKE)

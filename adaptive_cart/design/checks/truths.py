@@ -53,18 +53,21 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
 def _redrawn(pieces: Pieces) -> dict[str, tuple[float, ...]]:
     """What was observed in the external data that are drawn anew, as their endpoint has it.
 
-    By stratum, in the order of the design, where the data are told so.
+    By stratum, in the order of the design, where the data are told so; nothing where they have
+    faults.
     """
     found = {}
     for name, data in pieces.external.items():
         endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
+        if data is not None and data.redrawn:
+            found[name] = ()
         if data is not None and endpoint is not None and data.redrawn:
             form = endpoint.gives.external_form(data)
             if form.keys and all(map(data.has, form.keys)) and not any(data.faults()):
                 strata = pieces.stratum_names
-                parts = [data]
-                if data.strata is not None and set(data.strata) == set(strata):
-                    parts = [data.in_stratum(stratum) for stratum in strata]
+                if data.strata is not None and set(data.strata) != set(strata):
+                    continue
+                parts = [data.in_stratum(s) for s in strata] if data.strata else [data]
                 found[name] = tuple(part.observed_as(form.level) for part in parts)
     return found
 
