@@ -135,11 +135,14 @@ def unlike_mixes(design: Design) -> Iterator[str]:
             shares = ", ".join(f"{s} {share:.3g}" for s, share in design.strata.items())
             theirs = ", ".join(f"{s} {data.mix[s]:.3g}" for s in design.strata)
             side = "high" if seen > here else "low"
+            analysis = design.analysis_of(data.endpoint)
+            able = analysis is not None and analysis.external_by_stratum
+            apart = "; in one stratum they are not" if able else ""
             yield (
                 f"the mix of strata in {name} ({theirs}) is not this trial's ({shares}); "
                 f"{seen:.3g} was seen there, and with the trial's shares it would be {here:.3g}. "
                 f"Over all strata ({', '.join(asked)}) arms are compared with a number that is "
-                f"{abs(seen - here):.3g} too {side}; in one stratum they are not"
+                f"{abs(seen - here):.3g} too {side}{apart}"
             )
 
 

@@ -56,7 +56,7 @@ def _redrawn(pieces: Pieces) -> dict[str, tuple[float, ...]]:
     By stratum, in the order of the design, where the data are told so; nothing where they have
     faults.
     """
-    found = {}
+    found: dict[str, tuple[float, ...]] = {}
     for name, data in pieces.external.items():
         endpoint = None if data is None else pieces.endpoints.get(data.endpoint)
         if data is not None and data.redrawn:
