@@ -59,7 +59,7 @@ def outside_value(
         Whether strata have no levels of their own: data that are drawn anew all together.
     """
     level = frame.levels.get(name.removesuffix(SOURCE), endpoint.gives.external_level)
-    low, high = level.bounds or endpoint.gives.bounds
+    low, high = level.bounds or endpoint.level_limits
     limits = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else ""
     limits = limits or (f"from {low:g}" if math.isfinite(low) else "")
     if level.bounds is not None:

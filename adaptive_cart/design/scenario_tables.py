@@ -384,7 +384,10 @@ def _direct(
         else:
             path = path_to(where, right)
             full[right] = _direct_value(frame, path, endpoint, value, base.get(right))
-    return {arm: value for arm, value in full.items() if value is not None}
+    found = {arm: value for arm, value in full.items() if value is not None}
+    if own and not found and known.issuperset(own):
+        return None  # of external data alone, and wrong: the arms have their truth from the course
+    return found
 
 
 def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:

@@ -224,6 +224,11 @@ class EndpointBase(Part):
         """Whether less of it is better for a participant."""
         return self.harm
 
+    @property
+    def level_limits(self) -> tuple[float, float]:
+        """The least and the largest level that an arm can have; infinite for none."""
+        return self.gives.bounds
+
     def known_after(self) -> float | None:
         """Months from randomisation until the outcome is known, where that is fixed."""
         return None

@@ -99,6 +99,10 @@ class TimeInRemission(EndpointBase):
     def variable(self, directly: bool) -> str:
         return "months in drug-free remission within {horizon} months of randomisation"
 
+    @property
+    def level_limits(self) -> tuple[float, float]:
+        return 0.0, self.horizon
+
     def known_after(self) -> float:
         return self.horizon
 

@@ -229,6 +229,10 @@ WRONG: list[tuple[Any, Table, str, str]] = [
      "rules[0].posterior.minus", "nothing of how many changed so far"),
     (months, {"external/registry/redrawn": True}, "external.registry.redrawn", "drawn anew under"),
     (months, {"external/registry/responders": 3}, "external.registry.responders", "takes mean, sd"),
+    (months, {"external/registry/mean": 14.0}, "external.registry.mean", "values from 0 to 12"),
+    (months, {"external/registry/sd": 30.0}, "external.registry.sd", "at most 4."),
+    (months, {"scenarios/expected/tir/registry": 12.5}, "scenarios.expected.tir.registry",
+     "from 0 to 12"),
     (months, {"scenarios/expected": {}}, "truth.tir.registry", "would have had as controls"),
 ]  # fmt: skip
 
@@ -237,3 +241,4 @@ WRONG: list[tuple[Any, Table, str, str]] = [
 def test_what_cannot_be_is_refused_in_words(make: Any, change: Table, path: str, says: str) -> None:
     problems = found(changed(make(), change))
     assert any(where == path and says in text for where, text in problems), problems
+    assert not any("both ways" in text for _, text in problems), problems

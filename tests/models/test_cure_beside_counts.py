@@ -160,6 +160,7 @@ WRONG: list[tuple[Table, str, str]] = [
     ({"external/registry/events": 4}, "external.registry.events", "takes remaining"),
     ({"scenarios/expected/relapse/registry": 1.4}, "scenarios.expected.relapse.registry",
      "from 0 to 1"),
+    ({"external/registry": EVENTS | {"month": 18.0}}, "external.registry.month", "takes events"),
     ({"scenarios/expected": {}}, "truth.relapse.registry", "would have had as controls"),
     ({"analysis/relapse": HAZARDS}, "rules[0].posterior.minus", "says no hazard"),
 ]  # fmt: skip

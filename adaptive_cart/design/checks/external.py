@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.validation import path_to
+from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.borrowed import Borrowed
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_rows import OUTCOMES
 
+SHORT_OF_TYPED: Final = 1e-3  # what a mean and a deviation lose where they are typed in few digits
 UNNAMED = "nothing is compared with it and nothing borrows from it; leave it out"
 
 
@@ -69,6 +73,7 @@ def external(pieces: Pieces) -> Found:
                 *(path_to(path, key) for key in missing),
             )
             continue
+        yield from ((path_to(path, *keys), told, place) for keys, told in _beyond(data, endpoint))
         strata = data.strata
         if strata is not None and set(strata) != set(pieces.stratum_names):
             of_design = one_of(pieces.stratum_names) or "none"
@@ -80,6 +85,31 @@ def external(pieces: Pieces) -> Found:
             )
         if name not in named:
             yield path, UNNAMED, "analysis"
+
+
+def _beyond(data: External, endpoint: EndpointBase) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Means and standard deviations that no participants can have had: keys, message.
+
+    Values between two limits have at most the spread of those that all lie at either.
+    """
+    low, high = endpoint.level_limits
+    if data.mean is None or data.sd is None or not (math.isfinite(low) and math.isfinite(high)):
+        return
+    for stratum in data.strata or (None,):
+        own = data if stratum is None else data.in_stratum(stratum)
+        at = () if stratum is None else (stratum,)
+        mean, sd, participants = own.total("mean"), own.total("sd"), own.total("participants")
+        if not low <= mean <= high:
+            told = f"found {mean:g}; '{data.endpoint}' has values from {low:g} to {high:g}"
+            yield ("mean", *at), told
+        elif participants > 1:
+            most = math.sqrt((mean - low) * (high - mean) * participants / (participants - 1))
+            if sd > most * (1.0 + SHORT_OF_TYPED):
+                yield (
+                    ("sd", *at),
+                    f"found {sd:g}; values from {low:g} to {high:g} with the mean {mean:g} have a "
+                    f"standard deviation of at most {most:.4g}",
+                )
 
 
 def _named(pieces: Pieces) -> Iterator[str]:

@@ -77,8 +77,8 @@ class Durations(Summary):
 
     @classmethod
     def external_form(cls, data: External) -> Form:
-        told = data.remaining is not None or data.month is not None
-        return AT_A_MONTH if told else super().external_form(data)
+        forms = super().external_form(data), AT_A_MONTH
+        return max(forms, key=lambda form: len({*form.keys} & {*data.said}))  # the first of equals
 
     @property
     def analysed(self) -> Integers:
