@@ -70,6 +70,9 @@ NOT_BETWEEN = (
     "it is simulated, and nothing was asked of what lies between the truths; --certify "
     "states with confidence what it exceeds nowhere"
 )
+BY_NUMBERS = (
+    "it is simulated at values of numbers of scenarios, and nothing is known of what lies between"
+)
 
 
 def worst_case(
@@ -299,6 +302,7 @@ def _simulated(
 ) -> WorstCase:
     notes: list[str] = []
     where: dict[str, dict[str, float]] = {}
+    between = NOT_BETWEEN
     if asked.over == "arms":
         found = points_of_arms(design, region, number or FEWER)
         points, where = [point for point, _ in found], {p.name: at for p, at in found}
@@ -307,6 +311,8 @@ def _simulated(
         spans = Spans(design, design, of_strata(design, region) if by_strata else region)
         grid = spans.grid(number or (FEWER if by_strata else None))
         points, notes = [point for point, _ in grid.values()], spans.notes()
+        if not any(family.rates for family in spans.families):
+            between = BY_NUMBERS
         if not points:
             raise nowhere_false(notes)
         where = {name: at for name, (_, at) in grid.items()} if spans.alike else {}
@@ -331,7 +337,7 @@ def _simulated(
     words = words_over(design, region, asked.over)
     return replace(
         asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),
-        worst=worst, fresh=fresh, why_none=NOT_BETWEEN, notes=(*asked.notes, *notes),
+        worst=worst, fresh=fresh, why_none=between, notes=(*asked.notes, *notes),
     )  # fmt: skip
 
 

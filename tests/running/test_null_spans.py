@@ -86,6 +86,7 @@ def test_a_worst_case_over_a_number_of_a_course_is_a_curve(tmp_path: Path) -> No
         [0.1, 0.2, 0.3, 0.4, 0.5]
     )
     assert "--certify" not in found.words()
+    assert "nothing is known of what lies between" in found.words()
     for place in found.places:
         exact = by_enumeration(place.rates["soc.remission.probability"], 0.95)
         assert abs(place.figure.estimate - exact) < 4.5 * math.sqrt(exact * (1 - exact) / 4_000)
