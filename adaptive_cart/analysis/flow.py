@@ -201,7 +201,7 @@ def analyze(
     day = opening(opened)
     cut = cut_at(as_of, day)
     table = read_participants(participants, loaded, window, day)
-    plan = Plan.of(loaded)
+    plan = Plan.of(loaded.with_tables_as_weighted)
     replay = replayed(plan, table, look, cut, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]

@@ -234,6 +234,15 @@ class Design(Part):
         return found
 
     @cached_property
+    def with_tables_as_weighted(self) -> Design:
+        """The same, where tables of external participants count as they were weighted.
+
+        Not as whole participants, as they do where such a table is drawn anew.
+        """
+        drawn = any(data.redrawn and data.rows is not None for data in self.external.values())
+        return self.as_observed if drawn else self
+
+    @cached_property
     def compared_names(self) -> tuple[str, ...]:
         """Names by the positions that questions use: the arms, then the external comparators."""
         return (*self.arm_names, *self.comparators)

@@ -174,8 +174,6 @@ class External(Part):
     def _faults_of_rows(self) -> Iterator[tuple[str, str]]:
         for key in self.said:
             yield key, "the table of participants says it; leave it out"
-        if self.redrawn:
-            yield "redrawn", "participants of a table stay as they are; leave it out"
         if self.rows is None:
             if self.data is None:
                 yield "target", 'is of a table of participants: write data = "….csv"'
@@ -208,6 +206,23 @@ class External(Part):
             return {}
         return external_rows.counted(self.rows, self.balance.weights)
 
+    @cached_property
+    def in_numbers(self) -> External:
+        """Participants of a table as a source that draws so many anew: whole numbers, and no rows.
+
+        Participants are those in effect, rounded down, and responders and events the nearest whole
+        number; a mean, a standard deviation and months at risk are as they were weighted.
+        """
+        told = {"source": self.source, "endpoint": self.endpoint, "redrawn": self.redrawn}
+        return External.model_validate(told | external_rows.whole(self._counted))
+
+    @property
+    def _in_effect(self) -> Mapping[str, float]:
+        """What a table says in its own place: as it was weighted, or as so many who are drawn."""
+        if not self.redrawn or not self._counted:
+            return self._counted
+        return external_rows.whole(self._counted)
+
     def has(self, key: str) -> bool:
         """Whether a number is known, told or counted in a table."""
         return getattr(self, key) is not None or key in self._counted
@@ -222,7 +237,7 @@ class External(Part):
     def total(self, key: str) -> float:
         """A number, over all strata; of a table, of those who are left in effect."""
         if key in self._counted:
-            return self._counted[key]
+            return self._in_effect[key]
         value = getattr(self, key)
         if not isinstance(value, Mapping):
             return float(value)
@@ -290,6 +305,8 @@ class External(Part):
 
     def observed_as(self, level: Level) -> float:
         """The proportion, rate a year, hazard a month or mean that was seen."""
+        if self.redrawn and self._counted:  # of a table as it was weighted, in no whole numbers
+            return self.as_observed.observed_as(level)
         for key in ("responders", "remaining"):
             if self.has(key):
                 return self.total(key) / self.total("participants")
@@ -319,6 +336,8 @@ class External(Part):
 
         Else all strata together.
         """
+        if self._counted:
+            return self.in_numbers.as_drawn(drawn)
         split = {
             key: {stratum: drawn[f"{key}.{stratum}"] for stratum in self.strata}
             for key in self.said
@@ -339,6 +358,10 @@ class External(Part):
     @property
     def in_words(self) -> str:
         """What was seen, as a report says it: ``14 of 310 participants``."""
+        if self.redrawn and self._counted:
+            anew = self.total("months" if self.has("events") else "participants")
+            what = "months" if self.has("events") else "participants"
+            return f"{self.as_observed.in_words}; drawn as {anew:g} {what}"
         if self.has("responders"):
             seen = f"{self.total('responders'):g} of {self.total('participants'):g} participants"
         elif self.has("remaining"):

@@ -113,3 +113,15 @@ def counted(rows: Rows, weights: Floats) -> dict[str, float]:
         found["events"] = round(effective * mean["events"], DIGITS)
         found["months"] = round(effective * mean["months"], DIGITS)
     return found
+
+
+def whole(counts: Mapping[str, float]) -> dict[str, float]:
+    """The same of whole participants: as many as are in effect, and no more."""
+    found = dict(counts)
+    found["participants"] = math.floor(counts["participants"])
+    for key in ("responders", "events"):
+        if key in found:
+            found[key] = round(found[key])
+    if "responders" in found:
+        found["responders"] = min(found["responders"], found["participants"])
+    return found

@@ -113,12 +113,18 @@ def boundaries(design: Design, plan: Plan | None = None) -> list[Boundary]:
 
     Tables that would take too long are left out; :func:`left_out` says which.
     """
-    ready = plan or Plan.of(design)
+    design, ready = design.with_tables_as_weighted, _plan(design, plan)
     return [
         _boundary(design, ready, rule, look, question, analysed)
         for rule, look, question, analysed, fits in _planned(design, ready)
         if fits
     ]
+
+
+def _plan(design: Design, plan: Plan | None) -> Plan:
+    """Of the design, its external data as they were observed where they are tables."""
+    own = design.with_tables_as_weighted
+    return Plan.of(own) if plan is None or own is not design else plan
 
 
 def arms_alike(found: Iterable[Boundary]) -> list[tuple[tuple[str, ...], list[Boundary]]]:
@@ -140,7 +146,7 @@ def _told(one: Boundary) -> tuple[Any, ...]:
 def left_out(design: Design, plan: Plan | None = None) -> list[str]:
     """Which rules' tables would take too long to be worked out, a sentence each."""
     large: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
-    for rule, look, _, analysed, fits in _planned(design, plan or Plan.of(design)):
+    for rule, look, _, analysed, fits in _planned(design, _plan(design, plan)):
         if not fits:
             large.setdefault(rule.name, []).append((look, analysed))
     found = []

@@ -204,6 +204,8 @@ def obstacles(
             found.append(f"'{name}' is drawn anew in every trial (redrawn)")
         elif design.external[name].endpoint != design.primary:
             found.append(f"'{name}' is drawn anew, and is not of the primary")
+        elif design.external[name].rows is not None:
+            found.append(f"'{name}' is a table whose numbers as observed are not whole")
     for name in design.utility:
         found.append(f"the utility '{name}' is measured, for which participants are needed")
     for rule in design.rules:

@@ -201,8 +201,6 @@ WRONG: list[tuple[dict[str, str], list[str] | None, str]] = [
     ({"registry.csv": "regstry.csv"}, None, "data: regstry.csv cannot be read"),
     ({"data = \"registry.csv\"": "data = \"registry.csv\"\nresponders = 3"}, None,
      "responders: the table of participants says it; leave it out"),
-    ({"data = \"registry.csv\"": "data = \"registry.csv\"\nredrawn = true"}, None,
-     "redrawn: participants of a table stay as they are"),
     ({}, ["responder,age,renal", "yes,40,1", "no,,0"], "line 3, age: found \"\"; a number"),
     ({}, ["responder,age,renal", "yes,40,1", "maybe,39,0"], "line 3, responder: found \"maybe\""),
     ({}, ["responder,age,renal", "2,40,1", "0,39,0"], "rows.responder: found 2 in row 1; 0 (no)"),
