@@ -23,6 +23,7 @@ from adaptive_cart.nouns.summaries.base import Beside, Summary, none_of, repeate
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 AT_A_MONTH = Form(("remaining", "participants", "month"), Level("a fraction that remains"))
+OF_A_MONTH = {"remaining", "month"}  # by which it is known
 A_HAZARD = Level("a hazard a month", 1.0, (0.0, math.inf))
 
 
@@ -77,8 +78,9 @@ class Durations(Summary):
 
     @classmethod
     def external_form(cls, data: External) -> Form:
-        forms = super().external_form(data), AT_A_MONTH
-        return max(forms, key=lambda form: len({*form.keys} & {*data.said}))  # the first of equals
+        usual, said = super().external_form(data), {*data.said}
+        counted = len(said & OF_A_MONTH) > len(said & {*usual.keys})
+        return AT_A_MONTH if counted else usual
 
     @property
     def analysed(self) -> Integers:
