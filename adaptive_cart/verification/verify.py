@@ -132,6 +132,12 @@ def verify(
     kept = [] if folder is None or restart else folder.found()
     if folder is not None and restart:
         folder.make_room()
+    before = 0.0 if folder is None else folder.seconds_before
+
+    def so_far() -> dict[str, Any]:
+        running = {**identity, "status": "running"}
+        return running | {"seconds": round(before + time.time() - began, 1)}
+
     if needs_calibration(design):
         found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
         tell(found.words())
@@ -157,7 +163,7 @@ def verify(
     rows = list(kept)
     missing = [look for look in chosen if look.key not in done]
     if folder is not None:
-        folder.write(rows, {**identity, "status": "running"})
+        folder.write(rows, so_far())
     tell(cost_of(plan, missing))
     progress("looks verified", len(done), len(chosen))
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
@@ -166,14 +172,14 @@ def verify(
         rows += fresh
         done |= {row.key for row in fresh}
         if folder is not None:
-            folder.write(_sorted(rows, chosen), {**identity, "status": "running"})
+            folder.write(_sorted(rows, chosen), so_far())
         progress("looks verified", len(done), len(chosen))
     ordered = _sorted(rows, chosen)
     summary = {
         **identity,
         "status": "complete",
         **summarised(ordered, labels_of(plan), unreached),
-        "seconds": round(time.time() - began, 1),
+        "seconds": so_far()["seconds"],
         "software": _software(),
     }
     if folder is not None:
@@ -280,6 +286,7 @@ class _Folder:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path = path
         self.identity = identity
+        self.seconds_before = 0.0  # that earlier runs of it took
 
     def found(self) -> list[Row]:
         """Rows that an earlier run of the same verification has left."""
@@ -299,6 +306,7 @@ class _Folder:
                 if name != "design" and held.get(name) != value
             ]
             if not differing:
+                self.seconds_before = float(held.get("seconds", 0.0))
                 return _parsed(table.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ResultsError(

@@ -377,8 +377,9 @@ def test_rows_come_back_from_the_file_as_they_were(tmp_path: Path) -> None:
     rows = [ROW, replace(ROW, stratum="sle", fast=1 / 3, r_hat=math.nan, trusted=False)]
     identity = {"design": "x", "digest": "d", "seed": 1, "looks": 2, "version": "v"}
     folder = verify._Folder(tmp_path / "deep" / "er", identity)
-    folder.write(rows, {**identity, "status": "running"})
+    folder.write(rows, {**identity, "status": "running", "seconds": 12.5})
     assert [repr(row) for row in folder.found()] == [repr(row) for row in rows]
+    assert folder.seconds_before == 12.5, "what it has taken is not forgotten when it goes on"
     for name, value in (("digest", "e"), ("seed", 2), ("looks", 3), ("version", "w")):
         with pytest.raises(ResultsError, match=name):
             verify._Folder(folder.path, {**identity, name: value}).found()
@@ -477,6 +478,7 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert len(fitted) == LOOKS - 1
     assert not first & set(fitted)
     assert table.read_text() == whole
+    assert again.summary["seconds"] >= found.summary["seconds"], "those of both runs"
     assert [repr(row) for row in again.rows] == [repr(row) for row in found.rows]
     with pytest.raises(ResultsError, match="looks 6, not 7"):
         verify.verify(design, looks=LOOKS + 1, seed=5, jobs=1, out=tmp_path)
