@@ -361,7 +361,7 @@ class External(Part):
         if self.redrawn and self._counted:
             anew = self.total("months" if self.has("events") else "participants")
             what = "months" if self.has("events") else "participants"
-            return f"{self.as_observed.in_words}; drawn as {anew:g} {what}"
+            return f"{self.as_observed.in_words} (as {anew:g} {what} where they are drawn)"
         if self.has("responders"):
             seen = f"{self.total('responders'):g} of {self.total('participants'):g} participants"
         elif self.has("remaining"):

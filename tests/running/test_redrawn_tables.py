@@ -107,7 +107,10 @@ def test_its_source_is_by_default_what_was_weighted() -> None:
 def test_what_is_as_observed_has_to_be_simulated() -> None:
     design = Design(**of_table("counts"))
     assert any("not whole" in why for why in obstacles(design, design.truths, anew=True))
-    assert "drawn anew" in described(design)
+    whole = by_hand("counts")["participants"]
+    assert f"weighted to the target (as {whole} participants where they are drawn)" in described(
+        design
+    )
 
 
 @pytest.mark.parametrize("name", MAKERS)
