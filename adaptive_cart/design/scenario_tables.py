@@ -348,6 +348,9 @@ def _direct(
         frame.report(where, message, kind)
         frame.faults.add(where)
         return None
+    if not known.intersection(own) and _of_no_arm(frame, endpoint, own):
+        frame.fault(where, f"found what is true of one arm; {_table_wanted(frame, name, own)}")
+        return base or None
     full = dict(base)
     for arm, value in own.items():
         right: str | None = arm
@@ -388,6 +391,13 @@ def _direct(
     if own and not found and known.issuperset(own):
         return None  # of external data alone, and wrong: the arms have their truth from the course
     return found
+
+
+def _of_no_arm(frame: Frame, endpoint: EndpointBase | None, own: Mapping[str, Any]) -> bool:
+    """Tell whether a table says what is true of an arm where it should say of which arm."""
+    if endpoint is None or endpoint.direct is None or not own or set(own) & set(frame.arms):
+        return False
+    return not read(endpoint.direct.value, dict(own)).faults
 
 
 def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:

@@ -237,6 +237,17 @@ def test_a_truth_that_does_not_fit_is_refused(change: dict[str, Any], message: s
     assert "truth.mgadl.soc" in str(refused.value)
 
 
+def test_what_is_true_of_one_arm_is_no_truth_of_the_endpoint() -> None:
+    raw = copy.deepcopy(RAW)
+    raw["scenarios"]["works"]["mgadl"] = dict(RAW["truth"]["mgadl"]["soc"])
+    with pytest.raises(DesignError) as refused:
+        Design(**raw)
+    assert str(refused.value) == (
+        "scenarios.works.mgadl: found what is true of one arm; a value for each arm is expected: "
+        "{ soc = …, cart = … }"
+    )
+
+
 def test_its_columns_are_written_and_read_back() -> None:
     one = design()
     found = block(one, 2)
