@@ -138,8 +138,6 @@ class _One:
         """Why no prior is moved; nothing where one may be."""
         if self.part.prediction is not None:
             return "priors are not moved in what it predicts"
-        if self._strata_apart:
-            return "priors are not moved where the model tells the strata apart"
         return None
 
     @property

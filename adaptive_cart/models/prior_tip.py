@@ -19,7 +19,7 @@ class PriorTip:
     arm
         Whose prior it is; ``EVERY_ARM`` where they share it.
     what
-        ``size``, ``mean``, ``sd`` or ``vague_weight``.
+        Its name: ``size``, ``mean``, ``cured.mean``.
     words
         What it is.
     now

@@ -104,7 +104,21 @@ def test_where_a_model_tells_strata_apart_the_missing_are_told_stratum_by_stratu
         judged = analyze(own, other, **AT).rules[0].fast
         assert by_way[way] == pytest.approx(judged, abs=1e-9)
     assert set(tip.holds) == {way for way, p in by_way.items() if p >= 0.99}
-    assert "priors are not moved where the model tells the strata apart" in found.text
+    told = {tip.what: tip for tip in found.findings.tipping.priors}
+    parts = ("intercept", "treatment", "stratum", "interaction")
+    assert set(told) == {f"{part}.{key}" for part in parts for key in ("mean", "sd")}
+    turned = 0
+    for part in ("treatment", "interaction"):
+        moved = told[f"{part}.mean"]
+        for value in (moved.below, moved.above):
+            if value is None:
+                continue
+            for nudge in (-1e-3, 1e-3):
+                other = {**prior, part: {**one, "mean": value * (1.0 + nudge)}}
+                judged = analyze(own.replace("analysis.free.prior", other), rows, **AT).rules[0]
+                assert judged.holds == (moved.holds_now if nudge < 0.0 else not moved.holds_now)
+            turned += 1
+    assert turned == 2
 
 
 def test_a_prior_turns_the_rule_over_where_it_is_said_to() -> None:

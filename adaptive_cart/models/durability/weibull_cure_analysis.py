@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure, WeibullCurePosterior
     from adaptive_cart.models.outside_laws import OutsideLaw
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
@@ -364,6 +365,11 @@ class WeibullCureAnalysis(ByIntervals, BesideExternal):
             (prior.median_months.median, prior.median_months.sigma),
             (prior.shape.median, prior.shape.sigma),
         )
+
+    def prior_tips(self, fitted: WeibullCure, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.durability.prior_tips import tips_of
+
+        return tips_of(fitted)
 
     def posterior(
         self, fitted: WeibullCure, summary: Summary, open_strata: Booleans | None

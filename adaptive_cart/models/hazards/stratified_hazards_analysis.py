@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 @dataclass
@@ -234,6 +238,12 @@ class StratifiedPiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> StratifiedHazards:
         return StratifiedHazards(self._of_one_table(), shares, self.hazard_ratios == "own")
 
+    def prior_tips(self, fitted: StratifiedHazards, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.hazards.prior_tips import tips_of
+
+        for tip in tips_of(fitted.one):
+            yield replace(tip, model=partial(_moved, fitted, tip.model))
+
     def posterior(
         self, fitted: StratifiedHazards, summary: Summary, open_strata: Booleans | None
     ) -> StratifiedPosterior:
@@ -259,3 +269,10 @@ class StratifiedPiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
 
         kind = IntervalStrataReference if self.intervals else StratifiedHazardsReference
         return kind(self.fitted(arms, shares), arms, strata)
+
+
+def _moved(
+    fitted: StratifiedHazards, one: Callable[[float], PiecewiseExponential], value: float
+) -> StratifiedHazards:
+    """The same with another model of one stratum."""
+    return replace(fitted, one=one(value))

@@ -44,6 +44,7 @@ from adaptive_cart.nouns.summaries import Categories, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 def _shape(value: Any) -> str:
@@ -346,6 +347,11 @@ class DirichletAnalysis(AnalysisBase):
                     given: dict[str, Any] = {"dist": "beta", "a": beta[0], "b": beta[1]}
                     known[beta] = of_part(part, called, "probability", given)
                 yield replace(known[beta], part=part, name=called)
+
+    def prior_tips(self, fitted: DirichletPriors, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.ordinal.prior_tips import tips_of_arms
+
+        return tips_of_arms(fitted, arms)
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         if kind == "vague":

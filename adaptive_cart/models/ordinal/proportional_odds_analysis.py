@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.ordinal.joint_draws import JointDraws
     from adaptive_cart.models.ordinal.log_odds_ratio import LogOddsRatio
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 FIRM = 0.5  # parameter of every category, from which on Laplace's method was off by little
 OF_VAGUE = 0.02  # what a probability may be wrong by below that
@@ -271,6 +272,11 @@ class ProportionalOddsAnalysis(AnalysisBase):
             yield of_part(f"control.{name}", named, "probability", beta)
         given = self.prior.plain()["log_odds_ratio"]
         yield of_part("log_odds_ratio", "log odds ratio", "log odds", given)
+
+    def prior_tips(self, fitted: ProportionalOdds, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.ordinal.prior_tips import tips_of_odds
+
+        return tips_of_odds(fitted)
 
     def error(
         self, fitted: ProportionalOdds, question: Question, participants: tuple[int, ...]

@@ -88,7 +88,9 @@ class BaselinesOverTime(ByPeriodAnalysis, Base):
         return None
 
     def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
-        return iter(())
+        from adaptive_cart.models.periods.prior_tips import tips_of_baselines
+
+        return tips_of_baselines(fitted, self.of_baseline, self.ratio.replace("_", " "))
 
     def _tables(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Each prior: what it is of, the scale of a figure, and its numbers."""

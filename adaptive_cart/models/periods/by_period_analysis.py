@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import AnalysisBase
@@ -9,6 +10,8 @@ from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnaly
 from adaptive_cart.nouns.questions import Question, QuestionKind
 
 if TYPE_CHECKING:
+    from adaptive_cart.models.prior_tip import PriorTip
+
     Base = AnalysisBase  # it stands before an analysis, whose methods it calls
 else:
     Base = object
@@ -41,6 +44,9 @@ class LogisticByPeriodAnalysis(ByPeriodAnalysis, BetaBinomialAnalysis):
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         return None
+
+    def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        return iter(())
 
     def expected_of_control(self, fitted: Any) -> float | None:
         return None

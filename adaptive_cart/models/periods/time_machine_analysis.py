@@ -17,6 +17,7 @@ from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 class TimeMachineAnalysis(LogisticByPeriodAnalysis):
@@ -82,6 +83,11 @@ class TimeMachineAnalysis(LogisticByPeriodAnalysis):
 
     def _step(self, walk: Walk) -> dict[str, Any]:
         return {"dist": "half_normal", "sd": walk.step_scale}
+
+    def prior_tips(self, fitted: Walk, arms: tuple[str, ...]) -> Iterator[PriorTip]:  # type: ignore[override]
+        from adaptive_cart.models.periods.prior_tips import tip_of_walk
+
+        yield tip_of_walk(fitted, lambda walk: walk)
 
     def prior_table(self) -> dict[str, Any]:
         return {"intercept": NORMAL, "arm": NORMAL, "step": self._step(self.walk)}

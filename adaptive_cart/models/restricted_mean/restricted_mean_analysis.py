@@ -19,9 +19,10 @@ their mean, and sums of a few dozen are; the Bayesian bootstrap, which assumes n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -37,6 +38,9 @@ from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Means, Summary
 from adaptive_cart.nouns.summaries.base import by_row, repeated
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 class RestrictedMeanPrior(Part):
@@ -214,6 +218,11 @@ class RestrictedMeanAnalysis(BesideExternal):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> RestrictedMeanPrior:
         return self.prior
+
+    def prior_tips(self, fitted: RestrictedMeanPrior, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.restricted_mean.prior_tips import tips_of
+
+        return tips_of(fitted)
 
     def posterior(
         self, fitted: RestrictedMeanPrior, summary: Summary, open_strata: Booleans | None

@@ -22,6 +22,7 @@ from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
 
 
 class LogOddsPrior(Normal):
@@ -169,6 +170,11 @@ class _StrataAnalysis(AnalysisBase):
         if len(arms) > 2:
             return [("model", f"'{self.model}' compares two arms; the design has {len(arms)}")]
         return []
+
+    def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.strata.prior_tips import tips_of
+
+        return tips_of(*fitted)
 
     def posterior(
         self, fitted: Any, summary: Summary, open_strata: Booleans | None
