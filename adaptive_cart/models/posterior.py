@@ -132,19 +132,30 @@ class Posterior:
     @classmethod
     def error(cls, question: Question) -> float:
         """What ``computed`` may be wrong by at most."""
-        return cls.fast_error if cls.without_draws(question) else cls.drawn_error
+        return cls.fast_error if cls.closed_for(question) else cls.drawn_error
 
     @classmethod
     def by_place(cls, question: Question, most: float) -> Error:
         """What it may be wrong by where the probability lies, of what it may be at most."""
-        if not cls.without_draws(question):
+        if not cls.closed_for(question):
             return Error.of_draws(most)
         return Error.of_tails(most) if cls.falls else Error(most)
 
     @classmethod
     def without_draws(cls, question: Question) -> bool:
-        """Whether a question is answered without draws."""
-        return question.of.answered_as(question) in cls.closed
+        """Whether a question is answered without draws, by itself and not as a mean of others."""
+        return question.kind in cls.closed
+
+    @classmethod
+    def closed_for(cls, question: Question) -> bool:
+        """Whether a question is answered without draws, by itself or as the mean of some that are.
+
+        An expected rank is such a mean: of its comparisons with the other arms.
+        """
+        kind = question.of.answered_as(question)
+        if kind == question.kind:
+            return cls.without_draws(question)
+        return cls.without_draws(replace(question, kind=kind, minus=0 if question.arm else 1))
 
     def computed(self, question: Question) -> Floats:
         """Posterior probability as floating point has it, on whichever side of a threshold."""

@@ -25,7 +25,7 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
             rule.name
             for rule in plan.rules
             if any(
-                endpoint in target.endpoints and not posterior.without_draws(target)
+                endpoint in target.endpoints and not posterior.closed_for(target)
                 for target in rule.asked
             )
         ]

@@ -73,5 +73,5 @@ def answers(model: type[AnalysisBase], kind: QuestionKind) -> Iterator[tuple[str
 def answered(model: type[AnalysisBase], question: Question) -> tuple[str, float]:
     """How, and what a probability may be wrong by: draws, 0.005."""
     posterior = model.answered_by
-    how = posterior.exactly if posterior.without_draws(question) else "draws"
+    how = posterior.exactly if posterior.closed_for(question) else "draws"
     return how, posterior.error(question)

@@ -332,7 +332,7 @@ def _drawn(evidence: Evidence) -> bool:
     if any(question.of.of_several for rule in evidence.plan.rules for question in rule.asked):
         return True
     asked = [target for rule in evidence.plan.rules for target in rule.asked]
-    return not all(fitted[target.endpoint][0].answered_by.without_draws(target) for target in asked)
+    return not all(fitted[target.endpoint][0].answered_by.closed_for(target) for target in asked)
 
 
 def _verified(evidence: Evidence) -> list[Block]:
