@@ -40,6 +40,7 @@ from adaptive_cart.errors import Problem, one_of, printable
 
 Steps = tuple[str | int, ...]
 _ROUNDS = 8
+_MISSPELT = 0.7  # of two words, by the share of letters in common; "thn" and "then" have 0.86
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STEP = re.compile(r'\.?(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")|\[\d+\]')
 
@@ -174,6 +175,17 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
     alike = same or difflib.get_close_matches(word, words, n=1, cutoff=0.55)
     begun = [right for right in words if len(word) >= 3 and right.startswith(word)]
     return alike[0] if alike else begun[0] if len(begun) == 1 else None
+
+
+def misspelt(word: str, right: str) -> bool:
+    """Tell whether a word is so like another that what stands under it may be read as that.
+
+    What is merely most like it of all that is allowed is suggested, and its value is not read:
+    every fault of it as the other would be told too.
+    """
+    begun = len(word) >= 3 and right.startswith(word)
+    alike = difflib.SequenceMatcher(None, word, right).ratio() >= _MISSPELT
+    return begun or alike or _letters(word) == _letters(right)
 
 
 def _letters(word: str) -> str:
@@ -369,7 +381,8 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
         key = str(steps[-1])
         right = closest(key, allowed)
         hint = f" (did you mean '{right}'?)" if right else ""
-        cure = right if isinstance(present, dict) and right not in present else None
+        free = isinstance(present, dict) and right not in present
+        cure = right if free and right is not None and misspelt(key, right) else None
         message = f"unknown key{hint or of}; allowed: {one_of(allowed)}"
         return Fault(steps, "unknown", message, cure, (right,) if right else ())
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -414,10 +427,10 @@ def _tag_fault(steps: Steps, kind: Any, found: Any) -> Fault:
         wanted = f"a table {{ {key} = …, … }} is expected{_advice(found, kind)}"
         return Fault(steps, "value", f"found {shown(found)}; {wanted}")
     if key not in found:
-        misspelt = closest(key, [word for word in found if isinstance(word, str)])
-        if misspelt is not None and isinstance(found[misspelt], str) and found[misspelt] in tags:
+        instead = closest(key, [word for word in found if isinstance(word, str)])
+        if instead is not None and isinstance(found[instead], str) and found[instead] in tags:
             message = f"unknown key (did you mean '{key}'?)"
-            return Fault((*steps, misspelt), "unknown", message, key)
+            return Fault((*steps, instead), "unknown", message, key)
         return Fault((*steps, key), "tag", f"missing; allowed: {one_of(tags)}")
     value = found[key]
     right = closest(value, tags) if isinstance(value, str) else None

@@ -1232,6 +1232,22 @@ def test_a_dot_in_the_name_of_an_arm() -> None:
     assert "dose 1.5.infusion.delay" in described(Design(**tomllib.loads(text)))
 
 
+def test_what_is_merely_most_like_a_key_is_suggested_and_not_read_as_it() -> None:
+    raw = tables("direct")
+    raw["calibration"] = {"harm": {"false_stop": 0.05}, "type_one_error": 0.025}
+    raw["rules"][0]["at_least"] = "calibrate"
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    told = [problem.path for problem in error.value.problems]
+    assert told == ["calibration.harm"]
+    assert "unknown key (did you mean 'shares'?)" in str(error.value)
+    raw["calibration"] = {"type_one_eror": 1.5}
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    assert {problem.path for problem in error.value.problems} == {"calibration.type_one_eror"}
+    assert "found 1.5" in str(error.value), "what stands under a misspelt key is read"
+
+
 def test_a_list_of_problems_has_an_end(tmp_path: Path) -> None:
     scenarios = {f"s{number}": {"dfr": {"soc": 2.0, "cart": 0.1}} for number in range(200)}
     raw = {**tables("direct"), "scenarios": scenarios, "x" * 10_000: 1}
