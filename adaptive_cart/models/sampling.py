@@ -13,11 +13,12 @@ differences end here. A compiled model cannot be pickled, so every process compi
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import util
 from pathlib import Path
@@ -113,6 +114,10 @@ class Fit:
         Of the sampler, ``(chain, draw)``.
     sampler
         ``nutpie`` or ``pymc``.
+    target_accept
+        What its steps were tuned to: nearer to 1, smaller steps.
+    seconds
+        That it took to draw.
     """
 
     draws: Draws
@@ -123,6 +128,26 @@ class Fit:
     observed: dict[str, str] = field(default_factory=dict)
     statistics: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     sampler: str = "nutpie"
+    target_accept: float = TARGET_ACCEPT
+    seconds: float = 0.0
+
+    def followed_by(self, more: Fit) -> Fit:
+        """Each chain, and behind it one of another fit to the same data.
+
+        The chains of the other began anew, so that R-hat of the halves shows where they differ.
+        """
+
+        def joined(name: str) -> dict[str, npt.NDArray[Any]]:
+            own, other = getattr(self, name), getattr(more, name)
+            return {key: np.concatenate([own[key], other[key]], axis=1) for key in own}
+
+        return replace(
+            self,
+            draws=joined("draws"),
+            statistics=joined("statistics"),
+            diverging=self.diverging + more.diverging,
+            seconds=self.seconds + more.seconds,
+        )
 
     @property
     def length(self) -> int:
@@ -241,6 +266,7 @@ class Compiled:
     def __init__(self, reference: Sampled, data: Data) -> None:
         require_sampler()
         self.reference = reference
+        began = time.perf_counter()
         with _quiet():
             self._model = reference.model(data)
             model = self._model
@@ -259,6 +285,7 @@ class Compiled:
                 import nutpie
 
                 self._compiled = nutpie.compile_pymc_model(model)
+        self.seconds = time.perf_counter() - began
 
     @property
     def sampler(self) -> str:
@@ -284,6 +311,7 @@ class Compiled:
             "cores": 1,
         }
         given = {name: own for name, own in data.items() if name not in self.reference.made_of}
+        began = time.perf_counter()
         with _quiet():
             if self._compiled is not None:
                 try:
@@ -292,7 +320,9 @@ class Compiled:
                     raise self._undrawn(error) from None
             else:
                 result = _drawn_by_pymc(self._model, given, seed, settings)
-            return self._fit(result, data)
+            fit = self._fit(result, data)
+        took = time.perf_counter() - began
+        return replace(fit, target_accept=target_accept, seconds=took)
 
     def _undrawn(self, error: RuntimeError) -> RunError:
         """What is said where no chain begins, or all of them break off."""
@@ -342,15 +372,47 @@ def fitted_carefully(
     fit = compiled.fit(data, seed=seed, chains=chains, tune=tune, draws=draws)
     if fit.diagnostics().trouble is None:
         return fit, None
-    again = compiled.fit(
-        data,
-        seed=seed,
-        chains=chains,
-        tune=2 * tune,
-        draws=draws,
-        target_accept=CAREFUL_ACCEPT,
-    )
+    again = _with_small_steps(compiled, data, seed, chains, tune, draws)
+    again = replace(again, seconds=again.seconds + fit.seconds)
     return again, again.diagnostics().trouble
+
+
+def lengthened(
+    compiled: Compiled, data: Data, fit: Fit, *, seed: int, draws: int, tune: int = 1000
+) -> tuple[Fit, str | None]:
+    """A fit of so many draws a chain that begins with those of another, and any trouble.
+
+    What is missing is drawn by chains that begin anew. Where the whole is not to be trusted, all of
+    it is drawn once more with smaller steps.
+
+    Parameters
+    ----------
+    seed
+        Of the draws that are missing; another one than that of the fit.
+    """
+    chains = next(iter(fit.draws.values())).shape[0]
+    careful = fit.target_accept >= CAREFUL_ACCEPT
+    missing = draws - fit.length
+    if careful:
+        more = _with_small_steps(compiled, data, seed, chains, tune, missing)
+    else:
+        more = compiled.fit(data, seed=seed, chains=chains, tune=tune, draws=missing)
+    longer = fit.followed_by(more)
+    trouble = longer.diagnostics().trouble
+    if trouble is None or careful:
+        return longer, trouble
+    again = _with_small_steps(compiled, data, seed, chains, tune, draws)
+    again = replace(again, seconds=again.seconds + longer.seconds)
+    return again, again.diagnostics().trouble
+
+
+def _with_small_steps(
+    compiled: Compiled, data: Data, seed: int, chains: int, tune: int, draws: int
+) -> Fit:
+    """Chains with smaller steps and a longer warm-up."""
+    return compiled.fit(
+        data, seed=seed, chains=chains, tune=2 * tune, draws=draws, target_accept=CAREFUL_ACCEPT
+    )
 
 
 # ── numbers about draws ───────────────────────────────────────────────────────────────────────

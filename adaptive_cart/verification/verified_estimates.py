@@ -36,12 +36,14 @@ from adaptive_cart.verification.verified_row import (
 )
 
 if TYPE_CHECKING:
-    from adaptive_cart.verification.verified_rows import Comparison, Fits
+    from adaptive_cart.verification.verified_fits import Fits
+    from adaptive_cart.verification.verified_rows import Comparison
 
 LARGEST_OF_MEAN: Final = 0.03  # posterior standard deviations
 # Monte Carlo standard errors; more draws until then, to the most that there may be
 WANTED_OF_MEAN: Final = 0.007  # posterior standard deviations
 WANTED_OF_LIMIT: Final = 0.0008
+WANTED_OF_MEDIAN: Final = 0.0012  # of the probability below it, which may be off by more
 WANTED_OF_BEST: Final = 0.0012
 
 ESTIMATE, WEIGHED, SHARES = "estimate", "utility", "shares"
@@ -158,7 +160,8 @@ class _Beside:
         def below(reference: Reference, fit: Fit) -> Floats:
             return (reference.quantity(fit.draws, question) < fast).astype(np.float64)
 
-        fit, so = self._fit(question, None, below, WANTED_OF_LIMIT)
+        wanted = WANTED_OF_MEDIAN if tail == 0.5 else WANTED_OF_LIMIT
+        fit, so = self._fit(question, None, below, wanted)
         share, error = mean_and_error(so)
         reference = self.comparison.reference(question.endpoint)
         there = float((reference.quantity(fit[0].draws, question) == fast).mean())

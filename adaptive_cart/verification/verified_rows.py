@@ -43,12 +43,18 @@ from adaptive_cart.conduct.tied import (
 from adaptive_cart.conduct.weighing import Weighing
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import AnalysisBase, Reference, holds
-from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_and_error
+from adaptive_cart.models.sampling import Fit, mean_and_error
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 from adaptive_cart.verification.verified_estimates import beside
+from adaptive_cart.verification.verified_fits import (
+    DRAWS,
+    MOST_DRAWS,
+    Fits,
+    Fitting,
+)
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook, logit
 from adaptive_cart.verification.verified_row import (
     LARGEST_OF_TEST,
@@ -58,8 +64,6 @@ from adaptive_cart.verification.verified_row import (
 )
 
 CHAINS: Final = 4
-DRAWS: Final = 5_000  # of each of the chains, to begin with
-MOST_DRAWS: Final = 125_000
 # Monte Carlo standard error of a probability; more draws until then. Less where the fast face is
 # as good as exact: a difference is then chance, and has to stay small among hundreds.
 WANTED_ERROR: Final = 0.0012
@@ -67,9 +71,7 @@ WANTED_OF_EXACT: Final = 0.0008
 AS_GOOD_AS_EXACT: Final = 1e-5
 
 
-# by endpoint and data: a fit, and why it is not to be trusted
 Draws: TypeAlias = "Mapping[str, Any]"  # by parameter
-Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Comparison:
         self.seed = seed
         self._references: dict[str, Reference] = {}
         self._looking_ahead: dict[str, Reference] = {}
-        self._compiled: dict[tuple[int, object], Compiled] = {}
+        self.fitting = Fitting()
 
     @property
     def most_draws(self) -> int:
@@ -238,6 +240,7 @@ class Comparison:
                 found.append(self.fit(look, one.endpoint, reference, data, draws, fits))
             probability, error = chance([fit.draws for fit, _ in found])
             troubled = any(why is not None for _, why in found)
+            draws = min(fit.length for fit, _ in found)
             if error <= WANTED_ERROR or draws >= MOST_DRAWS or troubled:
                 return Answer(probability, error, found)
             draws = min(MOST_DRAWS, int(1.1 * draws * (error / WANTED_ERROR) ** 2) + 1)
@@ -270,19 +273,10 @@ class Comparison:
         draws: int,
         fits: Fits,
     ) -> tuple[Fit, str | None]:
-        """A fit with so many draws at least, made anew where there is but a shorter one."""
-        key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        model = id(reference), reference.form(data)
-        if model not in self._compiled:
-            self._compiled[model] = Compiled(reference, data)
-        if key not in fits or draws > fits[key][0].length:
-            fits[key] = fitted_carefully(
-                self._compiled[model],
-                data,
-                seed=self._seed(look, self.plan.stream(endpoint)),
-                draws=max(draws, DRAWS),
-            )
-        return fits[key]
+        """A fit with so many draws at least, lengthened where there is but a shorter one."""
+        model = self.plan.fitted[endpoint][0].model
+        seed = self._seed(look, self.plan.stream(endpoint))
+        return self.fitting.fit(fits, endpoint, model, reference, data, draws, seed)
 
     def _answer(
         self, look: ChosenLook, asked: Asked, together: tuple[Question, ...], fits: Fits

@@ -25,6 +25,7 @@ from adaptive_cart.verification.verified_estimates import (
     MEAN,
     beside_labels,
 )
+from adaptive_cart.verification.verified_fits import read
 from adaptive_cart.verification.verified_looks import not_verified
 from adaptive_cart.verification.verified_row import (
     ERRORS,
@@ -173,6 +174,8 @@ def told(summary: Mapping[str, Any]) -> Iterator[str]:
         )
     if summary["largest_r_hat"] is not None:
         yield from _chains(summary)
+    for model, took in read(summary.get("fits_of_pymc", {})).items():
+        yield f"  PyMC          {took.words(model)}"
     if summary["fast_posterior_failed"]:
         yield f"  fast          failed: {summary['fast_posterior_failed']}"
     for name, number in summary["compared"].items():

@@ -45,6 +45,7 @@ from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.workers import spread_as_finished
 from adaptive_cart.verification.verified_estimates import not_beside
+from adaptive_cart.verification.verified_fits import TookByModel, in_all, read, written
 from adaptive_cart.verification.verified_looks import POOL, ChosenLook, chosen_looks, not_verified
 from adaptive_cart.verification.verified_row import Row
 from adaptive_cart.verification.verified_rows import Comparison
@@ -133,10 +134,12 @@ def verify(
     if folder is not None and restart:
         folder.make_room()
     before = 0.0 if folder is None else folder.seconds_before
+    took = {} if folder is None else folder.took_before
 
     def so_far() -> dict[str, Any]:
         running = {**identity, "status": "running"}
-        return running | {"seconds": round(before + time.time() - began, 1)}
+        seconds = round(before + time.time() - began, 1)
+        return running | {"seconds": seconds, "fits_of_pymc": written(took)}
 
     if needs_calibration(design):
         found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
@@ -168,8 +171,9 @@ def verify(
     progress("looks verified", len(done), len(chosen))
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     compared = functools.partial(_compared, design, used_seed)
-    for fresh in spread_as_finished(compared, chunks, jobs, GO_ON):
+    for fresh, more in spread_as_finished(compared, chunks, jobs, GO_ON):
         rows += fresh
+        took = in_all([took, more])
         done |= {row.key for row in fresh}
         if folder is not None:
             folder.write(_sorted(rows, chosen), so_far())
@@ -180,6 +184,7 @@ def verify(
         "status": "complete",
         **summarised(ordered, labels_of(plan), unreached),
         "seconds": so_far()["seconds"],
+        "fits_of_pymc": written(took),
         "software": _software(),
     }
     if folder is not None:
@@ -238,12 +243,16 @@ def _software() -> dict[str, str]:
 _COMPARISONS: dict[tuple[str, int], Comparison] = {}
 
 
-def _compared(design: Design, seed: int, looks: Sequence[ChosenLook]) -> list[Row]:
+def _compared(
+    design: Design, seed: int, looks: Sequence[ChosenLook]
+) -> tuple[list[Row], TookByModel]:
+    """Rows of some looks, and what their fits took."""
     key = digest_of(design), seed
     if key not in _COMPARISONS:
         _COMPARISONS.clear()
         _COMPARISONS[key] = Comparison(design, seed)
-    return [row for look in looks for row in _COMPARISONS[key].rows(look)]
+    own = _COMPARISONS[key]
+    return [row for look in looks for row in own.rows(look)], own.fitting.taken()
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────
@@ -287,6 +296,7 @@ class _Folder:
         self.path = path
         self.identity = identity
         self.seconds_before = 0.0  # that earlier runs of it took
+        self.took_before: TookByModel = {}
 
     def found(self) -> list[Row]:
         """Rows that an earlier run of the same verification has left."""
@@ -307,6 +317,7 @@ class _Folder:
             ]
             if not differing:
                 self.seconds_before = float(held.get("seconds", 0.0))
+                self.took_before = read(held.get("fits_of_pymc", {}))
                 return _parsed(table.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ResultsError(
