@@ -118,6 +118,8 @@ class Fit:
         What its steps were tuned to: nearer to 1, smaller steps.
     seconds
         That it took to draw.
+    derived
+        Names of the parameters that others and the data make.
     """
 
     draws: Draws
@@ -130,6 +132,7 @@ class Fit:
     sampler: str = "nutpie"
     target_accept: float = TARGET_ACCEPT
     seconds: float = 0.0
+    derived: tuple[str, ...] = ()
 
     def followed_by(self, more: Fit) -> Fit:
         """Each chain, and behind it one of another fit to the same data.
@@ -163,8 +166,11 @@ class Fit:
         found: dict[str, dict[str, float]] = {}
         for name, values in self.draws.items():
             for place in np.ndindex(values.shape[2:]):
+                own = values[(slice(None), slice(None), *place)]
+                if name in self.derived and (own == own[0, 0]).all():
+                    continue  # a constant by its definition: what it is made of is judged
                 label = name + (f"[{', '.join(map(str, place))}]" if place else "")
-                found[label] = convergence(values[(slice(None), slice(None), *place)])
+                found[label] = convergence(own)
 
         def of(what: str) -> list[float]:
             return [numbers[what] for numbers in found.values()]
@@ -273,6 +279,7 @@ class Compiled:
             self._parameters = [
                 variable.name for variable in (*model.free_RVs, *model.deterministics)
             ]
+            self._derived = tuple(variable.name for variable in model.deterministics)
             self._dims = {
                 name: list(model.named_vars_to_dims.get(name, ()))
                 for name in (*self._parameters, *(rv.name for rv in model.observed_RVs), *data)
@@ -351,6 +358,7 @@ class Compiled:
             observed=dict(self._observed),
             statistics=statistics,
             sampler=self.sampler,
+            derived=self._derived,
         )
 
 
@@ -373,7 +381,7 @@ def fitted_carefully(
     if fit.diagnostics().trouble is None:
         return fit, None
     again = _with_small_steps(compiled, data, seed, chains, tune, draws)
-    again = replace(again, seconds=again.seconds + fit.seconds)
+    again.seconds += fit.seconds
     return again, again.diagnostics().trouble
 
 
@@ -402,7 +410,7 @@ def lengthened(
     if trouble is None or careful:
         return longer, trouble
     again = _with_small_steps(compiled, data, seed, chains, tune, draws)
-    again = replace(again, seconds=again.seconds + longer.seconds)
+    again.seconds += longer.seconds
     return again, again.diagnostics().trouble
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.models import ANALYSES, sampling
-from adaptive_cart.models.sampling import Diagnostics, Fit, fitted_carefully
+from adaptive_cart.models.sampling import Diagnostics, Fit, fitted_carefully, lengthened
 from checks import assert_close_in_mcse
 
 A, B = 0.5, 5.0
@@ -155,6 +155,10 @@ def test_diagnostics_of_chains_that_are_known() -> None:
     assert "R-hat" in str(Fit({"x": apart}, 0, {}, {}).diagnostics().trouble)
     stuck = np.zeros((4, 1000))
     assert Fit({"x": stuck}, 0, {}, {}).diagnostics().trouble is not None
+    constant = {"x": independent, "of_data": np.stack([stuck, independent[..., 0]], axis=-1)}
+    beside = Fit(constant, 0, {}, {}, derived=("of_data",)).diagnostics()
+    assert beside.trouble is None, "a constant that the data make is not a chain that is stuck"
+    assert set(beside.by_parameter) == {"x[0]", "x[1]", "of_data[1]"}
     mean, error = sampling.mean_and_error(independent[..., 0])
     np.testing.assert_allclose(error, 1 / np.sqrt(4000), rtol=0.15)
     assert abs(mean) < 5 * error
@@ -192,6 +196,67 @@ def test_a_fit_in_trouble_is_repeated_once_with_smaller_steps(cured: bool) -> No
     assert scripted.accepted == [0.9, 0.99]
     assert trouble == (None if cured else "2 divergent transitions")
     assert fit.diverging == (0 if cured else 2)
+
+
+class _Drawing:
+    """Stands for a compiled model: draws that tell their seed, and diverge if they are to."""
+
+    def __init__(self, *diverging: float) -> None:
+        self.diverging = diverging  # what they are tuned to where they do
+        self.asked: list[tuple[int, int, int, float]] = []
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        seed: int,
+        chains: int,
+        tune: int,
+        draws: int,
+        target_accept: float = 0.9,
+    ) -> Fit:
+        self.asked.append((seed, tune, draws, target_accept))
+        drawn = np.random.default_rng(seed).normal(size=(chains, draws))
+        trouble = int(target_accept in self.diverging)
+        energy = {"energy": np.full((chains, draws), float(seed))}
+        return Fit({"x": drawn}, trouble, {}, {}, {}, {}, energy, "nutpie", target_accept, 1.0)
+
+
+@pytest.mark.reference
+def test_a_longer_fit_begins_with_the_shorter_one() -> None:
+    pytest.importorskip("arviz", reason="needs the `reference` extra")
+    drawing = _Drawing()
+    short = drawing.fit({}, seed=3, chains=4, tune=1000, draws=500)
+    longer, trouble = lengthened(drawing, {}, short, seed=5, draws=1_200)  # type: ignore[arg-type]
+    assert trouble is None
+    assert drawing.asked[1:] == [(5, 1000, 700, 0.9)], "what is missing alone is drawn"
+    assert longer.length == 1_200
+    assert longer.seconds == 2.0
+    assert np.array_equal(longer.draws["x"][:, :500], short.draws["x"])
+    assert np.array_equal(
+        longer.draws["x"][:, 500:], np.random.default_rng(5).normal(size=(4, 700))
+    )
+    assert longer.statistics["energy"][:, [499, 500]].tolist() == [[3.0, 5.0]] * 4
+    elsewhere = drawing.fit({}, seed=9, chains=4, tune=1000, draws=600)
+    elsewhere.draws["x"] += 3.0
+    assert "R-hat" in str(longer.followed_by(elsewhere).diagnostics().trouble)
+
+
+@pytest.mark.reference
+def test_a_longer_fit_in_trouble_is_drawn_anew_with_smaller_steps() -> None:
+    pytest.importorskip("arviz", reason="needs the `reference` extra")
+    drawing = _Drawing(0.9)
+    short = _Drawing().fit({}, seed=3, chains=4, tune=1000, draws=500)
+    longer, trouble = lengthened(drawing, {}, short, seed=5, draws=1_200)  # type: ignore[arg-type]
+    assert drawing.asked == [(5, 1000, 700, 0.9), (5, 2000, 1_200, 0.99)]
+    assert trouble is None
+    assert longer.length == 1_200
+    drawing = _Drawing(0.9, 0.99)
+    careful = drawing.fit({}, seed=1, chains=4, tune=9, draws=500, target_accept=0.99)
+    found, trouble = lengthened(drawing, {}, careful, seed=5, draws=600)  # type: ignore[arg-type]
+    assert drawing.asked[1:] == [(5, 2000, 100, 0.99)], "small steps already"
+    assert trouble == "2 divergent transitions"
+    assert found.length == 600
 
 
 def test_without_pymc_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.summaries import Counts, Means
 from adaptive_cart.verification import verified_rows, verify
 from adaptive_cart.verification.verified_estimates import not_beside
+from adaptive_cart.verification.verified_fits import DRAWS
 from adaptive_cart.verification.verified_looks import chosen_looks, not_verified
 from adaptive_cart.verification.verified_row import Row, allowed_of
 from checks import raw_design
@@ -454,6 +455,12 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     summary = json.loads((tmp_path / "verification.json").read_text())
     assert summary["status"] == "complete"
     assert summary["largest_difference"] == max(abs(row.difference) for row in found.rows)
+    took = summary["fits_of_pymc"]["beta_binomial"]
+    assert took["compiled"] == 1
+    assert took["fits"] >= LOOKS
+    assert took["draws"] >= 4 * DRAWS * took["fits"]
+    assert 0.0 < took["sampling"] < summary["seconds"]
+    assert f"beta_binomial: {took['fits']} fits in" in found.text()
 
     # killed after the first chunk: the same command fits the others only, and ends up the same
     table = tmp_path / "verification.csv"
@@ -479,6 +486,8 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert not first & set(fitted)
     assert table.read_text() == whole
     assert again.summary["seconds"] >= found.summary["seconds"], "those of both runs"
+    both = again.summary["fits_of_pymc"]["beta_binomial"]
+    assert both["fits"] > took["fits"]
     assert [repr(row) for row in again.rows] == [repr(row) for row in found.rows]
     with pytest.raises(ResultsError, match="looks 6, not 7"):
         verify.verify(design, looks=LOOKS + 1, seed=5, jobs=1, out=tmp_path)
