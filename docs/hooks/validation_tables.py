@@ -163,6 +163,24 @@ def verified_designs() -> Iterable[str]:
     return table(head, rows)
 
 
+def fits_of_pymc() -> Iterable[str]:
+    """What PyMC took in these runs, a line a model: compiling, and fitting the data of a look."""
+    found = pd.read_csv(STUDIES / "results" / "fits_of_pymc.csv")
+    rows = []
+    for model, own in found.groupby("model"):
+        total = own[["compiled", "compiling", "fits", "sampling", "draws", "effective"]].sum()
+        if total["fits"] and total["compiled"]:
+            each = total["compiling"] / total["compiled"]
+            per = total[["sampling", "draws", "effective"]] / total["fits"]
+            rows.append((
+                f"`{model}`", int(total["compiled"]), f"{each:.1f}", int(total["fits"]),
+                f"{per['sampling']:.1f}", f"{per['draws']:,.0f}", f"{per['effective']:,.0f}",
+            ))  # fmt: skip
+    head = ("model", "compiled", "seconds each", "fits", "seconds each ", "draws a fit",
+            "effective")  # fmt: skip
+    return table(head, rows)
+
+
 def mutants() -> Iterable[str]:
     """Of each room, what became of the changes that were made on purpose."""
     found = pd.read_csv(STUDIES / "results" / "mutants.csv", keep_default_na=False)
@@ -254,6 +272,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "adjustment_without_trend": adjustment_without_trend,
     "verification": verification,
     "verified_designs": verified_designs,
+    "fits_of_pymc": fits_of_pymc,
     "mutants": mutants,
     "named_mutants": named_mutants,
     "kills": kills,

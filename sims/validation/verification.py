@@ -6,9 +6,10 @@ Runs what ``adaptive-cart verify`` runs, for every design of ``designs/`` and of
 ``sims/validation/designs/``, and writes ``results/verification.csv``: a row a design and rule, with
 the largest difference of that rule's probabilities, and how often the decision would differ. A row
 that was made of more looks before stays. ``results/verified_designs.csv`` has a row a design, of
-its last run. From minutes a design to an hour for those with strata; it can be stopped, and goes on
-from what ``--folder`` holds. ``--written`` runs nothing, and takes what ``adaptive-cart verify
-DESIGN --out FOLDER/NAME`` has written.
+its last run, and ``results/fits_of_pymc.csv`` a row a design and model: what PyMC took. From
+minutes a design to an hour for those with strata; it can be stopped, and goes on from what
+``--folder`` holds. ``--written`` runs nothing, and takes what ``adaptive-cart verify DESIGN --out
+FOLDER/NAME`` has written.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from adaptive_cart.verification.verify import Verification, read_verification, v
 HERE = Path(__file__).parent
 FOLDERS = HERE.parents[1] / "designs", HERE / "designs"
 RESULT, RUNS = HERE / "results" / "verification.csv", HERE / "results" / "verified_designs.csv"
+COSTS = HERE / "results" / "fits_of_pymc.csv"
 COLUMNS = (
     "design", "rule", "looks", "probabilities", "largest_difference", "centile_99_of_difference",
     "median_mcse", "rms_difference_in_mcse", "decisions_differing",
@@ -39,6 +41,9 @@ RUN_COLUMNS = (
     "design", "verdict", "looks", "seed", "probabilities", "estimates", "largest_difference",
     "rms_difference_in_mcse", "too_large", "not_trusted", "compared_seldom_or_never", "seconds",
     "pymc",
+)  # fmt: skip
+COST_COLUMNS = (
+    "design", "model", "compiled", "compiling", "fits", "sampling", "draws", "effective"
 )  # fmt: skip
 
 
@@ -61,6 +66,12 @@ def run_of(design: str, found: Verification) -> tuple[Any, ...]:
         round(told["seconds"]),
         told["software"]["pymc"],
     )
+
+
+def costs_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
+    """What PyMC took, a row a model; none of runs that did not tell."""
+    for model, took in found.summary.get("fits_of_pymc", {}).items():
+        yield (design, model, *(took[name] for name in COST_COLUMNS[2:]))
 
 
 def rows_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
@@ -114,6 +125,7 @@ def main() -> int:
     asked = reader.parse_args()
     rows: dict[tuple[str, str], tuple[Any, ...]] = {own[:2]: own for own in kept_in(RESULT)}
     runs: dict[str, tuple[Any, ...]] = {own[0]: own for own in kept_in(RUNS)}
+    costs: dict[tuple[str, str], tuple[Any, ...]] = {own[:2]: own for own in kept_in(COSTS)}
     failed = False
     for path in asked.designs:
         name, folder = path.stem, asked.folder / path.stem
@@ -129,6 +141,8 @@ def main() -> int:
                 rows[row[:2]] = row
         put(RESULT, COLUMNS, list(rows.values()))
         put(RUNS, RUN_COLUMNS, list(runs.values()))
+        costs |= {row[:2]: row for row in costs_of(name, found)}
+        put(COSTS, COST_COLUMNS, list(costs.values()))
     return int(failed)
 
 
