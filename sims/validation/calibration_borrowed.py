@@ -9,6 +9,7 @@ conjugate prior with other numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from calibration_case import Case, Floats, Generator, Truth
@@ -92,14 +93,14 @@ SERIES = External(source="a series", endpoint="e", responders=7, participants=30
 LOGIT_SD, CENTRE_SD, INFORMATIVE = 0.5, 2.0, 0.8
 
 
-def beta_map_parameters(generator: Generator, number: int) -> Truth:
-    """Probabilities of two arms; the control's by a meta-analysis of two sources, or vague."""
+def beta_map_of(sources: Sequence[External], generator: Generator, number: int) -> Floats:
+    """Probabilities of a control, by a meta-analysis of some sources, or vague."""
     candidates = 200_000
     between = np.abs(generator.normal(0.0, LOGIT_SD, candidates))
     centre = generator.normal(0.0, CENTRE_SD, candidates)
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     likely = np.ones(candidates)
-    for one in (REGISTRY, SERIES):
+    for one in sources:
         logit = centre[:, None] + between[:, None] * nodes
         had, without = one.total("responders"), one.total("participants") - one.total("responders")
         logs = -had * np.logaddexp(0.0, -logit) - without * np.logaddexp(0.0, logit)
@@ -107,7 +108,15 @@ def beta_map_parameters(generator: Generator, number: int) -> Truth:
     taken = generator.choice(candidates, number, p=likely / likely.sum())
     logit = centre[taken] + between[taken] * generator.normal(0.0, 1.0, number)
     vague = generator.beta(1.0, 1.0, number)
-    soc = np.where(generator.random(number) < INFORMATIVE, 1.0 / (1.0 + np.exp(-logit)), vague)
+    found: Floats = np.where(
+        generator.random(number) < INFORMATIVE, 1.0 / (1.0 + np.exp(-logit)), vague
+    )
+    return found
+
+
+def beta_map_parameters(generator: Generator, number: int) -> Truth:
+    """Probabilities of two arms, of which the control borrows."""
+    soc = beta_map_of((REGISTRY, SERIES), generator, number)
     return {"probability": np.stack([soc, generator.beta(1.0, 1.0, number)], axis=1)}
 
 

@@ -37,6 +37,8 @@ class Case:
         What each state of a row is worth beforehand, where earlier months count.
     external
         External data by name, where an arm borrows.
+    compared
+        External data by name that stand behind the arms, where one is compared with them.
     """
 
     table: dict[str, Any]
@@ -50,6 +52,7 @@ class Case:
     true: Callable[[Question, Truth], Floats] | None = None
     early: float | None = None
     external: dict[str, External] = field(default_factory=dict)
+    compared: dict[str, External] = field(default_factory=dict)
 
     def asked(self, truth: Truth) -> list[str]:
         """Names of the parameters."""
@@ -59,7 +62,10 @@ class Case:
 def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
     """The analysis, its priors, and the model in PyMC."""
     analysis = ANALYSES[case.table.get("model", name)].model_validate({"model": name, **case.table})
-    analysis = analysis.told_external(case.external).over_time()
+    analysis = analysis.told_external(case.external)
+    if case.compared:
+        analysis = analysis.beside(case.compared, controlled=False)
+    analysis = analysis.over_time()
     if case.early is not None:
         analysis = analysis.counting_early(case.early)
     face = analysis.reference(case.arms, case.strata, case.shares)

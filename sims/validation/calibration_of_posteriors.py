@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import calibration_beyond
 import calibration_borrowed
+import calibration_by_stratum
 import calibration_calendar
 import calibration_calendar_events
 import calibration_early
@@ -662,6 +663,7 @@ CASES = {
         for model in ("gamma_poisson", "piecewise_exponential")
         for name, walks in (("periods", False), ("time_machine", True))
     },
+    **calibration_by_stratum.CASES,
     "normal_beyond": calibration_beyond.NORMAL,
     "normal_visits_beyond": calibration_beyond.VISITS,
 }
@@ -788,7 +790,15 @@ def pymc_study(name: str, number: int, seed: int) -> Study:
     truth, data, is_open = drawn(case, number, seed)
     true = true_quantities(case, face, truth, is_open)
     generator = np.random.default_rng([seed, 1])
-    compiled, failed = None, 0
+    compiled: dict[object, Compiled] = {}
+    failed = 0
+
+    def fitted(table: dict[str, Any], at: int) -> tuple[Any, str | None]:
+        form = face.form(table)
+        if form not in compiled:
+            compiled[form] = Compiled(face, table)
+        return fitted_carefully(compiled[form], table, seed=at, chains=CHAINS, draws=DRAWS)
+
     ranks: dict[str, list[float]] = {}
     chances: dict[str, list[float]] = {}
     for i in range(number):
@@ -799,21 +809,20 @@ def pymc_study(name: str, number: int, seed: int) -> Study:
             table = face.data(data, i, here, question)
             key = b"|".join(values.tobytes() for values in table.values())
             if key not in fits:
-                compiled = compiled or Compiled(face, table)
-                fits[key], trouble = fitted_carefully(
-                    compiled, table, seed=seed + i, chains=CHAINS, draws=DRAWS
-                )
+                fits[key], trouble = fitted(table, seed + i)
                 trouble_here |= trouble is not None
             quantity = face.quantity(fits[key].draws, question, here)
             chances.setdefault(label, []).append(float(holds(question, quantity).mean()))
             if question.kind != "best":
                 ranks.setdefault(label, []).append(_rank(quantity, true[label][i], generator))
-        pooled = face.data(data, i, here, None)
-        key = b"|".join(values.tobytes() for values in pooled.values())
-        if key not in fits:
-            fits[key], trouble = fitted_carefully(compiled, pooled, seed=seed + i)
-            trouble_here |= trouble is not None
-        for parameter in case.asked(truth):
+        asked = case.asked(truth)
+        if asked:
+            pooled = face.data(data, i, here, None)
+            key = b"|".join(values.tobytes() for values in pooled.values())
+            if key not in fits:
+                fits[key], trouble = fitted(pooled, seed + i)
+                trouble_here |= trouble is not None
+        for parameter in asked:
             values = truth[parameter]
             for place in np.ndindex(values.shape[1:]):
                 label = parameter + (f"[{', '.join(map(str, place))}]" if place else "")
