@@ -1,14 +1,15 @@
 """Which looks are taken out of simulated trials to be verified, and what is asked at each.
 
-Half of them are those whose probabilities lie closest to a threshold, taken from every rule in
-turn, since there a small error changes a decision. The other half are drawn at random, from every
-scenario in turn, since an error may also lie where no threshold is. Dates between looks at which
-rules are judged are taken as looks are.
+Half of them are those whose probabilities lie closest to a threshold, since there a small error
+changes a decision: each of the rule that the looks so far have asked least. The other half are
+drawn at random, from every scenario in turn, since an error may also lie where no threshold is.
+Dates between looks at which rules are judged are taken as looks are.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -153,7 +154,7 @@ def chosen_looks(
 
 
 def _near(found: list[ChosenLook], parts: int, number: int) -> list[ChosenLook]:
-    """Those closest to a threshold, from every comparison in turn."""
+    """Those closest to a threshold, each of the comparison that the fewest so far have asked."""
 
     def distance(look: ChosenLook, part: int) -> float:
         return min((asked.distance for asked in look.asked if asked.part == part), default=math.inf)
@@ -161,8 +162,17 @@ def _near(found: list[ChosenLook], parts: int, number: int) -> list[ChosenLook]:
     queues = []
     for part in range(parts):
         judged = [(distance(look, part), position) for position, look in enumerate(found)]
-        queues.append([found[place] for away, place in sorted(judged) if away < math.inf])
-    return _in_turn(queues, number)
+        queues.append(deque(found[place] for away, place in sorted(judged) if away < math.inf))
+    chosen: dict[tuple[str, int, int, int], ChosenLook] = {}
+    asked_so_far = [0] * parts
+    while len(chosen) < number and any(queues):
+        part = min((part for part in range(parts) if queues[part]), key=asked_so_far.__getitem__)
+        look = queues[part].popleft()
+        if look.key not in chosen:
+            chosen[look.key] = look
+            for own in {asked.part for asked in look.asked}:
+                asked_so_far[own] += 1
+    return list(chosen.values())
 
 
 def _at_random(found: list[ChosenLook], seed: int, number: int) -> list[ChosenLook]:
