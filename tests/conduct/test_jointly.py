@@ -25,7 +25,7 @@ from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
-from adaptive_cart.verification import verified_rows
+from adaptive_cart.verification import verified_fits
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
 from checks import raw_design
@@ -70,10 +70,12 @@ def test_chains_of_different_endpoints_owe_nothing_to_each_other(
 
     def fitted(compiled: Any, data: Any, *, seed: int, **settings: Any) -> tuple[Any, None]:
         seeds.append(seed)
-        return SimpleNamespace(length=1), None
+        told = SimpleNamespace(ess_bulk=4.0)
+        draws = {"y": np.zeros((4, 1))}
+        return SimpleNamespace(length=1, seconds=0.0, draws=draws, diagnostics=lambda: told), None
 
-    for module in (sampling, verified_rows):
-        monkeypatch.setattr(module, "Compiled", lambda *given: None)
+    for module in (sampling, verified_fits):
+        monkeypatch.setattr(module, "Compiled", lambda *given: SimpleNamespace(seconds=0.0))
         monkeypatch.setattr(module, "fitted_carefully", fitted)
     compared, posteriors = Comparison(design, 1), ReferencePosteriors(plan, 1)
     (look,) = chosen_looks(plan, dict(design.truths), 1, 1, 30)
