@@ -56,6 +56,7 @@ SUMMARY: Final = "verification.json"
 CHUNK: Final = 4  # looks that a worker fits before they are written
 POOL_SECONDS: Final = 120.0  # for completing the trials out of which looks are taken
 LEAST_POOL: Final = 40
+LEAST_OF_SLOW: Final = 12  # where completing them is what takes long
 TRIALS_OF_A_LOOK: Final = 5  # of each scenario, for a look that is taken out of them
 
 Progress = Callable[[str, int, int], None]  # what, how many looks now done, how many in all
@@ -264,7 +265,7 @@ def pool_of(plan: Plan, looks: int) -> int:
     most = min(POOL, max(LEAST_POOL, TRIALS_OF_A_LOOK * looks))
     seconds = sum(seconds_of_completions(plan, rule) for rule in plan.rules)
     each = seconds * plan.design.looks.number * len(plan.design.truths)
-    return most if each == 0.0 else int(min(most, max(LEAST_POOL, POOL_SECONDS / each)))
+    return most if each == 0.0 else int(min(most, max(LEAST_OF_SLOW, POOL_SECONDS / each)))
 
 
 def cost_of(plan: Plan, looks: Sequence[ChosenLook]) -> str:

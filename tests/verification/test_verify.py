@@ -407,12 +407,6 @@ def test_a_verification_that_is_complete_is_read_back(tmp_path: Path) -> None:
     assert not found.failed
 
 
-def test_few_looks_are_taken_out_of_few_trials() -> None:
-    plan = Plan.of(hello())
-    pools = [verify.pool_of(plan, looks) for looks in (1, 8, 20, 80, 200, 1000)]
-    assert pools == [40, 40, 100, 400, 400, 400]
-
-
 def test_wrong_numbers_are_all_told() -> None:
     with pytest.raises(DesignError) as caught:
         verify.verify(hello(), looks=0, seed=-1, jobs=0)
