@@ -18,6 +18,8 @@ BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 
+_FEW = 5  # keys of a table that are told
+
 
 def allowed_keys(kind: Any) -> tuple[str, ...]:
     """Keys that a table may have."""
@@ -139,15 +141,30 @@ def what_is_wanted(kind: Any, several: bool = False) -> str:
         return f"{one}list{s} of {what_is_wanted(get_args(bare)[0], several=True)}"
     if get_origin(bare) is dict:
         return f"{one}table{s} by name"
-    keys = allowed_keys(bare)
     simple = {
         bool: "true or false",
         int: f"{one}whole number{s}{_range(limits(kind))}",
         float: f"{one}number{s}{_range(limits(kind))}",
         str: f"text{s} in quotes",
     }
-    table = f"{one}table{s} {{ {', '.join(keys)} }}" if 0 < len(keys) <= 4 else f"{one}table{s}"
-    return simple.get(bare, table)
+    return simple.get(bare) or f"{one}table{s}{_written(bare)}"
+
+
+def _written(table: Any) -> str:
+    """How a table is written, with the keys that it needs; without any, those that it may have."""
+    keys = allowed_keys(table)
+    fields = dict(zip(keys, table.model_fields.values(), strict=True)) if keys else {}
+    kinds = {key: get_args(plain_type(info.annotation)) for key, info in fields.items()}
+    told = [f'{key} = "{words[0]}"' for key, words in kinds.items() if _one_word(words)]
+    told += [
+        f"{key} = …" for key, i in fields.items() if i.is_required() and not _one_word(kinds[key])
+    ]
+    told = told if any(info.is_required() for info in fields.values()) else list(keys)
+    return f" {{ {', '.join(told)} }}" if 0 < len(told) <= _FEW else ""
+
+
+def _one_word(words: tuple[Any, ...]) -> bool:
+    return len(words) == 1 and isinstance(words[0], str)
 
 
 def _range(limits: Mapping[str, Any]) -> str:

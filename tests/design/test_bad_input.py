@@ -387,7 +387,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "direct",
         {"enrolment/holds": {"from": 5, "until": 6}},
         "enrolment.holds",
-        "a list of tables { from, until }",
+        "a list of tables { from = …, until = … }",
     ),
     (
         "direct",
@@ -1261,3 +1261,19 @@ def test_a_list_of_problems_has_an_end(tmp_path: Path) -> None:
     path.write_text(".".join(["a"] * 50_000) + " = 1\n", encoding="utf-8")
     with pytest.raises(DesignError, match="nested too deeply"):
         load_design(path)
+
+
+def test_a_table_that_is_wanted_is_told_as_it_is_written() -> None:
+    raw = tables("course")
+    raw["endpoints"]["relapse"] = {"type": "time_to_relapse", "horizon": 36}
+    raw["analysis"]["relapse"] = {"model": "weibull_cure", "prior": {"cured": 0.5}}
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    told = {p.path: p.message for p in error.value.problems}
+    wanted = 'found 0.5; a table { dist = "beta", a = …, b = … } is expected'
+    assert told["analysis.relapse.prior.cured"] == wanted
+    median = told["analysis.relapse.prior.median_months"]
+    assert median.startswith('missing; a table { dist = "lognormal", median = …, sigma = … }')
+    raw["analysis"]["relapse"]["prior"] = 3
+    with pytest.raises(DesignError, match=r"found 3; a table \{ cured = …, median_months = …, s"):
+        Design(**raw)
