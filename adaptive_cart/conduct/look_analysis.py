@@ -7,6 +7,7 @@ trial came to them or they are enumerated.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -128,6 +129,15 @@ class LookAnalysis:
         other.trials, other.open_arms = self.trials[rows], self.open_arms[rows]
         if self.open_strata is not None:
             other.open_strata = self.open_strata[rows]
+        other._posteriors = {}
+        other.__dict__.pop("places", None)
+        return other
+
+    def with_model(self, endpoint: str, model: Any) -> LookAnalysis:
+        """The same look with another fitted model of an endpoint."""
+        other, (analysis, _) = copy.copy(self), self.plan.fitted[endpoint]
+        fitted = {**self.plan.fitted, endpoint: (analysis, model)}
+        other.plan = dataclasses.replace(self.plan, fitted=fitted)
         other._posteriors = {}
         other.__dict__.pop("places", None)
         return other

@@ -57,19 +57,24 @@ class PriorTip:
             return None
         near = 0.0
         for step in range(1, STEPS + 1):
-            far = (step / STEPS) ** 2
-            if holds(self.model(self._at(far, end))) == now:
+            far = share_at(step)
+            if holds(self.model(self.at(far, end))) == now:
                 near = far
                 continue
             for _ in range(HALVINGS):
                 middle = (near + far) / 2.0
-                turned = holds(self.model(self._at(middle, end))) != now
+                turned = holds(self.model(self.at(middle, end))) != now
                 near, far = (near, middle) if turned else (middle, far)
-            return self._at(far, end)
+            return self.at(far, end)
         return None
 
-    def _at(self, share: float, end: float) -> float:
+    def at(self, share: float, end: float) -> float:
         """The value after so large a share of the way to an end."""
         if self.by_ratio:
             return float(self.now * (end / self.now) ** share)
         return float(self.now + share * (end - self.now))
+
+
+def share_at(step: float) -> float:
+    """What share of the way to an end lies a step: they are finer near the design's own value."""
+    return (step / STEPS) ** 2

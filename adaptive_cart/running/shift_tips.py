@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.comparison import Comparison
-from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.moved_missing import (
     SPREADS,
     arms_in_trial,
@@ -28,14 +26,14 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.running.judged_at_end import JudgedAtEnd, others_hold, parts_at_end
 
 FOLDS: Final = (1.5, 2.0, 5.0, 20.0)  # a hazard or a rate is multiplied, or divided, by these
 DRAWN: Final = (64, 448)  # completions; the second lot where the first leaves it open
 NEAR: Final = 3.0  # standard errors from the threshold, within which it is open
 STEPS: Final = 100  # towards either end, at which a mean is judged
 CELLS: Final = 3_000_000  # of completed participants at once
-EDGE: Final = 1e-12  # probabilities are told apart down to here
 
 
 @dataclass(frozen=True)
@@ -100,57 +98,16 @@ def shift_tips(
     block
         With its participants.
     """
-    assert block.population is not None
-    population = block.population
-    snapshot = Snapshot(block.months, block.randomised.sum(axis=1), population)
-    prepared = {
-        name: kind.prepare(name, population) for name, kind in plan.design.endpoints.items()
-    }
-    standing, every = block.standing, np.arange(len(block.months))
-    seen = LookAnalysis(
-        plan, snapshot, prepared, every, standing.compared, standing.open_strata, standing.closed_at
-    )
-    judged = {
-        part.name: _Judged(
-            seen, part,
-            np.array([
-                np.nan if between else part.threshold_at(int(look))
-                for look, between in zip(block.look, block.between, strict=True)
-            ]),
-        )
-        for part in rule.parts
-    }  # fmt: skip
+    judged = parts_at_end(_Judged, plan, rule, block)
     found: list[ShiftTips] = []
     for part in parts:
-        others = [one.holds for name, one in judged.items() if name != part.name]
-        beside: Booleans = np.logical_and.reduce([np.ones(len(every), dtype=np.bool_), *others])
+        beside = others_hold(judged, part, len(block.months))
         found += judged[part.name].tips(beside)
     return found
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One question at the look that ended each trial.
-
-    Attributes
-    ----------
-    thresholds
-        ``(trial,)`` what it is compared with; not a number where it was not judged.
-    """
-
-    seen: LookAnalysis
-    part: Comparison
-    thresholds: Floats
-
-    @cached_property
-    def probability(self) -> Floats:
-        """As the trials stand."""
-        return self.seen.probability(self.part, self.part.question)
-
-    @cached_property
-    def holds(self) -> Booleans:
-        """Whether it holds; never where it was not judged."""
-        return self.part.compared(self.probability, self.thresholds)
+class _Judged(JudgedAtEnd):
+    """One question at the look that ended each trial, whose missing may be moved."""
 
     def tips(self, beside: Booleans) -> Iterator[ShiftTips]:
         """Arm by arm, and all alike.
@@ -174,7 +131,7 @@ class _Judged:
                 shift,
                 tuple(group),
                 self.holds & beside,
-                ~np.isnan(self.thresholds) & ~np.isnan(self.probability),
+                self.known,
                 missing[:, group].sum(axis=1),
                 np.where(can, size, np.inf),
                 np.where(can & np.isfinite(size), amount, np.nan),
@@ -226,8 +183,6 @@ class _Judged:
         -------
         ``(trial, 2)`` up and down, and whether it turns over there.
         """
-        from scipy.special import ndtri  # slow to import
-
         question, part = self.part.question, self.part
         up = [most * k / STEPS for k in range(STEPS + 1)]
         by, turns = [], []
@@ -237,17 +192,9 @@ class _Judged:
                 raised = question.of.raised(question, value, 0.0)
                 assert raised is not None
                 answers.append(self.seen.probability(part, raised))
-            held = np.stack([part.compared(one, self.thresholds) for one in answers])
-            other = held != held[0]
-            first = other.argmax(axis=0)
-            lines = ndtri(np.clip(np.stack(answers), EDGE, 1.0 - EDGE))
-            wanted, every = ndtri(self.thresholds), np.arange(held.shape[1])
-            near, far = lines[np.maximum(first - 1, 0), every], lines[first, every]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part_way = np.clip(np.nan_to_num((wanted - near) / (far - near), nan=1.0), 0.0, 1.0)
-            step = values[1] - values[0]
-            by.append(step * (np.maximum(first - 1, 0) + part_way))
-            turns.append(other.any(axis=0))
+            place, turned = self.first_turn(answers)
+            by.append((values[1] - values[0]) * place)
+            turns.append(turned)
         return np.stack(by, axis=1), np.stack(turns, axis=1)
 
     # ── hazards and rates ─────────────────────────────────────────────────────────────────
@@ -258,7 +205,7 @@ class _Judged:
         if lost is None:
             return np.zeros((trials, arms)), lambda group: (np.zeros(0), np.zeros(0))
         missing = lost.participants[:, :, self._strata].sum(axis=2)
-        known = ~np.isnan(self.thresholds) & ~np.isnan(self.probability)
+        known = self.known
         as_seen = np.full((trials, DRAWN[0]), np.nan)
         as_seen[known] = self._answers(lost, np.flatnonzero(known), np.ones(arms), 0)
 

@@ -37,10 +37,39 @@ def parts_to_shift(plan: Plan) -> tuple[ResolvedRule | None, list[Comparison], s
     return (rule, found, "") if found else (None, [], "; ".join(dict.fromkeys(reasons)))
 
 
+def parts_to_move(plan: Plan) -> tuple[ResolvedRule | None, list[Comparison]]:
+    """The rule for success, and its questions of which priors may be moved; nothing of none.
+
+    Where several questions have to hold together, each is about an endpoint of its own.
+    """
+    rule, _ = success_rule(plan)
+    if rule is None or not rule.condition.all_are_needed:
+        return None, []
+    endpoints = [part.question.endpoint for part in rule.parts]
+    if len(set(endpoints)) < len(endpoints):
+        return None, []
+    found = [
+        part
+        for part in rule.parts
+        if _asks_one(part)
+        and not part.question.of.among_open
+        and part.spending is None
+        and part.prediction is None
+        and plan.bayesian(part)
+    ]
+    return (rule, found) if found else (None, [])
+
+
+def _asks_one(part: Comparison) -> bool:
+    """Whether it asks for one probability of one endpoint."""
+    question = part.question
+    return not (question.of.of_several or part.several or part.asks.hangs_on(question) > 1)
+
+
 def _why_not(plan: Plan, part: Comparison) -> str | None:
     """Why what is missing is not moved in a question; blank where none of it could be."""
     question = part.question
-    if question.of.of_several or part.several or part.asks.hangs_on(question) > 1:
+    if not _asks_one(part):
         return "success does not hang on one posterior probability of one endpoint"
     shift = SUMMARIES[plan.fitted[question.endpoint][0].reads].missing_shift
     if shift is None:

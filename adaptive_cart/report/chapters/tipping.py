@@ -11,6 +11,7 @@ import numpy as np
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.report.chapters.tipping_moves import moved_priors
 from adaptive_cart.report.chapters.tipping_shifts import shifted
 from adaptive_cart.report.document import (
     Block,
@@ -92,19 +93,21 @@ def tipping(evidence: Evidence) -> list[Block]:
 def tipping_priors(evidence: Evidence) -> list[Block]:
     """How far a prior would have to be moved at the fewest responders that are a success.
 
+    Where counts alone do not decide, in simulated trials.
+
     Restricted, as every number of responders at which a rule holds is.
     """
     rule, _ = rule_to_tip(evidence.plan)
-    if rule is None or not evidence.sensitivity_trials:
+    if not evidence.sensitivity_trials:
         return []
     rows = [
         cells_of
-        for boundary in evidence.boundaries
-        if boundary.rule == rule.name
+        for boundary in (evidence.boundaries if rule is not None else ())
+        if rule is not None and boundary.rule == rule.name
         for cells_of in _prior_rows(evidence, rule, boundary)
     ]
     if not rows:
-        return []
+        return moved_priors(evidence)
     evidence.trace.reported(ITEM, "t-tipping-priors")
     return [
         Heading(text="Tipping points of the priors", key="tipping-priors", level=2,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block as Trials
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.participants.population import latents_for
@@ -98,19 +99,31 @@ def _completes(evidence: Evidence, endpoints: Sequence[str]) -> bool:
     return any(shift is not None and not shift.added for shift in shifts)
 
 
-def _of_scenario(evidence: Evidence, name: str, number: int) -> list[ShiftTips]:
-    """The first trials of a scenario, simulated again with the seed of the run."""
+def first_trials(evidence: Evidence, name: str, number: int) -> Iterator[tuple[Plan, Trials]]:
+    """The first trials of a scenario, simulated again with the seed of the run, block by block.
+
+    Yields
+    ------
+    The plan under the scenario's truth, and a block with its participants.
+    """
     design, truth = evidence.design, evidence.truths[name]
     plan = Plan.of(design)
-    own = plan.under(truth)
-    rule, parts, _ = parts_to_shift(own)
-    assert rule is not None
     seed = int(evidence.manifest["seed"]) or design.simulation.seed
-    blocks: list[list[ShiftTips]] = []
     size = min(block_size(design), number)
     for first in range(0, number, size):
         latents = latents_for(design, seed, first, min(size, number - first))
-        block = run_block(plan, truth, neutral(plan), latents, keep_population=True)
+        yield (
+            plan.under(truth),
+            run_block(plan, truth, neutral(plan), latents, keep_population=True),
+        )
+
+
+def _of_scenario(evidence: Evidence, name: str, number: int) -> list[ShiftTips]:
+    """What is moved of the first trials of a scenario."""
+    blocks: list[list[ShiftTips]] = []
+    for own, block in first_trials(evidence, name, number):
+        rule, parts, _ = parts_to_shift(own)
+        assert rule is not None
         blocks.append(shift_tips(own, rule, parts, block))
     groups = dict.fromkeys((tip.endpoint, tip.arms) for tips in blocks for tip in tips)
     return [
