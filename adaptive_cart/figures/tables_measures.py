@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.claimed_utility import claimed_utility
+from adaptive_cart.conduct.estimated import estimand_pair
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.figures.about import about, asked_below, estimand_words, margin
-from adaptive_cart.figures.kinds import CONTROL, Missing, Tables, short_of
+from adaptive_cart.figures.kinds import ASKED_BELOW, COMPARED, CONTROL, Missing, Tables, short_of
 from adaptive_cart.figures.source import (
     is_exact,
+    plan_of,
     scenarios,
     trials_of,
     truth_of,
@@ -17,6 +20,7 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.style import CONTINUING
 from adaptive_cart.figures.thinning import shown_scenarios
 from adaptive_cart.figures.truths import Line, lines_of
+from adaptive_cart.nouns.questions.level import Level
 from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.results.result import Result
 
@@ -69,6 +73,34 @@ def true_effect(result: Result, scenario: str, arm: str | None, stratum: str | N
     return float("nan") if found is None else float(found["estimate"])
 
 
+def claimed_effect(
+    result: Result, scenario: str, arm: str | None = None, stratum: str | None = None
+) -> float:
+    """True value of what success claims: of the utility where it is about one, else the estimand.
+
+    Not a number where there is none.
+    """
+    weighed = claimed_utility(plan_of(result))
+    if weighed is None:
+        return true_effect(result, scenario, arm, stratum)
+    own = result.design.arm_names[weighed.utility.question.arm]
+    found = measured(result, scenario, f"utility_{weighed.name}", arm=own)
+    return float("nan") if found is None else float(found["estimate"])
+
+
+def _of_claim(result: Result) -> dict[str, Any]:
+    """What the true effect is called, and from where on it is claimed."""
+    weighed = claimed_utility(plan_of(result))
+    if weighed is None:
+        return {"estimand": estimand_words(result), "margin": margin(result)}
+    return {
+        "estimand": f"difference in the utility {weighed.name}: {estimand_pair(result.design)}",
+        "margin": weighed.limit,
+        ASKED_BELOW: not weighed.above,
+        COMPARED: Level.name,
+    }
+
+
 def of_control(result: Result, scenario: str) -> dict[str, float]:
     """True value of the primary endpoint in the control, as a column; none without a control."""
     return {CONTROL: _first_value(result, scenario)} if result.design.control else {}
@@ -99,7 +131,7 @@ def effect_lines(result: Result) -> list[Line]:
     truths = {name: truth_of(result, name) for name, _ in scenarios(result)}
     found = []
     for line in lines_of(truths):
-        effects = {round(true_effect(result, name, None, None), 9) for name in line.scenarios}
+        effects = {round(claimed_effect(result, name), 9) for name in line.scenarios}
         if line.path[0] != result.design.control and len(effects) == len(line.values):
             found.append(line)
     return found
@@ -142,7 +174,7 @@ def success_tables(result: Result) -> Tables | Missing:
                 "shown": name in shown,
                 "arm": arm,
                 "stratum": stratum,
-                "true_effect": true_effect(result, name, arm, stratum),
+                "true_effect": claimed_effect(result, name, arm, stratum),
                 **of_control(result, name),
                 "line": line_of.get(name, -1),
             }
@@ -163,11 +195,10 @@ def success_tables(result: Result) -> Tables | Missing:
         "success": table(rows),
         "about": about(
             result,
-            estimand=estimand_words(result),
             control=control_words(result),
-            margin=margin(result),
             lines=len(lines),
             by_target=result.design.by_target,
+            **_of_claim(result),
         ),
     }
 
@@ -325,7 +356,7 @@ def size_tables(result: Result) -> Tables | Missing:
             "scenario": name,
             "role": role,
             "shown": name in shown,
-            "true_effect": true_effect(result, name, None, None),
+            "true_effect": claimed_effect(result, name),
             **of_control(result, name),
             "line": line_of.get(name, -1),
         }
@@ -361,9 +392,9 @@ def size_tables(result: Result) -> Tables | Missing:
             result,
             noun="analysed" if is_exact(result) else "randomised",
             max_n=result.design.enrolment.max_n,
-            estimand=estimand_words(result),
             control=control_words(result),
             lines=len(lines),
+            **_of_claim(result),
             drawn=len(trials) // max(len(scenarios(result)), 1),
         ),
     }

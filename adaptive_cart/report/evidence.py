@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.claimed_utility import claimed_utility
 from adaptive_cart.conduct.conditions import folded
 from adaptive_cart.conduct.estimated import estimand_noun
 from adaptive_cart.conduct.plan import Estimand, Plan
@@ -341,6 +342,14 @@ class Evidence:
     def estimand_words(self) -> str:
         """What is estimated, as a noun."""
         return estimand_noun(self.design)
+
+    def of_claimed_utility(self, scenario: str) -> Bound | None:
+        """True difference in the utility that success is about; nothing where it is not."""
+        weighed = claimed_utility(self.plan)
+        if weighed is None:
+            return None
+        arm = self.design.arm_names[weighed.utility.question.arm]
+        return self.cell(scenario, f"utility_{weighed.name}", arm=arm)
 
     def estimand_label(self, estimand: Estimand) -> str:
         """Which arm and stratum an estimand is of; blank for the only one."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from adaptive_cart.conduct.claimed_utility import claimed_utility
 from adaptive_cart.courses.background import Taper
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.design.design import Design
@@ -270,6 +271,7 @@ def _catalogue(evidence: Evidence) -> list[Block]:
                     given(words, f"truth of {name}"),
                 )
             )
+    heads = _true_heads(evidence)
     roles = [role for role, _ in per_scenario(evidence)]
     evidence.trace.reported(27, "t-scenarios")
     if "null" not in roles or "alternative" not in roles:
@@ -284,10 +286,10 @@ def _catalogue(evidence: Evidence) -> list[Block]:
         Table(
             key="t-scenarios",
             title=line("Scenarios, and in what each differs from ", code(base)),
-            head=cells("Scenario", "Role", _true_head(evidence), "What differs"),
+            head=cells("Scenario", "Role", *heads, "What differs"),
             rows=tuple(rows),
-            align=("left", "left", "right", "left"),
-            widths=(1.7, 1.0, 0.9, 3.6),
+            align=("left", "left", *("right",) * len(heads), "left"),
+            widths=(1.7, 1.0, *(0.9,) * len(heads), 4.5 - 0.9 * len(heads)),
         ),
         *_conflict(evidence),
     ]
@@ -298,17 +300,24 @@ def _split(path: str, own: dict[str, str]) -> bool:
     return path.rpartition(".")[0] in own or any(other.startswith(f"{path}.") for other in own)
 
 
-def _true_head(evidence: Evidence) -> Line:
+def _true_heads(evidence: Evidence) -> list[Line]:
+    """Of the estimand, and of the utility where success is about that alone."""
     label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
     head = line(f"True {evidence.estimand_words()}")
-    return line(head, ", ", given(label, "design: arms")) if label else head
+    own = line(head, ", ", given(label, "design: arms")) if label else head
+    weighed = claimed_utility(evidence.plan)
+    if weighed is None:
+        return [own]
+    return [own, line("True difference in ", code(weighed.name), ", which success claims")]
 
 
 def _true_cells(evidence: Evidence, scenario: str) -> list[Any]:
     if not evidence.estimands:
         return ["–"]
     first = evidence.estimands[0]
-    return [evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum).number()]
+    own = evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum).number()
+    weighed = evidence.of_claimed_utility(scenario)
+    return [own] if weighed is None else [own, weighed.number()]
 
 
 def _conflict(evidence: Evidence) -> list[Block]:

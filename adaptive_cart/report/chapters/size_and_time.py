@@ -61,15 +61,20 @@ def size_and_time(evidence: Evidence) -> list[Block]:
         evidence.trace.not_applicable(49, "an enumerated run knows no calendar time")
     else:
         evidence.trace.reported(49, "t-size")
-        blocks += _consequences(evidence)
+        blocks += consequences(evidence)
     return blocks
 
 
-def _consequences(evidence: Evidence) -> list[Block]:
+def consequences(evidence: Evidence) -> list[Block]:
     """What happens to participants: exposed, responders, severe events."""
     design = evidence.design
     arms = design.experimental_names
-    harms = [n for n, e in design.endpoints.items() if e.harm and e.binary]
+    weighed = {n for utility in design.utility.values() for n, w in utility.items() if w < 0.0}
+    harms = [
+        n
+        for n, e in design.endpoints.items()
+        if n != design.primary and ((e.harm and e.binary) or n in weighed)
+    ]
     shown_of = [(endpoint, arm) for endpoint in (design.primary, *harms) for arm in arms]
     exposed = "Mean infused" if evidence.infuses else "Mean randomised"
     head = (

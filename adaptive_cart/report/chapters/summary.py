@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.conduct.claimed_utility import claimed_utility
 from adaptive_cart.conduct.plan import told_of
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report import grid
@@ -58,13 +59,14 @@ def _summary(evidence: Evidence) -> list[Block]:
     if target is not None:
         lines.append(
             prose(
-                "{label} In {scenario}, where the true {quantity}{of} is {true}, the probability "
-                "of success is {power}.",
+                "{label} In {scenario}, where the true {quantity}{of} is {true}{weighed}, the "
+                "probability of success is {power}.",
                 label=strong("Power."),
                 scenario=code(target),
                 quantity=evidence.estimand_words(),
                 of=_first_label(evidence),
                 true=_first_true(evidence, target).number(),
+                weighed=_weighed(evidence, target),
                 power=evidence.cell(target, "success").with_interval(),
             )
         )
@@ -159,6 +161,18 @@ def _first_true(evidence: Evidence, scenario: str) -> Bound:
         return evidence.cell(scenario, "estimand")
     first = estimands[0]
     return evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum)
+
+
+def _weighed(evidence: Evidence, scenario: str) -> Line:
+    """The true utility, where success is about that; blank where it is not."""
+    weighed, true = claimed_utility(evidence.plan), evidence.of_claimed_utility(scenario)
+    if weighed is None or true is None:
+        return ()
+    return prose(
+        ", and that in the utility {name}, which success claims, {true}",
+        name=code(weighed.name),
+        true=true.number(),
+    )
 
 
 def _first_label(evidence: Evidence) -> Line:
