@@ -10,8 +10,9 @@ from scipy import special, stats
 
 from adaptive_cart.models.binary import beta_comparison, beta_rows
 from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
-from adaptive_cart.models.binary.beta_mixture import BetaMixture
+from adaptive_cart.models.binary.beta_mixture import BetaMixture, updated
 from adaptive_cart.models.binary.beta_nodes import grid_for, nodes_of
+from adaptive_cart.models.binary.beta_survival import by_incomplete_beta, places_of, survival
 
 FLAT = BetaMixture.single(1, 1)
 SMALL = BetaMixture.single(0.05, 0.3)
@@ -131,3 +132,35 @@ def test_probabilities_far_beyond_the_nodes_of_the_other_arm_count(monkeypatch, 
                 assert ratio[table] == pytest.approx(expected, abs=1e-9)
                 expected = (density * law(upper, x1, n1, "sf", value + c)).sum()
                 assert above[table] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.01, 0.3, 0.9])
+@pytest.mark.parametrize("prior", [FLAT, SMALL, ROBUST, APART, BetaMixture.single(0.01, 0.01)])
+def test_survival_summed_from_node_to_node_is_the_incomplete_beta_function(prior, margin):
+    """From tables of nobody to those of one arm that has all participants, none or all with it."""
+    rng = np.random.default_rng(9)
+    for size in (16, 128, 1024, 4096):
+        most = int(size - max(a + b for a, b in zip(prior.a, prior.b, strict=True)))
+        if most < 1:
+            continue
+        totals = np.concatenate([rng.integers(0, most + 1, 20), [0, 1, most, most]])
+        successes = rng.binomial(totals, rng.uniform(0, 1, len(totals)))
+        successes[-2:] = 0, most
+        posterior, grid = updated(prior, successes, totals), grid_for((prior, prior), margin, size)
+        summed = survival(posterior, grid, margin)
+        asked = by_incomplete_beta(posterior, places_of(grid, margin))
+        assert (summed.first == asked.first).all()
+        assert (summed.width == asked.width).all()
+        assert np.abs(summed.values - asked.values).max(initial=0.0) < 1e-16 * (100 + size)
+
+
+def test_survival_of_a_table_is_the_same_in_any_company():
+    successes, totals = drawn(300, 250)
+    posterior, grid = updated(ROBUST, successes[0], totals[0]), grid_for((ROBUST,) * 2, 0.05, 512)
+    whole = survival(posterior, grid, 0.05)
+    ends = whole.width.cumsum()
+    for table in (0, 7, 150, 299):
+        alone = survival(
+            updated(ROBUST, successes[0, [table]], totals[0, [table]]), grid, 0.05
+        ).values
+        assert (alone == whole.values[ends[table] - whole.width[table] : ends[table]]).all()

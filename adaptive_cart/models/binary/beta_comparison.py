@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ from scipy import special
 from adaptive_cart.models.binary.beta_mixture import (
     BetaMixture,
     MixturePosterior,
-    beta_above,
     updated,
 )
 from adaptive_cart.models.binary.beta_nodes import (
@@ -40,12 +39,11 @@ from adaptive_cart.models.binary.beta_rows import (
     window,
 )
 from adaptive_cart.models.binary.beta_rows_loops import LOOPS
+from adaptive_cart.models.binary.beta_survival import Places, by_incomplete_beta, survival
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
 TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
-
-DEEP: Final = -600.0  # log probability below which the beta tail is its leading power
 
 
 @lru_cache(maxsize=64)
@@ -68,8 +66,8 @@ def difference_above(
     family = lightest_of((upper, lower)), margin
     with KEPT.lock:
         density = density_of(lower, family, grid, margin)
-        survival = survival_of(upper, family, grid, margin)
-        return _exceeds((upper, lower), density, survival, family, counts)
+        above = survival_of(upper, family, grid, margin)
+        return _exceeds((upper, lower), density, above, family, counts)
 
 
 def ratio_above(
@@ -89,14 +87,14 @@ def ratio_above(
     family = lightest_of((upper, lower)), value, of_odds
     with KEPT.lock:
         density = density_of(lower, family, grid, 0.0)
-        survival = _moved_survival_of(upper, family, grid, value, of_odds)
-        return _exceeds((upper, lower), density, survival, family, counts)
+        above = _moved_survival_of(upper, family, grid, value, of_odds)
+        return _exceeds((upper, lower), density, above, family, counts)
 
 
 def _exceeds(
     priors: tuple[BetaMixture, BetaMixture],
     density: Rows,
-    survival: Rows,
+    above: Rows,
     family: Hashable,
     counts: tuple[Counts, ...],
 ) -> Table:
@@ -107,7 +105,7 @@ def _exceeds(
         known = KEPT.answers((*priors, family))
 
         def fill(tables: Counts, found: Table, unknown: Counts) -> int:
-            rows = *density.held, *survival.held
+            rows = *density.held, *above.held
             filled: int = LOOPS.compiled[0](tables, _sizes(priors), *rows, *known, found, unknown)
             return filled
 
@@ -115,7 +113,7 @@ def _exceeds(
         left = unknown[: fill(both, answer, unknown)]
         if len(left):
             for exponent, t in _by_exponent(priors, both[1, left] + both[3, left]):
-                survival.of(exponent, *both[:2, left[t]])
+                above.of(exponent, *both[:2, left[t]])
                 density.of(exponent, *both[2:, left[t]])
             found = np.empty(len(left))
             fill(np.ascontiguousarray(both[:, left]), found, np.empty_like(left))
@@ -123,7 +121,7 @@ def _exceeds(
             KEPT.forget()
     else:
         for exponent, t in _by_exponent(priors, both[1] + both[3]):
-            others = [(survival, survival.of(exponent, *both[:2, t]))]
+            others = [(above, above.of(exponent, *both[:2, t]))]
             answer[t] = sums(density, density.of(exponent, *both[2:, t]), others)
         KEPT.forget()
     return np.clip(answer, 0.0, 1.0)
@@ -183,7 +181,7 @@ def best_of(
 def _fill_best(
     priors: tuple[BetaMixture, ...],
     density: Rows,
-    survival: Rows,
+    above: Rows,
     successes: Counts,
     totals: Counts,
     answer: Table,
@@ -191,7 +189,7 @@ def _fill_best(
     """Fill P(each arm is the best), (table, arm), by compiled loops; arms have one prior."""
 
     def fill(tables: tuple[Counts, Counts], found: Table, unknown: Counts) -> int:
-        rows = *density.held, *survival.held
+        rows = *density.held, *above.held
         filled: int = LOOPS.compiled[1](*tables, _sizes(priors), *rows, found, unknown)
         return filled
 
@@ -201,7 +199,7 @@ def _fill_best(
         return
     some = successes[left], totals[left]
     for exponent, t in _by_exponent(priors, some[1].sum(axis=1)):
-        for rows in (density, survival):
+        for rows in (density, above):
             rows.of(exponent, some[0][t].reshape(-1), some[1][t].reshape(-1))
     found = np.empty((len(left), len(priors)))
     fill(some, found, np.empty_like(left))
@@ -243,11 +241,7 @@ def survival_of(
     """P(probability > c + margin) at the nodes, by count; parameters as for :func:`density_of`."""
 
     def work_out(exponent: int, successes: Counts, totals: Counts) -> Windows:
-        nodes, posterior = nodes_of(grid(exponent)), updated(prior, successes, totals)
-        if margin == 0.0:
-            return _survival(posterior, nodes.u, nodes.v, nodes.log_u, nodes.log_v)
-        p, q = margin + (1.0 - margin) * nodes.u, (1.0 - margin) * nodes.v
-        return _survival(posterior, p, q, np.log(p), np.log1p(-margin) + nodes.log_v)
+        return survival(updated(prior, successes, totals), grid(exponent), margin)
 
     return KEPT.of(("survival", prior, family), lambda: Rows(work_out, before=1.0))
 
@@ -263,36 +257,10 @@ def _moved_survival_of(
 
     def work_out(exponent: int, successes: Counts, totals: Counts) -> Windows:
         log_p, log_q = _moved(nodes_of(grid(exponent)), value, of_odds)
-        posterior = updated(prior, successes, totals)
-        return _survival(posterior, np.exp(log_p), np.exp(log_q), log_p, log_q)
+        places = Places(np.exp(log_p), np.exp(log_q), log_p, log_q)
+        return by_incomplete_beta(updated(prior, successes, totals), places)
 
     return KEPT.of(("moved", prior, family), lambda: Rows(work_out, before=1.0))
-
-
-def _survival(
-    posterior: MixturePosterior, p: Table, q: Table, log_p: Table, log_q: Table
-) -> Windows:
-    """P(probability > p) by count, q being 1 - p, with their logarithms, (node,) each."""
-    weights, a, b = posterior
-    kept = np.zeros((len(a), len(p)), dtype=np.bool_)
-    for own_a, own_b in zip(a.T[:, :, None], b.T[:, :, None], strict=True):
-        # on the log odds the density is log-concave: what lies beyond a point is at most the
-        # density there over the slope of its logarithm
-        density = own_a * log_p + own_b * log_q - special.betaln(own_a, own_b)
-        beyond = own_a * q - own_b * p  # above 0 where its own mean is larger
-        kept |= (density > FAINTEST) | (np.abs(beyond) < 0.5)
-        # all of it may lie outside the nodes, before which survival is one, and nought after them
-        kept[:, 0] |= beyond[:, 0] < 0.0
-        kept[:, -1] |= beyond[:, -1] > 0.0
-    first, width = window(kept)
-    table, node, inside, values = places_in(first, width, len(p))
-    at = node[inside]
-    for weight, own_a, own_b in zip(weights.T, a.T, b.T, strict=True):
-        here = own_a[table[inside]], own_b[table[inside]]
-        above = beta_above(*here, p[at], q[at])
-        _replace_deep_tails(above, *here, log_p[at], log_q[at])
-        values[inside] += weight[table[inside]] * above
-    return Windows(first, width, values)
 
 
 def log_densities(
@@ -328,16 +296,3 @@ def density_rows(
     for weight, exponent in zip(posterior.weights.T, exponents, strict=True):
         density += weight[:, None] * np.exp(exponent)
     return density
-
-
-def _replace_deep_tails(above: Table, a: Table, b: Table, log_p: Table, log_q: Table) -> None:
-    """Work out survival anew, in place, where p or 1 - p underflow, by the leading power.
-
-    With Beta(0.01, b) one part in a thousand of the mass lies below the smallest double.
-    """
-    for value, first in ((log_p, a), (log_q, b)):
-        deep = np.flatnonzero(value < DEEP)
-        if deep.size:
-            own = first[deep]
-            tail = np.exp(own * value[deep] - np.log(own) - special.betaln(a[deep], b[deep]))
-            above[deep] = 1.0 - tail if first is a else tail

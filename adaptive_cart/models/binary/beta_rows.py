@@ -219,7 +219,7 @@ def sums(
         Take one less survival instead.
     """
     found = np.empty(len(own))
-    for tables, widest in _alike(density.places[1].take(own)):
+    for tables, widest in alike(density.places[1].take(own)):
         first, width, start = density.places.take(own[tables], axis=1)
         node = np.minimum(np.arange(widest)[:, None], width)  # after them the density is nought
         product = density.values.take(node + start)
@@ -238,7 +238,7 @@ def sums(
     return found
 
 
-def _alike(width: Integers) -> Iterator[tuple[Integers, int]]:
+def alike(width: Integers) -> Iterator[tuple[Integers, int]]:
     """Portions of tables whose rows are about as wide, and the widest one's width."""
     order = np.argsort(-width, kind="stable")
     start = 0
