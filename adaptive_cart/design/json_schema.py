@@ -11,7 +11,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.mixtures import MIXTURE
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import ROLES
+from adaptive_cart.design.scenario_frame import ROLES, SAME_AS
 from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.nouns.distributions import EventTime
@@ -196,14 +196,22 @@ def _add_truth(document: dict[str, Any]) -> None:
         "propertyNames": {"not": {"enum": taken}},
         "additionalProperties": {"anyOf": [*value, shares]},
     }
+    alike = {
+        "type": "object",
+        "properties": {
+            SAME_AS: {"type": "string", "description": "Arm in which the same is true."}
+        },
+        "required": [SAME_AS],
+        "additionalProperties": False,
+    }
     definitions["EndpointTruth"] = {
         "description": "An endpoint's truth by arm: a probability, a yearly rate, a distribution "
-        "of the time, a table of scores, a probability of each category; or a table of these by "
-        "stratum.",
+        "of the time, a table of scores, a probability of each category; a table of these by "
+        "stratum; or the arm that it is the same as.",
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"not": {"enum": course_keys}},
-        "additionalProperties": {"anyOf": [*value, shares, by_stratum]},
+        "additionalProperties": {"anyOf": [*value, shares, by_stratum, alike]},
     }
     hazards = {key: {"$ref": "#/$defs/Hazard"} for key in COMMON}
     for name, course in (("Truth", "ArmCourse"), ("Scenario", "ArmCourseChange")):

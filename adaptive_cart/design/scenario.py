@@ -20,7 +20,7 @@ from adaptive_cart.design.external_truths import apart, external_sources, extern
 from adaptive_cart.design.follow_up import FollowUp, follow_up_under
 from adaptive_cart.design.mixtures import MIXTURE, mixture_of, unfit
 from adaptive_cart.design.scenario_courses import CourseReader
-from adaptive_cart.design.scenario_frame import BY, Frame, role_of
+from adaptive_cart.design.scenario_frame import BY, SAME_AS, Frame, role_of
 from adaptive_cart.design.trends import TIME_TREND, trends_of
 from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import path_to
@@ -201,7 +201,10 @@ class Reader(CourseReader):
         result = []
         strata = self.frame.strata or ("",)
         for arm in self.frame.arms:
-            value = self.table[name].get(arm)
+            before = self.frame.reported
+            value = self._said_of(name, arm)
+            if self.frame.reported > before:
+                continue
             path = path_to(self.where(name), arm)
             both = [path_to("scenarios", self.name, name, arm), path_to("truth", name, arm)]
             if value is None and self.frame.faults.cover(path_to("arms", arm)):
@@ -227,6 +230,19 @@ class Reader(CourseReader):
                     self.report(path_to(path, *part), f"{fault}{BY}", *both)
             result.append(own)
         return tuple(result) if len(result) == len(self.frame.arms) else None
+
+    def _said_of(self, name: str, arm: str) -> Any:
+        """What is said directly of an arm, where it is the same as another: of that one."""
+        value = self.table[name].get(arm)
+        if not isinstance(value, dict) or SAME_AS not in value:
+            return value
+        other = value[SAME_AS]
+        said = self.table[name].get(other)
+        if isinstance(said, dict) and SAME_AS in said:
+            path = path_to(self.where(name), arm, SAME_AS)
+            self.report(path, f"'{other}' is itself the same as another arm{BY}", path)
+            return None
+        return said
 
     def _untold(self, name: str, told: tuple[float, ...]) -> str:
         """Say that a truth does not give the states that are asked for; blank where it does."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROLES = ("null", "alternative", "robustness")
 SOURCE = "_source"  # after a name: the rate by which external data are drawn anew
 NOT_INFUSED = "not_infused"  # whose course is taken where no arm is the control
+SAME_AS = "same_as"  # of what is said directly: the arm in which the same is true
 BY = "\0"  # stands in a message for the scenarios that have the problem
 
 

@@ -16,7 +16,7 @@ from adaptive_cart.design.external_truths import outside_value
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.mixtures import MIXTURE, read_parts
 from adaptive_cart.design.scenario import resolve
-from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, SOURCE, Frame
+from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, SAME_AS, SOURCE, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
@@ -386,7 +386,7 @@ def _direct(
             full[right] = value  # what it may be is not known
         else:
             path = path_to(where, right)
-            full[right] = _direct_value(frame, path, endpoint, value, base.get(right))
+            full[right] = _direct_of_arm(frame, path, endpoint, right, value, base.get(right))
     found = {arm: value for arm, value in full.items() if value is not None}
     if own and not found and known.issuperset(own):
         return None  # of external data alone, and wrong: the arms have their truth from the course
@@ -398,6 +398,27 @@ def _of_no_arm(frame: Frame, endpoint: EndpointBase | None, own: Mapping[str, An
     if endpoint is None or endpoint.direct is None or not own or set(own) & set(frame.arms):
         return False
     return not read(endpoint.direct.value, dict(own)).faults
+
+
+def _direct_of_arm(
+    frame: Frame, where: str, endpoint: EndpointBase, arm: str, own: Any, base: Any
+) -> Any:
+    """Read what is true of an arm, or which other arm it is the same as."""
+    if not isinstance(own, dict) or SAME_AS not in merged(base, own):
+        return _direct_value(frame, where, endpoint, own, base)
+    other, path = merged(base, own)[SAME_AS], path_to(where, SAME_AS)
+    beside = [key for key in own if key != SAME_AS]
+    if other == arm:
+        frame.fault(path, "an arm cannot be the same as itself")
+    elif other not in frame.arms:
+        hint = meant(other, frame.arms) if isinstance(other, str) else ""
+        frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
+    else:
+        if beside:
+            message = f"`{SAME_AS}` takes all of it from '{other}'; leave one of the two out"
+            frame.report(path_to(where, str(beside[0])), message)
+        return {SAME_AS: other}
+    return None
 
 
 def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:

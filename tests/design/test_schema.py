@@ -125,6 +125,7 @@ WRONG = [
     ("sle_autologous", {"scenarios/null/cart/same_as": 3}),
     ("sle_autologous", {"scenarios/toxic/cart/remision": {"probability": 0.3}}),
     ("sle_autologous", {"scenarios/toxic/cart/remission/onset": {"shap": 3.0}}),
+    ("hello", {"scenarios/null/dfr/cart": {"same_as": 3}}),
     ("sle_autologous", {"scenarios/toxic/cart": {"remision": {"probability": 0.3}}}),
 ]
 
@@ -144,6 +145,7 @@ def test_a_typical_mistake_is_invalid(validator: Any, name: str, changes: dict[s
 
 
 RIGHT = [
+    ("hello", {"scenarios/null/dfr/cart": {"same_as": "soc"}}),
     ("hello", {"enrolment/per_month": {"ramp_months": 6, "plateau": 3.0}}),
     ("hello", {"rules/0/at_least": [0.99, 0.98, 0.97]}),
     ("hello", {"rules/1/looks": [1, "final"]}),
