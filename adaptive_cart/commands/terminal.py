@@ -13,6 +13,9 @@ import click
 
 PIPE = 140  # characters of a line where nobody says how wide the terminal is
 
+_FIRST_LINE = 60.0  # seconds before a line says how far a command is
+_LATER = 1.5  # times as long as until the last one
+
 
 def _said_width() -> int | None:
     """Characters in a line of the terminal, or as COLUMNS says; nothing in a pipe."""
@@ -66,11 +69,43 @@ class Bar:
     tell: Callable[[str], None]
 
 
+class _Lines:
+    """How far a long command is, where no bar can move: a line after a minute, then more rarely.
+
+    The log of a job on a cluster has some ten of them a day, and a short command none.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._due = _FIRST_LINE
+        self._started: dict[str, tuple[float, int]] = {}
+
+    def show(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic() - self._began
+        began, before = self._started.setdefault(what, (now, done))
+        if now < self._due:
+            return
+        self._due = now * _LATER
+        left = ""
+        if done > before and done < total:
+            left = f", about {_lasting((now - began) / (done - before) * (total - done))} left"
+        message = f"{what}: {done:,} of {total:,} after {_lasting(now)}{left}"
+        click.echo(encodable(message), err=True)
+
+
+def _lasting(seconds: float) -> str:
+    """A time in the unit in which it is told."""
+    for limit, unit, many in ((120.0, 1.0, "seconds"), (7_200.0, 60.0, "minutes")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {many}"
+    return f"{seconds / 3_600.0:.1f} hours"
+
+
 @contextmanager
 def progress() -> Iterator[Bar]:
-    """Show a bar with rate and time left on a terminal; elsewhere messages only."""
+    """Show a bar with rate and time left on a terminal; in a pipe messages, and a line at times."""
     if not sys.stderr.isatty():
-        yield Bar(lambda what, done, total: None, lambda message: click.echo(message, err=True))
+        yield Bar(_Lines().show, lambda message: click.echo(message, err=True))
         return
     from rich.console import Console
     from rich.progress import (
