@@ -1,10 +1,12 @@
 """Outside its room nobody asks what kind a thing is: an endpoint, a summary, a question, a model.
 
-What follows from a kind is asked of it. Four ways to ask otherwise are looked for in the syntax of
-every file: its class (``isinstance``, ``issubclass``, ``type``, a pattern of ``match``), its name
-(compared with what is called a kind, a type or a model), a table with several of its names, and
-whether it has what only some kinds have (``hasattr``, ``getattr`` with a default). An assertion
-states a kind, and is no branch.
+What follows from a kind is asked of it. Ways to ask otherwise are looked for in the syntax of every
+file: its class (``isinstance``, ``issubclass``, ``type``, a pattern of ``match``), be it a kind or any
+class that its room alone has; its name (compared with what is called a kind, a type or a model, and
+a name that nothing else has with whatever it may be; looked up in a registry; a beginning that is
+looked for); a table or a list with several of its names; and whether it has what only some kinds
+have (``hasattr``, ``getattr`` with a default, fields of its class). An assertion states a kind, and
+is no branch.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 from adaptive_cart.results.true_times import OF_TIMES
 
 PACKAGE = Path(inspect.getfile(adaptive_cart)).parent
+BEGINS = ("startswith", "endswith", "removeprefix")
+FIELDS = ("model_fields", "model_fields_set", "__dict__", "__dataclass_fields__", "vars", "dir")
+WORDS: set[str] = set()
 CALLED = {  # attributes that say it
     *("kind", "type", "model", "gives", "reads", "of", "quantity", "name", "dist"),
     *("decision", "product", "method", "__name__", "__class__"),
@@ -66,6 +71,25 @@ def below(above: type) -> list[type]:
     return [kind for own in above.__subclasses__() for kind in (own, *below(own))]
 
 
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Syntax of every file of the package."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def only_in(folder: str) -> set[str]:
+    """Names of classes that files of one folder have, and no other file."""
+    homes: dict[str, set[bool]] = {}
+    for where, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(where.startswith(folder))
+    return {name for name, here in homes.items() if here == {True}}
+
+
 @dataclass(frozen=True)
 class Room:
     """What gives a kind away, and where it may: the beginnings of paths.
@@ -86,7 +110,13 @@ class Room:
         """Of pairs of kinds and of what they have in common."""
         pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
         own = set().union(*(classes(of, above) for of, above in pairs))
-        return cls(where, {*names}, own, set().union(*(extras(of, above) for of, above in pairs)))
+        has = set().union(*(extras(of, above) for of, above in pairs))
+        return cls(where, {*names}, own | only_in(where[0]), has)
+
+    @property
+    def telling(self) -> set[str]:
+        """Names that mean nothing else: of two words, as ``time_to_event``."""
+        return {name for name in self.names if "_" in name} - WORDS
 
 
 QUESTION_KINDS = [type(kind) for kind in QUESTIONS.values()]
@@ -122,10 +152,7 @@ WHY = {  # where it is asked outside the room, and why
     ("results/true_times.py", "question"): "a true value of each quantity of times; held to below",
     ("models/borrowed.py", "randomisation"): "borrowing has a method of its own",
     ("report/word.py", "model"): "a style of Word that is called normal",
-    ("analysis/durability_curves.py", "model"): "shows the one model of remissions",
     ("comparison/classical.py", "model"): "a classical design is made of tests",
-    ("priors/drawn_trials.py", "model"): "says why a cured fraction may make a trial wait",
-    ("priors/drawn_truths.py", "model"): "a truth for each kind of prior; others are refused",
     ("priors/early_data.py", "model"): "writes the priors of the models of early data",
 }
 
@@ -146,11 +173,13 @@ class Asking:
     literals: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     table: bool = False
+    said: frozenset[str] = frozenset()
 
     def asks(self, room: Room) -> bool:
         """Whether it is asked which of a registry it is; a table has several of the names."""
         own = bool(self.classes & room.classes or self.attributes & room.attributes)
-        return own or len(self.literals & (room.names | room.classes)) > self.table
+        named = len(self.literals & (room.names | room.classes)) > self.table
+        return own or named or bool(self.said & room.telling)
 
 
 def askings(tree: ast.AST) -> Iterator[Asking]:
@@ -171,15 +200,25 @@ def askings(tree: ast.AST) -> Iterator[Asking]:
             cases = (case.pattern for case in node.cases)
             said = frozenset().union(*(texts(*ast.walk(pattern)) for pattern in cases))
             yield Asking(f"match {ast.unparse(node.subject)}", literals=said)
-        elif isinstance(node, ast.Dict):
-            said = texts(*(key for key in node.keys if key is not None))
+        elif isinstance(node, ast.Match):
+            yield Asking(f"match {ast.unparse(node.subject)}", said=texts(*ast.walk(node)))
+        elif isinstance(node, ast.Dict | ast.Tuple | ast.List | ast.Set):
+            keys = node.keys if isinstance(node, ast.Dict) else node.elts
+            said = texts(*(key for key in keys if key is not None))
             if len(said) > 1:
                 yield Asking(f"a table of {', '.join(sorted(said))}", literals=said, table=True)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            yield Asking(ast.unparse(node), said=texts(node.slice))
+        elif isinstance(node, ast.Call) and last_name(node.func) in ("get", "pop", *BEGINS):
+            yield Asking(ast.unparse(node), said=texts(*node.args, *elements(node.args)))
+        elif isinstance(node, ast.Compare) and last_name(node.comparators[0]) in FIELDS:
+            yield Asking(ast.unparse(node), attributes=texts(node.left))
         elif isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
+            yield Asking(ast.unparse(node), said=texts(*sides, *elements(sides)))
             called = {last_name(getattr(side, "func", side)) for side in sides}
             if called & {*CALLED, "type"}:
-                said = texts(*(part for side in sides for part in getattr(side, "elts", [side])))
+                said = texts(*sides, *elements(sides))
                 classes_named = frozenset().union(*map(named, sides))
                 yield Asking(ast.unparse(node), classes_named, said)
 
@@ -188,6 +227,12 @@ def may_lack(call: ast.Call) -> bool:
     """Whether an attribute is asked for that may not be there."""
     least = {"hasattr": 2, "getattr": 3}.get(last_name(call.func), len(call.args) + 1)
     return len(call.args) >= least
+
+
+def elements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What stands in tuples, lists and sets among some nodes."""
+    for node in nodes:
+        yield from getattr(node, "elts", [])
 
 
 def texts(*nodes: ast.AST) -> frozenset[str]:
@@ -209,10 +254,7 @@ def last_name(node: ast.AST) -> str:
 @cache
 def places() -> dict[str, list[Asking]]:
     """Of every file of the package."""
-    return {
-        path.relative_to(PACKAGE).as_posix(): list(askings(ast.parse(path.read_text("utf-8"))))
-        for path in sorted(PACKAGE.rglob("*.py"))
-    }
+    return {where: list(askings(tree)) for where, tree in trees().items()}
 
 
 @pytest.mark.parametrize("what", ROOMS)

@@ -154,31 +154,6 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
     assert f'"{name}"' in ALL_KEYS
 
 
-MODELS_BY_KIND = {  # where it is asked which model it is, and why
-    "report/accuracy.py": "works the binomial model out a second time, by Simpson's rule",
-    "analysis/durability_curves.py": "shows the one model of remissions, with its PyMC draws",
-    "priors/drawn_truths.py": "a truth of its own for each kind of prior; others are refused",
-    "priors/drawn_trials.py": "says why a cured fraction may make a trial wait for ever",
-    "priors/early_data.py": "writes the priors of the three models that early data speak of",
-}
-
-
-def test_nobody_but_its_room_asks_which_model_it_is() -> None:
-    package = Path(inspect.getfile(adaptive_cart)).parent
-    classes = {kind.__name__ for kind in ANALYSES.values()}
-    classes |= {base.__name__ for kind in ANALYSES.values() for base in kind.answered_by.__mro__}
-    classes |= {"BetaBinomial", "WeibullCure", "GammaPoisson", "PiecewiseExponential"}
-    names = "|".join(sorted(classes - {"object", "Generic"}))
-    asks = re.compile(rf"\bmodel (==|!=|in \() *|isinstance\([^)]*\b({names})\b")
-    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
-    found = {
-        where
-        for where, path in files.items()
-        if not where.startswith("models/") and asks.search(path.read_text("utf-8"))
-    }
-    assert found == set(MODELS_BY_KIND)
-
-
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
 def question_of(name: str, **more: Any) -> Question:
     category = Category(1, "good") if QUESTIONS[name].quantity == "reaches" else None

@@ -28,7 +28,6 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.models.durability.weibull_cure_analysis import (
     DurabilityPosterior,
-    WeibullCureAnalysis,
 )
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.records import Booleans, Floats, Snapshot
@@ -222,7 +221,8 @@ def _endpoint(design: Design, asked: str | None) -> str:
         for name, endpoint in design.endpoints.items()
         if endpoint.from_remission
         and endpoint.gives.lasts
-        and isinstance(design.analysis_of(name), WeibullCureAnalysis)
+        and (analysis := design.analysis_of(name)) is not None
+        and analysis.cures
     ]
     if asked is None and len(found) == 1:
         return found[0]

@@ -89,6 +89,7 @@ class EndpointBase(Part):
     after_relapse: ClassVar[bool] = False
     named_in: ClassVar[Literal["events", "rates", "scores"] | None] = None
     estimand_kind: ClassVar[str | None] = None
+    censored_by: ClassVar[str | None] = None
     harm: ClassVar[bool] = False
     unit: ClassVar[str] = ""
     noun: ClassVar[str] = "event"
@@ -256,8 +257,7 @@ class EndpointBase(Part):
 
     def censors_after(self) -> float | None:
         """Months, from where its time begins, after which nothing is counted any more."""
-        horizon: float | None = getattr(self, "horizon", None)
-        return horizon
+        return None if self.censored_by is None else getattr(self, self.censored_by)
 
     def between_visits(self) -> bool:
         """Whether it is the time of a change of state, which happens between two visits."""

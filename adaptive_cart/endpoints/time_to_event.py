@@ -88,6 +88,7 @@ class TimeToEvent(EndpointBase):
         description="with visits: its event is known when it happens, and not at the next visit",
     )
 
+    censored_by: ClassVar[str | None] = "horizon"
     gives: ClassVar[SummaryKind] = Durations
     direct: ClassVar[DirectTruth | None] = Times()
     estimand_kind: ClassVar[str | None] = "hazard_ratio"

@@ -31,6 +31,7 @@ class TimeToRelapse(EndpointBase):
     type: Literal["time_to_relapse"]
     horizon: PositiveMonths = Field(description="censored this many months after remission began")
 
+    censored_by: ClassVar[str | None] = "horizon"
     gives: ClassVar[SummaryKind] = Durations
     from_remission: ClassVar[bool] = True
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
     from adaptive_cart.nouns.external_draws import Drawn
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 __all__ = [
     "AnalysisBase",
@@ -201,6 +202,18 @@ class AnalysisBase(Part):
         """Whether what will be seen at the last look can be drawn from its posterior."""
         own = cls.answered_by.completed is not Posterior.completed
         return cls.bayesian and (own or SUMMARIES[cls.reads].completed is not Summary.completed)
+
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        """What is true in every trial of a block, drawn from the prior; nothing where none is.
+
+        Parameters
+        ----------
+        arms, strata
+            How many the design has.
+        """
+        return None
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

@@ -3,7 +3,6 @@
 =========================  ======================================================================
 `claims`                   what the priors say about a design's rules before any data
 `drawn_trials`             the trials that follow from truths drawn from the priors
-`drawn_truths`             what may be true of an endpoint, drawn from its analysis prior
 `drawn_events`             events that come again, a few trials busier by far than the others
 `wrong_claims`             whether the claim of a trial that succeeds is wrong
 `historical`               the table of earlier controls, read from CSV

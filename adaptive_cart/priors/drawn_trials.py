@@ -1,7 +1,7 @@
 """Trials whose truth is drawn from the analysis priors, a block at a time.
 
 Arrivals, randomisation, looks, rules and adaptation are those of the design; the truth of every
-trial is a draw from the priors (:mod:`adaptive_cart.priors.drawn_truths`), and each endpoint
+trial is a draw from the priors (:mod:`adaptive_cart.nouns.prior_truths`), and each endpoint
 follows directly from it: a response, a time to event (censored at the look and at the horizon), or
 the events in each participant's follow-up. Everybody is infused at once, nobody drops out whatever
 the scenarios say, since no prior speaks of dropout, and endpoints are independent of each other.
@@ -11,26 +11,23 @@ Rules that are also judged at every so-many-th infusion are judged at looks only
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
-from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.models import AnalysisBase
 from adaptive_cart.nouns.counters import narrow
+from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Outcome, Population
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.participants.shares import Shares
 from adaptive_cart.priors.drawn_events import DrawnEvents
-from adaptive_cart.priors.drawn_truths import (
-    PriorUniforms,
-    Rates,
-    can_be_drawn,
-    drawn_truth,
-)
 
 
 def unknown_truths(design: Design, plan: Plan) -> list[str]:
@@ -68,14 +65,16 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
                 f"'{name}' is compared with external data, of whose hazard those of the arms are "
                 "multiples, and truths are drawn of the arms alone"
             )
-        elif not can_be_drawn(*fitted):
-            yield f"'{name}' is analysed by '{fitted[0].model}', whose prior is not drawn from"
+        elif drawn_truth(*fitted, design, PriorUniforms(0, 0, 1, name)) is None:
+            over = " over the calendar" if fitted[0].by_period else ""
+            model = f"'{fitted[0].model}'{over}"
+            yield f"'{name}' is analysed by {model}, whose prior is not drawn from"
         elif endpoint.counts_time() and endless:
             yield (
                 f"'{name}' is of type '{endpoint.type}', and looks by events have no last date: "
                 f"give '{design.primary}' a horizon"
             )
-        elif name == design.primary and endless and isinstance(fitted[0], WeibullCureAnalysis):
+        elif name == design.primary and endless and fitted[0].cures:
             yield (
                 f"'{name}' has a cured fraction, and looks by events could wait for ever: give it "
                 "a horizon"
@@ -97,6 +96,19 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
                 f"rule '{rule.name}' asks for the hazard ratio of '{arm}' to '{to}': the prior of "
                 f"hazard ratios to the control, '{names[0]}', implies another for it"
             )
+
+
+def drawn_truth(
+    analysis: AnalysisBase, fitted: Any, design: Design, draws: PriorUniforms
+) -> PriorTruth | None:
+    """What is true of an endpoint in every trial of a block; nothing where no prior says it.
+
+    Parameters
+    ----------
+    fitted
+        The analysis with its priors in arm order, as the plan has it.
+    """
+    return analysis.prior_truths(fitted, len(design.arms), len(design.shares), draws)
 
 
 def _asked(plan: Plan) -> list[str]:
@@ -122,13 +134,12 @@ class DrawnTrials(Conduct):
         self.latents = latents_for(plan.design, seed, first, trials)
         self.enrolment = Enrolment(plan.design, self.latents, follow_up=plan.follow_up)
         self.shares = self.enrolment.shares
-        arms, strata = len(plan.design.arm_names), len(plan.design.shares)
-        self.truths = {
-            name: drawn_truth(
-                *plan.fitted[name], arms, strata, PriorUniforms(seed, first, trials, name)
-            )
-            for name in self.endpoints
-        }
+        self.truths: dict[str, PriorTruth] = {}
+        for name in self.endpoints:
+            draws = PriorUniforms(seed, first, trials, name)
+            truth = drawn_truth(*plan.fitted[name], plan.design, draws)
+            assert truth is not None, "told by unknown_truths"
+            self.truths[name] = truth
         self.ended = np.zeros(trials, dtype=narrow(plan.schedule.number))
         self._follow()
 
@@ -145,13 +156,14 @@ class DrawnTrials(Conduct):
         stratum = None if stratum is None else stratum.copy()
         outcomes: dict[str, Outcome] = {}
         for name, truth in self.truths.items():
-            if isinstance(truth, Rates):
-                direct = self.design.endpoints[name].direct
-                assert direct is not None
-                own = truth.own(arm, stratum)
-                outcomes[name] = direct.drawn(self.latents, name, own, DrawnEvents)
-            else:
-                outcomes[name] = truth.months(self.latents.of(f"outcome:{name}"), arm)
+            direct = self.design.endpoints[name].direct
+            assert direct is not None
+            outcomes[name] = truth.outcomes(
+                arm,
+                stratum,
+                self.latents.of(f"outcome:{name}"),
+                partial(direct.drawn, self.latents, name, events=DrawnEvents),
+            )
         everybody = Population(
             arrival=arrival,
             arm=arm,

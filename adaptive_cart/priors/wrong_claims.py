@@ -20,10 +20,10 @@ from adaptive_cart.conduct.look_analysis import among_open
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.nouns.prior_truths import true_quantity
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.priors.drawn_trials import DrawnTrials
-from adaptive_cart.priors.drawn_truths import true_quantity
 
 
 def one_question(plan: Plan) -> bool:

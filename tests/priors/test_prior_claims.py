@@ -14,9 +14,9 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
+from adaptive_cart.nouns.prior_truths import PriorUniforms, Rates
 from adaptive_cart.priors.claims import can_enumerate, prior_claims, prior_predictive
-from adaptive_cart.priors.drawn_trials import DrawnTrials
-from adaptive_cart.priors.drawn_truths import PriorUniforms, Rates, drawn_truth
+from adaptive_cart.priors.drawn_trials import DrawnTrials, drawn_truth
 from adaptive_cart.telling.check import described
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 
@@ -393,7 +393,7 @@ def test_rates_are_drawn_from_the_prior_that_the_model_has(name: str) -> None:
     plan = Plan.of(design)
     analysis, model = plan.fitted["dfr"]
     strata = len(design.shares)
-    truth = drawn_truth(analysis, model, 2, strata, PriorUniforms(SEED, 0, 40_000, "dfr"))
+    truth = drawn_truth(analysis, model, design, PriorUniforms(SEED, 0, 40_000, "dfr"))
     assert isinstance(truth, Rates)
     rates = truth.values
     for stratum in range(strata):
@@ -412,8 +412,9 @@ def test_rates_are_drawn_from_the_prior_that_the_model_has(name: str) -> None:
 
 
 def test_mixture_priors_are_drawn_component_by_component() -> None:
-    plan = Plan.of(Design(**small()))
-    truth = drawn_truth(*plan.fitted["dfr"], 2, 1, PriorUniforms(SEED, 0, 40_000, "dfr"))
+    design = Design(**small())
+    draws = PriorUniforms(SEED, 0, 40_000, "dfr")
+    truth = drawn_truth(*Plan.of(design).fitted["dfr"], design, draws)
     assert isinstance(truth, Rates)
     rates = truth.values[:, :, 0]
 

@@ -21,24 +21,26 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.nouns.prior_truths import (
+    CuredFractions,
+    Hazards,
+    PriorUniforms,
+    Rates,
+    true_quantity,
+)
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.claims import prior_claims, prior_predictive
 from adaptive_cart.priors.drawn_events import DrawnEvents
-from adaptive_cart.priors.drawn_trials import DrawnTrials
-from adaptive_cart.priors.drawn_truths import (
-    CuredFractions,
-    Hazards,
-    PriorUniforms,
-    Rates,
-    drawn_truth,
-    true_quantity,
-)
+from adaptive_cart.priors.drawn_trials import DrawnTrials, drawn_truth
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt
 from checks import assert_close_in_mcse, assert_mean, assert_quantiles, assert_share, raw_design
 from conduct.test_predicted_success import ABOVE, BELOW
 from conduct.test_predicted_success import design as predicted
+from models import test_borrowed_numbers as number
+from models.test_borrowed_mixtures import how_of
+from models.test_borrowed_numbers import borrowing
 
 SEED = 29
 
@@ -221,14 +223,14 @@ def one_trial(rng: np.random.Generator, raw: dict[str, Any]) -> tuple[int, str, 
             people.append(Person(rng, clock, arm, truth))
     ((scale, numbers),) = raw["looks"].items()
     before = 0.0
-    for look, number in enumerate(numbers, start=1):
+    for look, wanted in enumerate(numbers, start=1):
         last = look == len(numbers)
         if scale == "months":
-            date = float(number)
+            date = float(wanted)
         elif scale == "enrolled":
-            date = people[int(number) - 1].arrival
+            date = people[int(wanted) - 1].arrival
         else:
-            date = sorted(person.seen_relapse() for person in people)[int(number) - 1]
+            date = sorted(person.seen_relapse() for person in people)[int(wanted) - 1]
             if math.isinf(date):  # so many will never come
                 date, last = max(person.leaves() for person in people), True
         date = before = max(date, before)
@@ -456,7 +458,7 @@ def truth_of(raw: dict[str, Any], name: str, trials: int) -> Any:
     design = Design(**raw)
     plan = Plan.of(design)
     draws = PriorUniforms(SEED, 0, trials, name)
-    return drawn_truth(*plan.fitted[name], len(design.arms), len(design.shares), draws)
+    return drawn_truth(*plan.fitted[name], design, draws)
 
 
 def test_hazards_and_rates_have_their_priors() -> None:
@@ -612,6 +614,52 @@ def test_three_arms_share_the_hazards_of_the_control() -> None:
     raw["rules"][0]["posterior"] |= {"arm": "cart", "hazard_ratio_to": "other"}
     with pytest.raises(EngineError, match="rule 'efficacy' asks for the hazard ratio of 'cart' to"):
         prior_predictive(Design(**raw))
+
+
+def test_a_baseline_that_borrows_is_drawn_from_every_component() -> None:
+    raw = borrowing(number.hazards(), how_of("robust_map", number.hazards))
+    analysis, _ = Plan.of(Design(**raw)).fitted["fl"]
+    mixture = analysis.borrowed(("soc", "cart"))["soc"].as_mixture
+    assert len(mixture.weights) > 1
+    assert max(mixture.weights) < 0.8
+    parts = list(zip(mixture.weights, mixture.a, mixture.b, strict=True))
+
+    def cdf(hazard: Any) -> Any:
+        return sum(weight * stats.gamma.cdf(hazard, a, scale=1.0 / b) for weight, a, b in parts)
+
+    drawn = truth_of(raw, "fl", 20_000).baseline
+    assert drawn.shape == (20_000, 1)
+    assert stats.kstest(drawn[:, 0], cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("make", [number.rates, number.hazards])
+def test_priors_of_baselines_over_the_calendar_are_refused_in_words(make: Any) -> None:
+    raw = make()
+    del raw["external"]
+    (table,) = raw["analysis"].values()
+    table["time_trend"] = {"model": "periods"}
+    if make is number.rates:
+        table["prior"] = {"a": 0.5, "b": 0.5}
+    with pytest.raises(EngineError, match="over the calendar, whose prior is not drawn from"):
+        prior_predictive(Design(**raw))
+
+
+def test_rates_of_external_data_are_true_of_the_participants_that_stand_there() -> None:
+    raw = number.rates()
+    raw["arms"]["other"] = {}
+    prior = raw["analysis"]["inf"]["prior"]
+    prior["other"] = prior["registry"] = prior["soc"]
+    raw["rules"][0]["posterior"] |= {"minus": "registry", "arm": "each"}
+    scenario = raw["scenarios"]["expected"]["inf"]
+    scenario["other"] = scenario["registry"] = scenario["soc"]
+    design = Design(**raw)
+    assert design.by_target
+    found = prior_predictive(design, trials=400, seed=SEED)
+    assert 0.0 < found.wrong_success < 0.3
+    yearly = truth_of(raw, "inf", 20_000).values[:, 3, 0]
+    seen = number.SEEN
+    law = stats.gamma(0.5 + seen["events"], scale=1.0 / (0.5 + seen["months"] / 12.0))
+    assert stats.kstest(yearly, law.cdf).pvalue > 1e-4
 
 
 def test_what_has_no_end_is_refused() -> None:

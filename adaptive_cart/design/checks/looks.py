@@ -130,8 +130,9 @@ def stopped_enrolment(pieces: Pieces) -> Found:
     if primary is None or primary.followed_for() is not None:
         return
     end = "has no end"
-    if "horizon" in type(primary).model_fields and primary.censors_after() is None:
-        end += f" without {path_to('endpoints', name, 'horizon')}; write `horizon = 36`, in months"
+    key = primary.censored_by
+    if key is not None and primary.censors_after() is None:
+        end += f" without {path_to('endpoints', name, key)}; write `{key} = 36`, in months"
     for position, rule in enumerate(pieces.rules):
         if rule is not None and rule.decision.stops_enrolment:
             yield (

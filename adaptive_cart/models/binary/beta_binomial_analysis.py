@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
     from adaptive_cart.nouns.external_draws import Drawn
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 
 class BetaPrior(TwoNumbers):
@@ -292,6 +293,19 @@ class BetaBinomialAnalysis(PriorsOfArms):
 
             return BorrowingBetaBinomial(tuple(priors), borrows=borrows, outside=tuple(outside))
         return BetaBinomial(tuple(priors))
+
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        from scipy import special
+
+        from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+        from adaptive_cart.nouns.prior_truths import Rates
+
+        if not isinstance(fitted, BetaBinomial):  # with the calendar on the logit
+            return None
+        rates = draws.of_mixtures(fitted.priors, special.betaincinv)
+        return Rates.pooled(rates, strata)
 
     def error(
         self, fitted: BetaBinomial, question: Question, participants: tuple[int, ...]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
@@ -355,6 +356,22 @@ class WeibullCureAnalysis(ByIntervals, BesideExternal):
         scales = {"cured": "probability", "median_months": "months", "shape": "shape"}
         for part, given in self.prior.plain().items():
             yield of_part(part, part, scales[part], given)
+
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        from scipy import special
+
+        from adaptive_cart.nouns.prior_truths import CuredFractions
+
+        given = self.prior
+        u = draws.uniform("cured", arms)
+        cured = np.asarray(special.betaincinv(given.cured.a, given.cured.b, u))
+        return CuredFractions(
+            np.clip(cured, 0.0, 1.0 - 1e-16),
+            draws.lognormal("median", given.median_months.median, given.median_months.sigma, arms),
+            draws.lognormal("shape", given.shape.median, given.shape.sigma, arms),
+        )
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
         from adaptive_cart.models.durability.weibull_cure import WeibullCure

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 
 TRIALS_AT_ONCE = 64  # whose hazards are held at once
@@ -385,6 +386,19 @@ class PiecewiseExponentialAnalysis(ByIntervals, BorrowsAnew, HazardsAnalysis):
         self.made_for(arms, shares)
         found, model = self._borrows(), self._of_one_table()
         return model if found is None else MixedBaseline.of(model, found.as_mixture)
+
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+        from adaptive_cart.nouns.prior_truths import Hazards
+
+        if not isinstance(fitted, PiecewiseExponential):  # with baselines over the calendar
+            return None
+        ratio = self.prior.log_hazard_ratio
+        return Hazards.drawn(
+            tuple(self.cuts), fitted.of_baseline, (ratio.mean, ratio.sd), arms, draws
+        )
 
     @property
     def _answering(self) -> type[HazardsPosterior]:

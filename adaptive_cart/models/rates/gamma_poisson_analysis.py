@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.models.rates.arm_rates import ArmRates
     from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 
 class GammaPrior(TwoNumbers):
@@ -288,6 +289,21 @@ class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):
 
     def in_stratum(self, fitted: ArmRates, stratum: int) -> ArmRates:
         return fitted.in_stratum(stratum)
+
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        from scipy import special
+
+        from adaptive_cart.models.rates.arm_rates import ArmRates
+        from adaptive_cart.nouns.prior_truths import LEAST, Rates
+
+        if not isinstance(fitted, ArmRates):  # with baselines over the calendar
+            return None
+        yearly = draws.of_mixtures(
+            fitted.priors, lambda a, b, u: np.asarray(special.gammaincinv(a, u)) / b
+        )
+        return Rates.pooled(np.maximum(yearly, LEAST), strata)
 
     def error(self, fitted: ArmRates, question: Question, participants: tuple[int, ...]) -> float:
         closed = question.kind in self.answered_by.closed

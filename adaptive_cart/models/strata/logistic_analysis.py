@@ -23,6 +23,7 @@ from adaptive_cart.nouns.summaries import Counts, Summary
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
+    from adaptive_cart.nouns.prior_truths import PriorTruth, PriorUniforms
 
 
 class LogOddsPrior(Normal):
@@ -220,6 +221,18 @@ class LogisticAnalysis(_StrataAnalysis):
             scale = "probability" if part == "intercept" else "log odds"
             yield of_part(part, part, scale, given)
 
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        parts = self.prior
+        control = draws.normal("intercept", parts.intercept.mean, parts.intercept.sd)
+        control = control + draws.normal("stratum", parts.stratum.mean, parts.stratum.sd, strata)
+        effect = draws.normal("treatment", parts.treatment.mean, parts.treatment.sd)
+        effect = effect + draws.normal(
+            "interaction", parts.interaction.mean, parts.interaction.sd, strata
+        )
+        return _rates(control, effect)
+
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.logistic import Logistic
         from adaptive_cart.models.strata.strata_approximation import Normal
@@ -272,6 +285,15 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
         yield of_part("effect_mean", "effect_mean", "log odds", given["effect_mean"])
         yield of_part("effect_sd", "effect_sd", "sd (log odds)", given["effect_sd"])
 
+    def prior_truths(
+        self, fitted: Any, arms: int, strata: int, draws: PriorUniforms
+    ) -> PriorTruth | None:
+        given = self.prior
+        control = draws.normal("control", given.control_logit.mean, given.control_logit.sd, strata)
+        centre = draws.normal("effect_mean", given.effect_mean.mean, given.effect_mean.sd)
+        spread = np.abs(draws.normal("effect_sd", 0.0, given.effect_sd.sd))
+        return _rates(control, centre + spread * draws.normal("effect", 0.0, 1.0, strata))
+
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
         from adaptive_cart.models.strata.strata_approximation import Normal
@@ -292,3 +314,12 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
 
         model, _ = self.fitted(arms, shares)
         return HierarchicalLogisticReference(arms, strata, shares, model)
+
+
+def _rates(control: Floats, effect: Floats) -> PriorTruth:
+    """True probabilities of two arms, from the control's logits and what the other adds."""
+    from scipy import special
+
+    from adaptive_cart.nouns.prior_truths import Rates
+
+    return Rates(np.asarray(special.expit(np.stack([control, control + effect], axis=1))))
