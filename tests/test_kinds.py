@@ -1,12 +1,11 @@
 """Outside its room nobody asks what kind a thing is: an endpoint, a summary, a question, a model.
 
-What follows from a kind is asked of it. Ways to ask otherwise are looked for in the syntax of every
-file: its class (``isinstance``, ``issubclass``, ``type``, a pattern of ``match``), be it a kind or any
-class that its room alone has; its name (compared with what is called a kind, a type or a model, and
-a name that nothing else has with whatever it may be; looked up in a registry; a beginning that is
-looked for); a table or a list with several of its names; and whether it has what only some kinds
-have (``hasattr``, ``getattr`` with a default, fields of its class). An assertion states a kind, and
-is no branch.
+What follows from a kind is asked of it. Ways to ask otherwise are looked for in the syntax of
+every file: its class (``isinstance``, ``issubclass``, ``type``, a pattern of ``match``), be it that
+of a kind or another that its room alone has; its name (compared with what is called a kind, a type
+or a model; a name of two words in whatever comparison, and where it is looked up); a table or a
+list with several of its names; and whether it has what only some kinds have (``hasattr``,
+``getattr`` with a default, the fields of its class). An assertion states a kind, and is no branch.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import pytest
 
 import adaptive_cart
 from adaptive_cart.decisions import DECISIONS, Decision
+from adaptive_cart.design.look_scales import SCALES
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.randomisation import KINDS as RANDOMISATIONS
 from adaptive_cart.design.randomisation import RandomisationBase
@@ -37,12 +37,12 @@ from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 from adaptive_cart.results.true_times import OF_TIMES
 
 PACKAGE = Path(inspect.getfile(adaptive_cart)).parent
+COMMON = {"events", "months"}  # in tables of other things
 BEGINS = ("startswith", "endswith", "removeprefix")
-FIELDS = ("model_fields", "model_fields_set", "__dict__", "__dataclass_fields__", "vars", "dir")
-WORDS: set[str] = set()
+FIELDS = ("model_fields", "__dict__", "__dataclass_fields__", "vars", "dir")
 CALLED = {  # attributes that say it
     *("kind", "type", "model", "gives", "reads", "of", "quantity", "name", "dist"),
-    *("decision", "product", "method", "__name__", "__class__"),
+    *("decision", "product", "method", "scale", "given", "__name__", "__class__"),
 }
 
 
@@ -111,12 +111,13 @@ class Room:
         pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
         own = set().union(*(classes(of, above) for of, above in pairs))
         has = set().union(*(extras(of, above) for of, above in pairs))
-        return cls(where, {*names}, own | only_in(where[0]), has)
+        above = {above.__name__ for _, above in pairs}
+        return cls(where, {*names}, own | only_in(where[0]) - above, has)
 
     @property
     def telling(self) -> set[str]:
         """Names that mean nothing else: of two words, as ``time_to_event``."""
-        return {name for name in self.names if "_" in name} - WORDS
+        return {name for name in self.names if "_" in name}
 
 
 QUESTION_KINDS = [type(kind) for kind in QUESTIONS.values()]
@@ -145,12 +146,16 @@ ROOMS = {
     "randomisation": Room.of(
         ("design/randomisation.py",), RANDOMISATIONS, [*RANDOMISATIONS.values()], RandomisationBase
     ),
-    "distribution": Room.of(("nouns/",), (), below(EventTime), EventTime),
+    "distribution": Room.of(("nouns/distributions.py", "nouns/"), (), below(EventTime), EventTime),
+    "what looks count": Room.of(("design/look_scales.py", "design/look_tables.py"), SCALES),
 }
 WHY = {  # where it is asked outside the room, and why
     ("report/accuracy.py", "question"): "works three questions out again by other arithmetic",
+    ("telling/truths.py", "question"): "tells the true odds ratio where its model estimates one",
     ("results/true_times.py", "question"): "a true value of each quantity of times; held to below",
     ("models/borrowed.py", "randomisation"): "borrowing has a method of its own",
+    ("report/accuracy.py", "model"): "works the model of counts out again by other arithmetic",
+    ("report/measure_words.py", "what looks count"): "a number that was observed, and not counted",
     ("report/word.py", "model"): "a style of Word that is called normal",
     ("comparison/classical.py", "model"): "a classical design is made of tests",
     ("priors/early_data.py", "model"): "writes the priors of the models of early data",
@@ -178,7 +183,8 @@ class Asking:
     def asks(self, room: Room) -> bool:
         """Whether it is asked which of a registry it is; a table has several of the names."""
         own = bool(self.classes & room.classes or self.attributes & room.attributes)
-        named = len(self.literals & (room.names | room.classes)) > self.table
+        known = self.literals & (room.names | room.classes)
+        named = len(known - COMMON) > 1 if self.table else bool(known)
         return own or named or bool(self.said & room.telling)
 
 

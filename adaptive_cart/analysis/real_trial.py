@@ -498,7 +498,7 @@ class RealTrial(Conduct):
         """Whether anybody is to come, or of what looks count is still to be seen of somebody."""
         if len(self.participants) < int(self.standing.enrolled[0]):
             return True
-        waits = self.plan.schedule.scale == "events"
+        waits = self.plan.schedule.counts.of_events
         return waits and bool(self.participants.unseen(reach, self.window).any())
 
 

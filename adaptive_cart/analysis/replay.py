@@ -208,7 +208,7 @@ def _by_visits(trial: RealTrial, look: int, date: float) -> bool:
     were last seen on its very last day is not one of visits: it was cut there, before the look.
     """
     schedule, participants = trial.plan.schedule, trial.participants
-    waits = schedule.scale == "observed" or look > len(schedule.at)
+    waits = schedule.counts.when_followed or look > len(schedule.at)
     if not waits or not date <= participants.reach + trial.window:
         return False
     last_day = participants.randomised + participants.last_contact >= participants.reach - SAME
@@ -422,24 +422,16 @@ def _not_due(plan: Plan, trial: RealTrial, look: int, date: float, reach: float)
     schedule, participants = plan.schedule, trial.participants
     there = participants.randomised <= until(reach)
     looks = plan.design.looks
-    if look > len(schedule.at):
-        needs = "everybody randomised and followed"
-    elif not looks.as_stated:
-        needs = looks.due(look)
-    else:
-        what = {"observed": "participants observed", "enrolled": "participants randomised"}
-        unit = what.get(schedule.scale, schedule.scale)
-        needs = f"{schedule.at[look - 1]:g} {unit}"
-        if schedule.scale == "months":
-            needs = f"month {schedule.at[look - 1]:g}"
+    final = look > len(schedule.at)
+    needs = "everybody randomised and followed" if final else looks.due(look)
     now, followed = np.array([reach]), schedule.followed_for or 0.0
     passed = int((participants.randomised + followed <= until(reach)).sum())
     found = f"{int(there.sum())} randomised"
     if not looks.as_stated:
         found += f", {counted_by(plan, trial.population, trial.prepared, now)}"
-    elif schedule.scale == "observed":
+    elif schedule.counts.when_followed:
         found += f", {passed} of them past month {followed:g}"
-    elif schedule.scale == "events":
+    elif schedule.counts.of_events:
         found += f", {int(schedule.so_far(trial.population, trial.prepared, now).sum())} events"
     when = f" It would fall due at month {date:.2f}." if np.isfinite(date) else ""
     return (

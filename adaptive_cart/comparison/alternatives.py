@@ -95,13 +95,7 @@ def _one_look(design: Design) -> dict[str, Any]:
 
 def words_of_fixed(design: Design) -> str:
     """Say what a fixed-size design is, in one line."""
-    scale, at = design.looks.scale, design.looks.at[-1]
-    when = {
-        "observed": f"when all {at:g} have been observed",
-        "events": f"at {at:g} events",
-        "months": f"at month {at:g}",
-        "enrolled": f"when {at:g} have been randomised",
-    }[scale]
+    when = design.looks.counts.once.format(design.looks.at[-1])
     if not design.looks.as_stated:
         when = f"at {design.looks.due(len(design.looks.at))}"
     limits = "; ".join(

@@ -128,7 +128,7 @@ def _problems(design: Design) -> list[Problem]:
                 f"group-sequential design compares the arms as randomised",
             )
         ]
-    if test.information == "events" and design.looks.scale != "events":
+    if test.information == "events" and not design.looks.counts.of_events:
         return [
             Problem(
                 f"looks.{design.looks.scale}",
@@ -195,7 +195,7 @@ def words_of_group_sequential(design: Design, futility: float | None) -> str:
     """Say what a classical design is, in one line."""
     rule, several = design.rules[0], design.several
     spending = _spending(rule)
-    of_events = design.looks.scale == "events"
+    of_events = design.looks.counts.of_events
     error, test = spending.alpha * (len(design.arms) - 1), _called(design)
     what = f"{test}, {SHAPES[spending.spending]} alpha spending, one-sided {error:g}"
     if several:

@@ -10,6 +10,7 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
+from adaptive_cart.design.look_scales import LookScale
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.in_order import number_by
@@ -26,8 +27,8 @@ class Schedule:
 
     Attributes
     ----------
-    scale
-        ``observed``, ``enrolled``, ``events`` or ``months``.
+    counts
+        What looks count, or that they have months.
     at
         The stated numbers, one a look that is not the extra final one.
     followed_for
@@ -49,7 +50,7 @@ class Schedule:
         Months until what is seen of the primary is known.
     """
 
-    scale: str
+    counts: LookScale
     at: tuple[float, ...]
     followed_for: float | None
     final: bool
@@ -81,7 +82,7 @@ class Schedule:
                 None if followed is None else followed + follow_up.later(design.primary, primary)
             )
         return Schedule(
-            looks.scale,
+            looks.counts,
             tuple(looks.at),
             followed,
             looks.final is not None,
@@ -103,7 +104,7 @@ class Schedule:
     def in_order(self) -> bool:
         """Whether what is counted comes in the order of randomisation, in everybody."""
         alike = self.stratum is None and not self.minimum
-        return alike and self.scale in ("observed", "enrolled")
+        return alike and self.counts.of_participants
 
     def due(
         self,
@@ -150,7 +151,7 @@ class Schedule:
         last = np.full(trials, look == self.number)
         if look > len(self.at):
             return np.maximum(self.all_observed(population, enrolled, before), before), last
-        if self.scale == "months":
+        if self.counts.by_calendar:
             date = np.full(trials, float(self.at[look - 1]))
         else:
             date, reached = self._number_due(look, population, prepared, open_arms)
@@ -199,8 +200,8 @@ class Schedule:
     @property
     def _wait(self) -> float:
         """Months from randomisation until a participant counts."""
-        assert self.scale == "enrolled" or self.followed_for is not None
-        return (self.followed_for or 0.0) if self.scale == "observed" else 0.0
+        assert not self.counts.when_followed or self.followed_for is not None
+        return (self.followed_for or 0.0) if self.counts.when_followed else 0.0
 
     def _moments(
         self, population: Population, prepared: Mapping[str, Any]
@@ -209,7 +210,7 @@ class Schedule:
 
         ``(trial, participant)`` each.
         """
-        if self.scale == "events":
+        if self.counts.of_events:
             counted = prepared[self.counted]
             moments, over = counted.event_date, counted.leaves
             if self.delay:
@@ -229,7 +230,7 @@ class Schedule:
 
     def by_calendar(self, look: int, date: float) -> bool:
         """Whether a month alone dates a look, which is then held whatever has been seen by it."""
-        if self.scale == "months":
+        if self.counts.by_calendar:
             return True
         return look <= len(self.months) and date == self.months[look - 1]
 

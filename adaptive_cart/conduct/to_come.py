@@ -92,7 +92,7 @@ def waited_for(plan: Plan, endpoints: Sequence[str]) -> str | None:
         Those of which a completed trial is asked.
     """
     schedule, kinds = plan.schedule, plan.design.endpoints
-    if schedule.scale != "events" or schedule.final:
+    if not schedule.counts.of_events or schedule.final:
         return None
     others = (name for name in endpoints if name != schedule.counted)
     return schedule.counted if any(kinds[name].seen_by_date for name in others) else None
@@ -196,14 +196,14 @@ def _last(
     population, now = snapshot.population, snapshot.date
     to_come = np.isfinite(dates).sum(axis=1)
     all_in = snapshot.randomised + to_come
-    if schedule.scale == "events" and not schedule.final:
+    if schedule.counts.of_events and not schedule.final:
         return np.full(len(now), np.nan), int(schedule.at[-1])
-    observed = schedule.final or enrolled or schedule.scale == "observed"
-    if schedule.scale == "months" and (not observed or schedule.followed_for is None):
+    observed = schedule.final or enrolled or schedule.counts.when_followed
+    if schedule.counts.by_calendar and (not observed or schedule.followed_for is None):
         return np.maximum(schedule.at[-1], now), 0
     if observed and schedule.followed_for is None:
         return now, 0
-    stated = schedule.scale in ("observed", "enrolled") and not (schedule.final or enrolled)
+    stated = schedule.counts.of_participants and not (schedule.final or enrolled)
     number = np.minimum(int(schedule.at[-1]), all_in) if stated else all_in
     before = np.take_along_axis(
         population.arrival, np.clip(number, 1, snapshot.randomised.clip(1))[:, None] - 1, axis=1

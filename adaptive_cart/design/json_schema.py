@@ -8,7 +8,7 @@ from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.look_tables import NUMBERS, SCALES
+from adaptive_cart.design.look_scales import NUMBERS, SCALES
 from adaptive_cart.design.mixtures import MIXTURE
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES, SAME_AS

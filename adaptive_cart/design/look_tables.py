@@ -6,15 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from adaptive_cart.design.look_scales import SCALES, LookScale
 from adaptive_cart.nouns.parts import Count, Part, PositiveMonths
-
-NUMBERS = ("observed", "enrolled", "events")
-SCALES = (*NUMBERS, "months")
-WHAT = {
-    "observed": "participants observed",
-    "enrolled": "participants randomised",
-    "events": "events",
-}
 
 
 class CountedParticipants(Part):
@@ -77,6 +70,11 @@ class Looks(Part):
         return self.given[0]
 
     @property
+    def counts(self) -> LookScale:
+        """What is known of what looks count."""
+        return SCALES[self.scale]
+
+    @property
     def _table(self) -> Any:
         found = [getattr(self, scale) for scale in self.given[:1]]
         return found[0] if found and isinstance(found[0], Part) else None
@@ -89,7 +87,7 @@ class Looks(Part):
     @property
     def at_months(self) -> tuple[float, ...]:
         """The months that stand beside the numbers; none where there is one scale."""
-        return tuple(self.months or ()) if self.scale != "months" else ()
+        return () if self.counts.by_calendar else tuple(self.months or ())
 
     @property
     def stratum(self) -> str | None:
@@ -141,7 +139,7 @@ class Looks(Part):
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def what(self) -> str:
         """What is counted, and in whom: ``events of flare in active``."""
-        words = WHAT[self.scale]
+        words = self.counts.what
         words += f" of {self.endpoint}" if self.endpoint is not None else ""
         return words + (f" in {self.stratum}" if self.stratum is not None else "")
 
@@ -153,7 +151,7 @@ class Looks(Part):
     def due(self, look: int) -> str:
         """What a stated look waits for: ``40 events of flare in active, or month 12 …``."""
         at = self.at[look - 1]
-        if self.scale == "months":
+        if self.counts.by_calendar:
             return f"month {at:g}"
         words = f"{at:g} {self.counted()}"
         if self.whichever is None:
@@ -166,11 +164,7 @@ class Looks(Part):
             return (
                 "a number that has not been reached by the month does not matter: the month decides"
             )
-        gone = {
-            "observed": "everybody randomised has been observed",
-            "enrolled": "the last of all is randomised",
-            "events": "the last of all has left follow-up",
-        }[self.scale]
+        gone = self.counts.gone
         if self.whichever == "later":
             return (
                 f"a number that can no longer be reached: the month decides, and the look is held "

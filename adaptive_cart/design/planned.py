@@ -73,11 +73,11 @@ def closing_looks(design: Design, arm: str) -> list[int]:
 def month_of_look(design: Design, look: int, pace: Pace) -> float:
     """Month at which a look is expected; infinite where that hangs on events."""
     looks = design.looks
-    if looks.scale == "months":
+    if looks.counts.by_calendar:
         return float(looks.at[look - 1])
-    if looks.scale not in ("observed", "enrolled"):
+    if not looks.counts.of_participants:
         return float("inf")
-    waits = design.primary_endpoint.followed_for() if looks.scale == "observed" else 0.0
+    waits = design.primary_endpoint.followed_for() if looks.counts.when_followed else 0.0
     return pace.month_of(looks.at[look - 1]) + float(waits or 0.0)
 
 

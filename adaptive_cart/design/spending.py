@@ -34,7 +34,7 @@ def spending_of(design: Design, rule: Rule) -> Spending | None:
     if not isinstance(written, AlphaSpending):
         return None
     looks = design.looks
-    most = int(looks.at[-1]) if looks.scale == "events" else design.enrolment.max_n
+    most = int(looks.at[-1]) if looks.counts.of_events else design.enrolment.max_n
     return Spending(written.alpha, written.spending, most)
 
 
@@ -117,9 +117,9 @@ def fixed_numbers(design: Design) -> bool:
     """
     if design.stays is not None:  # how many an arm has at a look hangs on when participants come
         return False
-    if design.looks.scale == "events":
+    if design.looks.counts.of_events:
         return True
-    return design.looks.scale == "observed" and not design.primary_endpoint.counts_some()
+    return design.looks.counts.when_followed and not design.primary_endpoint.counts_some()
 
 
 def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
@@ -127,9 +127,9 @@ def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
     looks, enrolment = design.looks, design.enrolment
     assert rule.posterior is not None
     known = design.endpoints[rule.posterior.about].known_after() or 0.0
-    if looks.scale == "months":
+    if looks.counts.by_calendar:
         at = [_known(enrolment, month - known) for month in looks.at]
-    elif looks.scale == "enrolled":
+    elif not looks.counts.of_known:
         at = [_known(enrolment, enrolment.pace.month_of(number) - known) for number in looks.at]
     else:
         at = [int(number) for number in looks.at]

@@ -84,19 +84,15 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
     axes.fill_between(inner["x"], 0, np.minimum(inner["density"], top), color=SKY, alpha=0.35,
                       lw=0)  # fmt: skip
     axes.set_ylim(0, top)
-    if row["scale"] in ("probability",):
-        axes.set_xlim(0, 1)
-    elif row["scale"] == "hazard ratio":
+    if row["logarithmic"]:
         axes.set_xscale("log")
-        ratio_ticks(axes, "x", float(whole["x"].min()), float(whole["x"].max()))
+        ratio_ticks(axes, "x", row["from"], row["to"])
     else:
-        axes.set_xlim(float(whole["x"].min()) if row["scale"] == "log odds" else 0.0,
-                      float(whole["x"].max()))  # fmt: skip
+        axes.set_xlim(row["from"], row["to"])
     axes.set_xlabel(row["scale"])
     ess = row["effective_sample_size"]
     known = ess is not None and ess == ess
-    middle = "median" if row["scale"] == "hazard ratio" else "mean"
-    average = f"{middle} {minus(row[middle], 2)}"
+    average = f"{row['middle']} {minus(row[row['middle']], 2)}"
     name, room = row["parameter"].replace("_", " "), panel_room(columns) - 0.15
     lines = [f"{name}: {average}"]
     if width_of(lines[0]) > room:

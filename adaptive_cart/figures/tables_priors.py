@@ -51,8 +51,10 @@ def prior_tables(result: Result) -> Tables | Missing:
                     {**key, "component": component, "x": float(a), "density": float(b)}
                     for a, b in zip(curve.x, values, strict=True)
                 ]
+            start, end = prior.axis
             summary.append({**key, "effective_sample_size": curve.effective_sample_size,
-                            **curve.summary})  # fmt: skip
+                            **curve.summary, "middle": curve.middle, "from": start, "to": end,
+                            "logarithmic": curve.of_logarithm})  # fmt: skip
     if not summary:
         return Missing(
             "the priors are flat, and have no density to show",

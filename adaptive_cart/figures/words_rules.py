@@ -15,7 +15,7 @@ def say_priors(tables: Tables) -> str:
     parts, about = [], tables["about"].iloc[0]
     for row in tables["priors"].to_dict("records"):
         ess = row["effective_sample_size"]
-        middle = "median" if row["scale"] == "hazard ratio" else "mean"
+        middle = row["middle"]
         worth = "" if ess is None or ess != ess else f", worth {ess:.1f} participants"
         parts.append(
             f"{row['endpoint']}, {called(about, row['parameter'])}: {middle} "

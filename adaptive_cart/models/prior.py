@@ -117,6 +117,8 @@ class Curve:
         At ``x``; of the logarithm where the parameter is a ratio.
     components
         Of a mixture, by name.
+    of_logarithm
+        Whether the parameter is a ratio, shown on a logarithmic axis.
     """
 
     x: Floats
@@ -124,6 +126,12 @@ class Curve:
     numbers: PriorNumbers
     effective_sample_size: float | None = None
     components: Mapping[str, Floats] = field(default_factory=dict)
+    of_logarithm: bool = False
+
+    @property
+    def middle(self) -> str:
+        """Which number of :attr:`summary` stands for the middle."""
+        return "median" if self.of_logarithm else "mean"
 
     @property
     def summary(self) -> dict[str, float]:
@@ -180,6 +188,15 @@ class Prior:
     worth: Worth | None = None
     of_arm: bool = False
     of_planned: Callable[[int], str] | None = None
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """From where to where a figure shows it: from 0 on, but for what may lie below."""
+        x = self.curve.x
+        if self.scale == "probability":
+            return 0.0, 1.0
+        low = float(x.min())
+        return (low if self.curve.of_logarithm or low < 0.0 else 0.0), float(x.max())
 
 
 def of_arms(arms: Sequence[str], priors: Sequence[BetaMixture]) -> Iterator[Prior]:
@@ -300,7 +317,7 @@ def _of_normal(scale: str, mean: float, sd: float, numbers: PriorNumbers) -> Cur
         assert ratio is not None
         reach = min(3.0 * sd, (LARGEST_EXPONENT - abs(mean)) / 2.0)
         x = np.exp(np.linspace(mean - reach, mean + reach, POINTS))
-        return Curve(x, _normal(np.log(x), mean, sd), ratio)
+        return Curve(x, _normal(np.log(x), mean, sd), ratio, of_logarithm=True)
     x = np.linspace(mean - 3.3 * sd, mean + 3.3 * sd, POINTS)
     return Curve(x, _normal(x, mean, sd), numbers)
 

@@ -18,7 +18,6 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.design.look_tables import NUMBERS
 from adaptive_cart.design.replacing import key_and_text
 from adaptive_cart.design.validation import at as value_at
 from adaptive_cart.design.validation import shown, steps_of
@@ -269,7 +268,7 @@ def made(
     changes = {**settings, **({SIZE: size} if moved else {})}
     if shares is not None:
         changes |= with_numbers(design, free_looks(design, size, block, shares))
-    elif design.looks.scale in NUMBERS:
+    elif not design.looks.counts.by_calendar:
         changes |= with_numbers(design, at_shares(design, size, block))
     found = design.replace(changes) if changes else design
     return Candidate(changes, found)

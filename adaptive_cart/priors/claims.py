@@ -274,7 +274,7 @@ def _about_primary(plan: Plan, position: int) -> bool:
 def planned_numbers(design: Design) -> list[tuple[int, ...]] | None:
     """Numbers analysed in each arm at every look; nothing where they are random."""
     looks = design.looks
-    if design.strata is not None or design.adaptive or looks.scale != "observed":
+    if design.strata is not None or design.adaptive or not looks.counts.when_followed:
         return None
     if not looks.as_stated:
         return None

@@ -36,7 +36,7 @@ def unknown_truths(design: Design, plan: Plan) -> list[str]:
 
 
 def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
-    endless = plan.schedule.scale == "events" and plan.schedule.followed_for is None
+    endless = plan.schedule.counts.of_events and plan.schedule.followed_for is None
     by_stratum = {arm.endpoint for arm in plan.borrowing if arm.stratum >= 0}
     for name in _asked(plan):
         endpoint = design.endpoints[name]

@@ -26,7 +26,7 @@ def counts_alone(
     -------
     The design, the margin of its success, and the names of the rules that are left out.
     """
-    if design.strata or design.looks.scale != "observed" or not design.looks.as_stated:
+    if design.strata or not design.looks.counts.when_followed or not design.looks.as_stated:
         return None
     primary_kind = design.primary_endpoint
     if not primary_kind.binary or primary_kind.known_after() is None or design.adaptive:

@@ -50,12 +50,6 @@ AIMS = {
     "robustness": "robustness",
 }
 REASON_WORDS = {ending.name: ending.label for ending in ENDINGS}
-DUE = {  # words before and after the number at which a look is due
-    "observed": ("", " participants have passed the landmark month"),
-    "enrolled": ("", " participants have been randomised"),
-    "events": ("", " events of the primary endpoint have been seen"),
-    "months": ("month ", ""),
-}
 KINDS: dict[str, Kind] = {
     "bias": "difference",
     "estimand": "true",
@@ -368,7 +362,7 @@ class Evidence:
             return line("everybody randomised has been observed")
         if not looks.as_stated:
             return line(given(looks.due(look), "design: looks"))
-        before, after = DUE[looks.scale]
+        before, after = looks.counts.due
         number = self.setting(looks.at[look - 1], f"looks.{looks.scale}")
         return line(before, number, after)
 
@@ -376,9 +370,9 @@ class Evidence:
         """When the looks are due, in one clause."""
         looks = self.design.looks
         path = f"looks.{looks.scale}"
-        before, after = DUE[looks.scale]
+        before, after = looks.counts.due
         numbers = listed([self.setting(value, path) for value in looks.at])
-        when = line("in " if looks.scale == "months" else "when ", before, numbers, after)
+        when = line("in " if looks.counts.by_calendar else "when ", before, numbers, after)
         if not looks.as_stated:
             when = line("at ", listed([self.due(look + 1) for look in range(len(looks.at))]))
         if len(looks.at) < looks.number:

@@ -96,14 +96,12 @@ def _where(design: Design) -> str:
     return f" in {design.arm_names[0]}" if design.several else ""
 
 
-_OF_EVERYBODY = ("observed", "enrolled")
-
-
 def _fixed(tables: Tables, design: Design) -> bool:
     if design.looks.number == 1:
         return False
     looks = tables["looks"] = design.looks.the_last()
-    if "final" in looks and design.looks.as_stated and design.looks.scale in _OF_EVERYBODY:
+    of_everybody = design.looks.as_stated and design.looks.counts.of_participants
+    if "final" in looks and of_everybody:
         looks[design.looks.scale] = [design.enrolment.max_n]
         del looks["final"]
     kept = []
@@ -142,11 +140,11 @@ def _pace(tables: Tables, factor: float) -> bool:
 
 
 def _later(tables: Tables, design: Design) -> bool:
-    scale, at = design.looks.scale, list(design.looks.at)
+    at = list(design.looks.at)
     early = at if design.looks.final is not None else at[:-1]
     if not early:
         return False
-    whole = scale != "months"
+    whole = not design.looks.counts.by_calendar
     total = sum(design.allocation)
     moved = []
     for value in early:

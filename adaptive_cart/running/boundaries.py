@@ -193,7 +193,7 @@ def _number_at(design: Design, look: int) -> int | None:
     if not fixed or not looks.as_stated:
         return None
     at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at
-    if looks.scale != "observed" and not (looks.final is not None and look == looks.number):
+    if not looks.counts.when_followed and not (looks.final is not None and look == looks.number):
         return None
     return int(at[look - 1])
 

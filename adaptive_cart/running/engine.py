@@ -181,7 +181,7 @@ def obstacles(
         if truth.mixture is not None:
             of = ", ".join(truth.mixture.names)
             found.append(f"parts of the participants fare otherwise ({of}, scenario '{name}')")
-    if design.looks.scale != "observed":
+    if not design.looks.counts.when_followed:
         found.append(f"looks by {design.looks.scale} analyse a number that varies")
     elif design.looks.apart:
         found.append(f"looks with {design.looks.apart} analyse a number that varies")

@@ -15,12 +15,11 @@ from fractions import Fraction
 from typing import Any
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.look_tables import NUMBERS
+from adaptive_cart.design.look_scales import NUMBERS
 from adaptive_cart.design.randomisation import smallest_block
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import InputError, Problem
 
-OF_PARTICIPANTS = ("observed", "enrolled")  # looks that count them, in whole allocation blocks
 MOST_LOOKS = 12
 
 
@@ -107,7 +106,7 @@ def free_looks(design: Design, size: int, block: int, shares: Sequence[float]) -
     The last one is the final look where there is one, of everybody, and is not written then.
     """
     last = design.looks.at[-1]
-    if design.looks.scale not in NUMBERS:
+    if design.looks.counts.by_calendar:
         whole = math.ceil(last)
         months = rising([int(Fraction(share) * whole + Fraction(1, 2)) for share in shares], whole)
         return [*map(float, months[:-1]), last]
@@ -134,12 +133,12 @@ def final_of(design: Design, size: int, block: int) -> int:
 
 
 def _unit(design: Design, block: int) -> int:
-    return block if design.looks.scale in OF_PARTICIPANTS else 1
+    return block if design.looks.counts.of_participants else 1
 
 
 def _within(design: Design, size: int, numbers: list[int]) -> list[int]:
     """No look waits for more participants than there are."""
-    if design.looks.scale not in OF_PARTICIPANTS:
+    if not design.looks.counts.of_participants:
         return numbers
     return [min(number, size) for number in numbers]
 
@@ -213,10 +212,10 @@ def _kept_as_written(design: Design, by_calendar: bool) -> str:
     """Why looks stay as they are written; blank where they can be free."""
     looks = design.looks
     scale, final = looks.scale, looks.final is not None
-    if looks.at_months or (final and scale not in OF_PARTICIPANTS):
+    if looks.at_months or (final and not looks.counts.of_participants):
         also = " and months" if looks.at_months else " and a final one"
         return f"looks by {scale}{also} stay as they are; looks by one scale alone can be free"
-    if not by_calendar and (final or scale not in NUMBERS):
+    if not by_calendar and (final or looks.counts.by_calendar):
         return (
             f"looks by {'a final one of everybody' if final else scale} stay as they are; looks by "
             f"{', '.join(NUMBERS)} alone can be free"

@@ -19,7 +19,6 @@ from typing import Any, Literal
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.design.look_tables import NUMBERS
 from adaptive_cart.design.replacing import key_and_text, value_of
 from adaptive_cart.design.rule_tables import together
 from adaptive_cart.design.validation import path_to, shown, steps_of
@@ -214,7 +213,7 @@ def _looks_for(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Looks by number moved with ``max_n``, where they are not varied themselves."""
     looks, size = design.looks, settings[SIZE]
     varied = [key for key in settings if steps_of(key)[0] == "looks"]
-    if looks.scale not in NUMBERS or varied or not isinstance(size, int) or size < 1:
+    if looks.counts.by_calendar or varied or not isinstance(size, int) or size < 1:
         return {}
     return {"looks": looks.written(moved_with_size(design, size))}
 

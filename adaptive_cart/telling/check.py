@@ -201,7 +201,9 @@ def _not_whole(design: Design, look: int) -> str:
     looks = design.looks
     if design.strata is not None or design.adaptive:
         return ""
-    if looks.scale != "observed" or not looks.as_stated or planned_at(design, look) is not None:
+    if not (looks.counts.when_followed and looks.as_stated):
+        return ""
+    if planned_at(design, look) is not None:
         return ""
     ratio = " : ".join(map(str, design.allocation))
     number = looks.at[look - 1] if look <= len(looks.at) else design.enrolment.max_n

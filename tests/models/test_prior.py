@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
 from adaptive_cart.models.prior import of_part
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from models.test_borrowed_numbers import rates
 
 NORMAL = {"dist": "normal", "mean": 0.3, "sd": 1.2}
 KNOWN: dict[str, tuple[str, dict[str, Any], Any]] = {
@@ -68,3 +71,16 @@ def test_an_arm_without_a_name_is_none_of_the_design() -> None:
 def test_a_normal_model_is_about_every_arm_also_where_one_has_a_prior() -> None:
     analysis = NormalAnalysis(model="normal", prior={"soc": {"mean": 0.0, "worth": 1.0}})
     assert analysis.arms_named(("soc", "cart")) == ("soc", "cart")
+
+
+def test_a_figure_shows_a_prior_where_it_is_below_nothing_too() -> None:
+    raw = rates()
+    del raw["external"]
+    raw["analysis"]["inf"]["prior"] = {"a": 0.5, "b": 0.5}
+    raw["analysis"]["inf"]["time_trend"] = {"model": "periods"}
+    plan = Plan.of(Design(**raw))
+    analysis, fitted = plan.fitted["inf"]
+    rate, ratio = analysis.priors(fitted, plan.design.arm_names)
+    assert rate.axis[0] == 0.0
+    assert ratio.axis == (ratio.curve.x.min(), ratio.curve.x.max())
+    assert ratio.axis[0] < ratio.curve.summary["lower"] < 0.0

@@ -15,6 +15,7 @@ from adaptive_cart.design.checks.null_region import (
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.checks.shared_success import shared_success
 from adaptive_cart.design.checks.spent_by_look import spent_by_look
+from adaptive_cart.design.look_scales import SCALES
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.validation import meant, path_to, shown
@@ -140,11 +141,12 @@ def _shape(pieces: Pieces) -> Found:
     calibration, looks = pieces.calibration, pieces.looks
     if calibration is None or calibration.shape in (None, "pocock"):
         return
-    if looks is not None and looks.scale not in ("observed", "events"):
+    if looks is not None and looks.given and not looks.counts.of_known:
+        known = " or ".join(name for name, scale in SCALES.items() if scale.of_known)
         yield (
             "calibration.shape",
             f"found {shown(calibration.shape)}; it follows the planned numbers of looks by "
-            f"observed or events, and these are by {looks.scale}: leave it out",
+            f"{known}, and these are by {looks.scale}: leave it out",
             "looks",
         )
 

@@ -58,7 +58,7 @@ def _first_look(pieces: Pieces, part: Any) -> Found:
     looks, wanted = pieces.looks, f"looks.observed = [{part.participants}, …]"
     if looks is None or not looks.given:
         return
-    if looks.scale != "observed" or not looks.as_stated:
+    if not looks.counts.when_followed or not looks.as_stated:
         yield (
             path_to("looks", looks.scale or "observed"),
             f"the second part waits until all of the first have been observed: write {wanted}, and "

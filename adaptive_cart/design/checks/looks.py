@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, several, unknown, wrong_scales
-from adaptive_cart.design.look_tables import NUMBERS
+from adaptive_cart.design.look_scales import NUMBERS
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
 
@@ -37,7 +37,7 @@ def looks(pieces: Pieces) -> Found:
             f"{several(len(at), 'number')} of looks.{scale}; one for each look is needed",
             path,
         )
-    if pieces.enrolment is not None and scale in NUMBERS:
+    if pieces.enrolment is not None and not looks.counts.by_calendar:
         beyond = [number for number in at if number > pieces.enrolment.max_n]
         if beyond:
             yield (
@@ -52,14 +52,14 @@ def looks(pieces: Pieces) -> Found:
     if primary is None:
         return
     kind = path_to("endpoints", str(pieces.primary), "type")
-    if scale == "observed" and primary.known_after() is None:
+    if looks.counts.when_followed and primary.known_after() is None:
         yield (
             path,
             f"the primary endpoint '{pieces.primary}' of type '{primary.type}' has no month at "
             f"which it is observed; use enrolled, events or months",
             kind,
         )
-    if scale == "events" and looks.endpoint is None and not primary.looks_by_events:
+    if looks.counts.of_events and looks.endpoint is None and not primary.looks_by_events:
         yield (
             path,
             f"the primary endpoint '{pieces.primary}' is of type '{primary.type}'; looks by events "
@@ -105,7 +105,7 @@ def _in_each_arm(pieces: Pieces, looks: Looks) -> Found:
     least, path = looks.minimum_in_each_arm, "looks.minimum_in_each_arm"
     if least is None:
         return
-    if looks.scale not in NUMBERS:
+    if looks.counts.by_calendar:
         yield (
             path,
             f"found {least}, and looks by months alone count nothing; write one of "

@@ -136,7 +136,7 @@ def _too_late(pieces: Pieces, name: str, arm: Any) -> Found:
         return
     if looks is None or not looks.given:
         return
-    by_month = looks.scale == "months" and looks.final is None
+    by_month = looks.counts.by_calendar and looks.final is None
     if by_month and enters >= max(looks.at, default=enters + 1.0):
         yield (
             path,

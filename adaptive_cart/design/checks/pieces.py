@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.design.look_tables import NUMBERS, SCALES
+from adaptive_cart.design.look_scales import NUMBERS, SCALES
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
@@ -167,7 +167,7 @@ def wrong_scales(looks: Looks) -> Found:
     """Whether looks are by one number, by months, or by a number and a month together."""
     given = looks.given
     places = [f"looks.{scale}" for scale in SCALES]
-    together = len(given) == 2 and given[1] == "months"
+    together = len(given) == 2 and SCALES[given[1]].by_calendar
     if together and looks.whichever is None:
         yield (
             "looks",

@@ -170,10 +170,10 @@ def _looks(evidence: Evidence) -> list[Block]:
             by_arm: Line = line("–")
             if not design.looks.as_stated:
                 pass  # what a look sees is not the number stated
-            elif design.looks.scale == "events" and look <= len(design.looks.at):
+            elif design.looks.counts.of_events and look <= len(design.looks.at):
                 share = design.looks.at[look - 1] / design.looks.at[-1]
                 fraction = line(given(f"{share:.0%}", "design: looks"))
-            elif design.looks.scale == "observed" and look <= len(design.looks.at):
+            elif design.looks.counts.when_followed and look <= len(design.looks.at):
                 share = design.looks.at[look - 1] / most
                 fraction = line(given(f"{share:.0%}", "design: looks / max_n"))
         else:
@@ -243,12 +243,12 @@ def _who(evidence: Evidence) -> str:
         )
     never = "; a look is never sooner because failures are already known"
     return "At a look everybody is analysed whose landmark month has passed" + (
-        f"{never}." if evidence.design.looks.scale == "observed" else "."
+        f"{never}." if evidence.design.looks.counts.when_followed else "."
     )
 
 
 def _information(evidence: Evidence) -> Line:
-    if evidence.design.looks.scale == "events":
+    if evidence.design.looks.counts.of_events:
         return line("Information: events as a share of those at the last look planned. Numbers of "
                     "participants at a look are random.")  # fmt: skip
     if evidence.planned_at(1) is None:
