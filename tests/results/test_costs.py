@@ -188,3 +188,9 @@ def test_further_infusions_cost_in_proportion_to_one(monkeypatch: pytest.MonkeyP
         found.append([one.participant.value / price for one in costs])
     np.testing.assert_allclose(*found, rtol=1e-12)
     assert min(found[0]) > 0.05
+
+
+def test_the_error_of_a_cost_a_year_is_that_of_cost_and_years() -> None:
+    found = results_costs._by(TrueValue(100.0, 3.0), TrueValue(4.0, 0.5))
+    assert found.value == 25.0
+    assert found.mcse == pytest.approx(math.sqrt((25.0 * 0.5 / 4.0) ** 2 + (3.0 / 4.0) ** 2))
