@@ -24,6 +24,7 @@ class SeriesReference:
 
     outcome: Outcome
     made_of: ClassVar[tuple[str, ...]] = ()
+    asked_with: ClassVar[tuple[str, ...]] = ()
 
     def data(self, grouped: Grouped) -> dict[str, npt.NDArray[Any]]:
         """Counts and groups, series by series."""

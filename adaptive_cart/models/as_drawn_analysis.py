@@ -286,6 +286,11 @@ class ReferenceAsDrawn(Reference):
         return self.observed.arms
 
     @property
+    def asked_with(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of data that a question alone has."""
+        return self.observed.asked_with
+
+    @property
     def completes(self) -> bool:
         """Whether what will be seen at the last look can be drawn from its draws."""
         return self.observed.completes

@@ -104,6 +104,11 @@ class ReferenceBeside(Reference):
         return (*self.face.arms, *self.names)
 
     @property
+    def asked_with(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of data that a question alone has."""
+        return self.face.asked_with
+
+    @property
     def completes(self) -> bool:
         """Whether what will be seen at the last look can be drawn from its draws."""
         return self.face.completes

@@ -25,6 +25,9 @@ class Reference:
     made_of: ClassVar[
         tuple[str, ...]
     ] = ()  # names of data of which a model is made, and which it has not
+    asked_with: ClassVar[
+        tuple[str, ...]
+    ] = ()  # of data that a question alone has: they stand beside the draws, and share a fit
 
     @property
     def completes(self) -> bool:

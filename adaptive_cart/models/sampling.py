@@ -12,6 +12,7 @@ differences end here. A compiled model cannot be pickled, so every process compi
 
 from __future__ import annotations
 
+import copy
 import shutil
 import time
 import uuid
@@ -152,6 +153,18 @@ class Fit:
             seconds=self.seconds + more.seconds,
         )
 
+    def asked_with(self, data: Data, names: tuple[str, ...]) -> Fit:
+        """The same draws beside what a question has, which no likelihood knows."""
+        if not names:
+            return self
+        found = copy.copy(self)  # with the diagnostics, if they are known
+        shape = next(iter(self.draws.values())).shape[:2]
+        there = {name: np.asarray(data[name], dtype=np.float64) for name in names}
+        found.draws = self.draws | {
+            name: np.broadcast_to(values, (*shape, *values.shape)) for name, values in there.items()
+        }
+        return found
+
     @property
     def length(self) -> int:
         """Draws of each chain."""
@@ -251,6 +264,10 @@ class Sampled(Protocol):
     def made_of(self) -> tuple[str, ...]:
         """Names of data of which a model is made, and which it has not."""
 
+    @property
+    def asked_with(self) -> tuple[str, ...]:
+        """Names of data that a question alone has, and which stand beside the draws."""
+
     def model(self, data: Data) -> Any:
         """A new model of these data."""
 
@@ -317,7 +334,8 @@ class Compiled:
             "target_accept": target_accept,
             "cores": 1,
         }
-        given = {name: own for name, own in data.items() if name not in self.reference.made_of}
+        apart = {*self.reference.made_of, *self.reference.asked_with}
+        given = {name: own for name, own in data.items() if name not in apart}
         began = time.perf_counter()
         with _quiet():
             if self._compiled is not None:
@@ -329,7 +347,8 @@ class Compiled:
                 result = _drawn_by_pymc(self._model, given, seed, settings)
             fit = self._fit(result, data)
         took = time.perf_counter() - began
-        return replace(fit, target_accept=target_accept, seconds=took)
+        fit = replace(fit, target_accept=target_accept, seconds=took)
+        return fit.asked_with(data, self.reference.asked_with)
 
     def _undrawn(self, error: RuntimeError) -> RunError:
         """What is said where no chain begins, or all of them break off."""
@@ -358,7 +377,7 @@ class Compiled:
             observed=dict(self._observed),
             statistics=statistics,
             sampler=self.sampler,
-            derived=self._derived,
+            derived=(*self._derived, *self.reference.asked_with),
         )
 
 

@@ -25,6 +25,7 @@ class MapReference:
 
     heterogeneity: Heterogeneity
     made_of: ClassVar[tuple[str, ...]] = ()
+    asked_with: ClassVar[tuple[str, ...]] = ()
 
     def data(self, historical: Historical) -> dict[str, npt.NDArray[Any]]:
         """Responders and participants, study by study."""

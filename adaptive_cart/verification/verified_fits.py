@@ -117,18 +117,21 @@ class Fitting:
         model
             Its name, by which is told what it took.
         """
-        key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
+        apart = reference.asked_with
+        own = (data[name].tobytes() for name in sorted(data) if name not in apart)
+        key = endpoint, b"|".join(own)
         took = self._took.setdefault(model, Took())
         before, trouble = fits.get(key, (None, None))
         if before is not None and (draws <= before.length or trouble is not None):
-            return before, trouble
+            return before.asked_with(data, apart), trouble
         compiled = self._of(reference, data, took)
         if before is None:
             fits[key] = fitted_carefully(compiled, data, seed=seed, draws=max(draws, DRAWS))
         else:
             length = max(draws, before.length + LEAST_MORE)
             anew = seed + before.length  # another stream of the same look
-            fits[key] = lengthened(compiled, data, before, seed=anew, draws=length)
+            as_asked = before.asked_with(data, apart)
+            fits[key] = lengthened(compiled, data, as_asked, seed=anew, draws=length)
         _note(took, fits[key][0], before)
         return fits[key]
 

@@ -53,7 +53,6 @@ from adaptive_cart.verification.verified_sum import labels_of, summarised, told
 
 TABLE: Final = "verification.csv"
 SUMMARY: Final = "verification.json"
-CHUNK: Final = 4  # looks that a worker fits before they are written
 POOL_SECONDS: Final = 120.0  # for completing the trials out of which looks are taken
 LEAST_POOL: Final = 40
 LEAST_OF_SLOW: Final = 12  # where completing them is what takes long
@@ -170,9 +169,8 @@ def verify(
         folder.write(rows, so_far())
     tell(cost_of(plan, missing))
     progress("looks verified", len(done), len(chosen))
-    chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     compared = functools.partial(_compared, design, used_seed)
-    for fresh, more in spread_as_finished(compared, chunks, jobs, GO_ON):
+    for fresh, more in spread_as_finished(compared, missing, jobs, GO_ON):
         rows += fresh
         took = in_all([took, more])
         done |= {row.key for row in fresh}
@@ -244,16 +242,14 @@ def _software() -> dict[str, str]:
 _COMPARISONS: dict[tuple[str, int], Comparison] = {}
 
 
-def _compared(
-    design: Design, seed: int, looks: Sequence[ChosenLook]
-) -> tuple[list[Row], TookByModel]:
-    """Rows of some looks, and what their fits took."""
+def _compared(design: Design, seed: int, look: ChosenLook) -> tuple[list[Row], TookByModel]:
+    """Rows of a look, and what its fits took."""
     key = digest_of(design), seed
     if key not in _COMPARISONS:
         _COMPARISONS.clear()
         _COMPARISONS[key] = Comparison(design, seed)
     own = _COMPARISONS[key]
-    return [row for look in looks for row in own.rows(look)], own.fitting.taken()
+    return own.rows(look), own.fitting.taken()
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────

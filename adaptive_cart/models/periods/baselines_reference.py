@@ -40,6 +40,7 @@ class BaselinesReference(Reference):
     prior: CalendarBaselines
     arms: tuple[str, ...]
 
+    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
     rate: ClassVar[str]
     exposure: ClassVar[str]
     averaged: ClassVar[str]
@@ -111,7 +112,6 @@ class BaselinesReference(Reference):
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             events = pm.Data("events", data["events"])
             exposure = pm.Data("exposure", data["exposure"])
-            shares = pm.Data("shares", data["shares"])
             if walk is None:
                 own, there = events[0], exposure.sum(axis=0)
             else:
@@ -130,7 +130,6 @@ class BaselinesReference(Reference):
             pm.Poisson("occurrence", mu=rate * exposure, observed=events)
             pm.Deterministic("rate", rate)
             pm.Deterministic("log_ratios", log_ratio, dims="arm")
-            pm.Deterministic("share", shares * 1.0)
         return model
 
     def of(
@@ -143,7 +142,7 @@ class BaselinesReference(Reference):
         if quantity.to is not None:
             ratios = draws["log_ratios"]
             return np.exp(ratios[..., quantity.arm] - ratios[..., quantity.to])
-        rate, share = draws["rate"][..., quantity.arm, :, :], draws["share"]
+        rate, share = draws["rate"][..., quantity.arm, :, :], draws["shares"]
         if quantity.name == LEVEL:
             found: Floats = (rate[..., 0] * share).sum(axis=-1)
             return found

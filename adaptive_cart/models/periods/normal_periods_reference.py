@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ class NormalPeriodsReference(Reference):
     """Changes from baseline by arm and period, in PyMC."""
 
     arms: tuple[str, ...]
+
+    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
 
     @property
     def statement(self) -> str:
@@ -82,7 +84,11 @@ class NormalPeriodsReference(Reference):
 
         periods = data["number"].shape[1]
         with pm.Model(coords={"arm": list(self.arms)}) as model:
-            given = {name: pm.Data(name, values) for name, values in data.items()}
+            given = {
+                name: pm.Data(name, values)
+                for name, values in data.items()
+                if name not in self.asked_with
+            }
             mean, slope, log_sd = pm.Flat("mean", dims="arm"), pm.Flat("slope"), pm.Flat("log_sd")
             effect = np.zeros(1)
             if periods > 1:
@@ -103,7 +109,7 @@ class NormalPeriodsReference(Reference):
             pm.Potential(
                 "of_nobody", -0.5 * (none[0] * mean**2).sum() - 0.5 * (none[1] * effect**2).sum()
             )
-            pm.Deterministic("level", mean + (given["shares"] * effect).sum(), dims="arm")
+            pm.Deterministic("over_time", pt.as_tensor(effect))
         return model
 
     def of_periods(self, summary: ByPeriod, sums: Floats, trial: int) -> Floats:
@@ -123,7 +129,8 @@ class NormalPeriodsReference(Reference):
         open_strata: Booleans | None = None,
     ) -> Floats:
         """Mean change of an arm over the periods of the comparison."""
-        return draws["level"][..., quantity.arm]
+        over_time: Floats = (draws["over_time"] * draws["shares"]).sum(axis=-1)
+        return draws["mean"][..., quantity.arm] + over_time
 
     def all_arms(self, stratum: int) -> Question | None:
         """None: each question has periods of its own."""

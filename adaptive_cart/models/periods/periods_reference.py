@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class PeriodsReference(Reference):
     """Binomial by arm and period, in PyMC."""
 
     arms: tuple[str, ...]
+
+    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
 
     @property
     def statement(self) -> str:
@@ -74,7 +76,6 @@ class PeriodsReference(Reference):
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             successes = pm.Data("successes", data["successes"])
             totals = pm.Data("totals", data["totals"])
-            shares = pm.Data("shares", data["shares"])
             intercept = pm.Normal("intercept", 0.0, SD)
             of_arm = pm.Normal("of_arm", 0.0, SD, shape=arms - 1)
             logit = intercept + pt.concatenate([np.zeros(1), of_arm])[:, None]
@@ -83,7 +84,7 @@ class PeriodsReference(Reference):
                 over_time = pt.concatenate([over_time, self.later(periods - 1)])
             logit = logit + over_time[None, :]
             pm.Binomial("response", n=totals, logit_p=logit, observed=successes)
-            pm.Deterministic("level", (pt.sigmoid(logit) * shares).sum(axis=1), dims="arm")
+            pm.Deterministic("by_period", pt.sigmoid(logit))
         return model
 
     def later(self, number: int) -> Any:
@@ -99,7 +100,8 @@ class PeriodsReference(Reference):
         open_strata: Booleans | None = None,
     ) -> Floats:
         """Probability of an arm over the periods of the comparison."""
-        return draws["level"][..., quantity.arm]
+        found: Floats = (draws["by_period"][..., quantity.arm, :] * draws["shares"]).sum(axis=-1)
+        return found
 
     def all_arms(self, stratum: int) -> Question | None:
         """None: each question has periods of its own."""
