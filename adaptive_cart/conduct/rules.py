@@ -153,9 +153,16 @@ class ResolvedRule:
         return dates + self._silent_before(design)
 
     def _silent_before(self, design: Design) -> str:
-        """Say before how many it is silent: ``, silent before 6 of cart are infused and …``."""
+        """Say before how many it is silent: ``, silent before 6 of cart are infused and …``.
+
+        About each of several arms it waits for that arm alone.
+        """
         if not self.least:
             return ""
+        if len({target.arm for target in self.targets}) > 1:
+            kinds = [design.endpoints[question.endpoint] for question in self.asked]
+            when = dict.fromkeys(f"{self.least} of it {kind.counted_when}" for kind in kinds)
+            return f", silent about an arm before {listed(list(when))}"
         said: dict[str, None] = {}
         for question in self.asked:
             arm, endpoint = design.arm_names[question.arm], design.endpoints[question.endpoint]

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+PANEL = 2.45  # inches of a prior's panel whose heading and legend have so many lines at most
+HEADING, LEGEND = 4, 2
+LINE = 0.18  # inches of one line more
+
+
 # ── F2 ────────────────────────────────────────────────────────────────────────────────────────
 @styled
 def draw_priors(tables: Tables) -> Figure:
@@ -47,14 +52,22 @@ def draw_priors(tables: Tables) -> Figure:
     count = len(panels) + len(claims)
     columns = columns_for(count)
     deep = -(-count // columns)
-    figure = sheet(min(0.35 + 2.45 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False)
+    rows = priors.to_dict("records")
+    for row in rows:
+        row["parameter"] = called(about, row["parameter"])
+    own_heights = [
+        _panel_height(row, len(set(_of_prior(densities, *panel)["component"])) - 1, columns)
+        for row, panel in zip(rows, panels, strict=True)
+    ]
+    heights = [
+        max((PANEL, *own_heights[first : first + columns])) for first in range(0, count, columns)
+    ]
+    figure = sheet(min(0.35 + sum(heights), TALLEST))
+    grid = figure.subplots(deep, columns, squeeze=False, height_ratios=heights)
     flat = list(grid.flat)
     true = tables["true"]
-    for axes, (endpoint, parameter), row in zip(flat, panels, priors.to_dict("records"),
-                                                strict=False):  # fmt: skip
-        own = densities[(densities["endpoint"] == endpoint) & (densities["parameter"] == parameter)]
-        _prior(axes, own, row | {"parameter": called(about, parameter)}, columns)
+    for axes, (endpoint, parameter), drawn in zip(flat, panels, rows, strict=False):
+        _prior(axes, _of_prior(densities, endpoint, parameter), drawn, columns)
         if len(true):
             inside = true["arm"].isin(parameter.split(", "))
             values = true[(true["endpoint"] == endpoint) & inside]["value"]
@@ -90,6 +103,19 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
     else:
         axes.set_xlim(row["from"], row["to"])
     axes.set_xlabel(row["scale"])
+    _heading(axes, *_says(row, columns))
+    if len(axes.get_legend_handles_labels()[1]):  # below the axis' label, clear of the curves
+        from matplotlib.transforms import ScaledTranslation
+
+        inches: Any = axes.figure.dpi_scale_trans
+        down = ScaledTranslation(0.0, -34.0 / 72.0, inches)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), handlelength=2.0,
+                    bbox_transform=axes.transAxes + down, handletextpad=0.4,
+                    borderaxespad=0.0)  # fmt: skip
+
+
+def _says(row: dict[str, Any], columns: int) -> tuple[str, list[str]]:
+    """The title of a prior's panel, and the lines below it."""
     ess = row["effective_sample_size"]
     known = ess is not None and ess == ess
     average = f"{row['middle']} {minus(row[row['middle']], 2)}"
@@ -99,15 +125,19 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
         lines = [*broken(name, room).split("\n"), average]
     lines += [f"95%: {minus(row['lower'], 2)} to {minus(row['upper'], 2)}"]
     lines += [f"worth {ess:.1f} participants"] if known else []
-    _heading(axes, broken(row["endpoint"], panel_room(columns) - 0.2, bold=True), lines)
-    if len(axes.get_legend_handles_labels()[1]):  # below the axis' label, clear of the curves
-        from matplotlib.transforms import ScaledTranslation
+    return broken(row["endpoint"], panel_room(columns) - 0.2, bold=True), lines
 
-        inches: Any = axes.figure.dpi_scale_trans
-        down = ScaledTranslation(0.0, -34.0 / 72.0, inches)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), handlelength=2.0,
-                    bbox_transform=axes.transAxes + down, handletextpad=0.4,
-                    borderaxespad=0.0)  # fmt: skip
+
+def _panel_height(row: dict[str, Any], components: int, columns: int) -> float:
+    """Inches of a prior's panel: more than usual above long headings, or many components."""
+    title, lines = _says(row, columns)
+    heading = len(title.split("\n")) + len(lines)
+    return PANEL + LINE * (max(0, heading - HEADING) + max(0, components - LEGEND))
+
+
+def _of_prior(densities: Any, endpoint: str, parameter: str) -> Any:
+    """Rows of one prior."""
+    return densities[(densities["endpoint"] == endpoint) & (densities["parameter"] == parameter)]
 
 
 def _heading(axes: Axes, title: str, lines: list[str]) -> None:

@@ -38,7 +38,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.truths import lines_of
 from adaptive_cart.results.result import Result, open_result
-from checks import raw_design
+from checks import raw_design, tiny_design
 
 DESIGNS = Path(__file__).resolve().parents[2] / "designs"
 SMALLEST = 9.0  # points
@@ -200,6 +200,16 @@ def _draws(result: Result, cannot: set[str] | None, only: set[str] | None = None
         assert kind.alternative_text(tables)
     if cannot is not None:
         assert missing == cannot
+
+
+def test_a_prior_of_many_parts_below_a_long_heading_has_room() -> None:
+    many = [{"weight": 0.125, "a": 1.0 + k, "b": 20.0 + 8.0 * k} for k in range(8)]
+    raw = tiny_design(
+        endpoints={"dfr": {"type": "landmark", "month": 4, "label": "Remission in month four"}},
+        analysis={"dfr": {"model": "beta_binomial", "prior": {"soc": {"mixture": many}}}},
+    )
+    raw["arms"]["soc"]["label"] = "Standard of care"
+    _draws(ac.simulate(ac.Design(**raw), trials=4, jobs=1, engine="simulate"), None, {"F2"})
 
 
 def test_layout_faults_are_seen() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from adaptive_cart.conduct.claimed_utility import claimed_utility
+from adaptive_cart.conduct.plan import Estimand
 from adaptive_cart.courses.background import Taper
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.design.design import Design
@@ -35,6 +36,7 @@ from adaptive_cart.report.numbers import given
 from adaptive_cart.telling.spells import course_events
 
 TRENDS, NOT_CONCURRENT = 32, 68  # numbers of the items
+MOST_TRUE = 3  # true effects that have room side by side
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (  # the first where nothing changes with the month of randomisation
     ("time trends and drift of {control}", "nothing changes with calendar time"),
@@ -300,24 +302,32 @@ def _split(path: str, own: dict[str, str]) -> bool:
     return path.rpartition(".")[0] in own or any(other.startswith(f"{path}.") for other in own)
 
 
+def _told(evidence: Evidence) -> Sequence[Estimand]:
+    """Estimands that have room: of every arm or stratum, or else the first."""
+    return evidence.estimands if len(evidence.estimands) <= MOST_TRUE else evidence.estimands[:1]
+
+
 def _true_heads(evidence: Evidence) -> list[Line]:
-    """Of the estimand, and of the utility where success is about that alone."""
-    label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
-    head = line(f"True {evidence.estimand_words()}")
-    own = line(head, ", ", given(label, "design: arms")) if label else head
+    """Of the estimands, and of the utility where success is about that alone."""
+    heads: list[Line] = []
+    for estimand in _told(evidence):
+        label = evidence.estimand_label(estimand)
+        head = line(f"True {evidence.estimand_words()}")
+        heads.append(line(head, ", ", given(label, "design: arms")) if label else head)
     weighed = claimed_utility(evidence.plan)
-    if weighed is None:
-        return [own]
-    return [own, line("True difference in ", code(weighed.name), ", which success claims")]
+    if weighed is not None:
+        heads.append(line("True difference in ", code(weighed.name), ", which success claims"))
+    return heads or [line(f"True {evidence.estimand_words()}")]
 
 
 def _true_cells(evidence: Evidence, scenario: str) -> list[Any]:
-    if not evidence.estimands:
-        return ["–"]
-    first = evidence.estimands[0]
-    own = evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum).number()
+    found: list[Any] = [
+        evidence.cell(scenario, "estimand", arm=one.arm, stratum=one.stratum).number()
+        for one in _told(evidence)
+    ]
     weighed = evidence.of_claimed_utility(scenario)
-    return [own] if weighed is None else [own, weighed.number()]
+    found += [] if weighed is None else [weighed.number()]
+    return found or ["–"]
 
 
 def _conflict(evidence: Evidence) -> list[Block]:

@@ -25,6 +25,7 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
+    listed,
     paragraph,
     prose,
     row,
@@ -220,6 +221,17 @@ def _seen(own: pd.DataFrame, design: Design) -> str:
     return kind.seen({name: float(own[f"{design.primary}_{name}"].sum()) for name in names})
 
 
+def whose_success(evidence: Evidence, trial: pd.Series, source: str) -> Line:
+    """Of which arms or strata success was declared, and at which look; blank of none."""
+    found: list[Line] = []
+    for estimand in evidence.estimands:
+        look = trial.get(f"success{estimand.suffix}", 0)
+        if look > 0:
+            whose = given(evidence.estimand_label(estimand), "design: arms")
+            found.append(line(whose, " (look ", given(int(look), source), ")"))
+    return prose(" Success was declared of {whom}.", whom=listed(found)) if found else ()
+
+
 def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
     ending = ENDINGS[REASONS.index(str(trial["reason"]))]
     look = line("Between looks, before look " if trial["between"] else "At look ",
@@ -239,7 +251,7 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
         (f"estimate{s}", f"estimate{s}_final") for s in columns if f"estimate{s}" in trial.index
     ]
     if not estimates or len(estimates) > 1:
-        return said
+        return line(said, whose_success(evidence, trial, source))
     first, final = estimates[0]
     more = prose(
         " The estimated {kind} is {value}",

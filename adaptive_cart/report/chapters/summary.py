@@ -60,13 +60,14 @@ def _summary(evidence: Evidence) -> list[Block]:
         lines.append(
             prose(
                 "{label} In {scenario}, where the true {quantity}{of} is {true}{weighed}, the "
-                "probability of success is {power}.",
+                "probability of success{any} is {power}.",
                 label=strong("Power."),
                 scenario=code(target),
                 quantity=evidence.estimand_words(),
                 of=_first_label(evidence),
                 true=_first_true(evidence, target).number(),
                 weighed=_weighed(evidence, target),
+                any=" of any arm or stratum" if evidence.design.by_target else "",
                 power=evidence.cell(target, "success").with_interval(),
             )
         )

@@ -1,4 +1,4 @@
-"""A report whose success is about a utility tells the true utility where it tells a true effect."""
+"""What a report tells as the true effect: of a utility that is claimed, of every arm of several."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.figures.tables_measures import size_tables, success_tables
 from adaptive_cart.report.chapters.assumptions import CHAPTER as ASSUMPTIONS
+from adaptive_cart.report.chapters.examples import whose_success
 from adaptive_cart.report.chapters.size_and_time import consequences
 from adaptive_cart.report.chapters.summary import CHAPTER as SUMMARY
 from adaptive_cart.report.document import Block, Items, Table, plain
@@ -72,6 +73,26 @@ def test_the_text_tells_it_beside_the_estimand(run: Result) -> None:
     for row in rows:
         seen = run.figure(row[0], "observed_serious_infection", arm="cart").estimate
         assert float(row[place]) == pytest.approx(seen, abs=6e-3)
+
+
+def test_arms_that_success_belongs_to_are_told_one_by_one() -> None:
+    """A platform: true effects of every arm, whose success it was, and who is waited for."""
+    run = ac.simulate(Design(**raw_design("platform_three_products")), trials=20, jobs=1)
+    evidence = Evidence(run, Facts(), 0)
+    head, *rows = table_of(ASSUMPTIONS.sections[0](evidence), "t-scenarios")
+    for arm in ("auto", "allo", "vivo"):
+        place = head.index(f"True difference, {arm}")
+        for row in rows:
+            true = run.figure(row[0], "estimand", arm=arm).estimate
+            assert float(row[place].replace("−", "-")) == pytest.approx(true, abs=6e-4)
+    won = run.trials[run.trials["scenario"] == "expected"].iloc[0]
+    looks = {arm: int(won[f"success_{arm}"]) for arm in ("auto", "allo", "vivo")}
+    assert sum(look > 0 for look in looks.values()) > 0
+    said = plain(whose_success(evidence, won, ""))
+    for arm, look in looks.items():
+        assert (f"{arm} (look {look})" in said) == (look > 0)
+    rule = next(one for one in evidence.plan.rules if one.name == "inferior")
+    assert rule.when(run.design) == ("every look, silent about an arm before 20 of it are analysed")
 
 
 def test_success_that_asks_more_than_a_utility_is_about_the_estimand() -> None:
