@@ -118,7 +118,7 @@ class Fit:
     target_accept
         What its steps were tuned to: nearer to 1, smaller steps.
     seconds
-        That it took to draw.
+        Of processor time that it took to draw.
     derived
         Names of the parameters that others and the data make.
     """
@@ -289,7 +289,7 @@ class Compiled:
     def __init__(self, reference: Sampled, data: Data) -> None:
         require_sampler()
         self.reference = reference
-        began = time.perf_counter()
+        began = time.process_time()
         with _quiet():
             self._model = reference.model(data)
             model = self._model
@@ -309,7 +309,7 @@ class Compiled:
                 import nutpie
 
                 self._compiled = nutpie.compile_pymc_model(model)
-        self.seconds = time.perf_counter() - began
+        self.seconds = time.process_time() - began
 
     @property
     def sampler(self) -> str:
@@ -336,7 +336,7 @@ class Compiled:
         }
         apart = {*self.reference.made_of, *self.reference.asked_with}
         given = {name: own for name, own in data.items() if name not in apart}
-        began = time.perf_counter()
+        began = time.process_time()
         with _quiet():
             if self._compiled is not None:
                 try:
@@ -346,7 +346,7 @@ class Compiled:
             else:
                 result = _drawn_by_pymc(self._model, given, seed, settings)
             fit = self._fit(result, data)
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         fit = replace(fit, target_accept=target_accept, seconds=took)
         return fit.asked_with(data, self.reference.asked_with)
 

@@ -28,9 +28,9 @@ class Took:
     Attributes
     ----------
     compiled, compiling
-        How often it was compiled, and seconds of that.
+        How often it was compiled, and seconds of processor time of that.
     fits, sampling
-        To how many tables of data it was fitted, and seconds of that.
+        To how many tables of data it was fitted, and seconds of that, likewise.
     draws, effective
         Of all chains; effective are those of the parameter that has the fewest.
     """
@@ -51,7 +51,7 @@ class Took:
 
     def words(self, model: str) -> str:
         """Say it in a line."""
-        found = f"{model}: {self.fits} fits in {self.sampling:.0f} s"
+        found = f"{model}: {self.fits} fits in {self.sampling:.0f} s of processor time"
         if self.compiled:
             found += f", compiled {self.compiled} times in {self.compiling:.0f} s"
         if not self.fits:

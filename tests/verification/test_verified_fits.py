@@ -89,6 +89,11 @@ def test_what_fits_took_is_added_up_and_comes_back_as_it_was_written() -> None:
     both = in_all([{"a": one}, {"a": other, "b": other}])
     assert both == {"a": Took(2, 13.25, 3, 4.0, 120, 60.0), "b": other}
     assert read(written(both)) == both | {"a": Took(2, 13.2, 3, 4.0, 120, 60.0)}
-    told = both["a"].words("a model")
-    assert told == "a model: 3 fits in 4 s, compiled 2 times in 13 s; 40 draws a fit, 20 effective"
-    assert Took(1, 7.0).words("a model") == "a model: 0 fits in 0 s, compiled 1 times in 7 s"
+    assert both["a"].words("a model") == (
+        "a model: 3 fits in 4 s of processor time, compiled 2 times in 13 s; "
+        "40 draws a fit, 20 effective"
+    )
+    assert (
+        Took(1, 7.0).words("a model")
+        == "a model: 0 fits in 0 s of processor time, compiled 1 times in 7 s"
+    )

@@ -454,7 +454,7 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert took["compiled"] == 1
     assert took["fits"] >= LOOKS
     assert took["draws"] >= 4 * DRAWS * took["fits"]
-    assert 0.0 < took["sampling"] < summary["seconds"]
+    assert took["sampling"] > 0.0
     assert f"beta_binomial: {took['fits']} fits in" in found.text()
 
     # killed after the first look: the same command fits the others only, and ends up the same
