@@ -27,7 +27,7 @@ from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Quantity, Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.shares import Shares
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 
@@ -348,14 +348,12 @@ class RealTrial(Conduct):
         )
         return self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
 
-    def none_imputed(self, endpoint: str, date: Floats) -> Counts:
-        """Counts in which nobody whose response is missing is drawn to respond."""
+    def none_imputed(self, endpoint: str, date: Floats) -> Summary:
+        """What is seen where nobody who is missing is drawn to respond, or but the worst."""
         kind, width = self.design.endpoints[endpoint], self.participants.width
         population = self.seen_at(float(date[0]), 1, {endpoint: np.ones((1, width))})
         snapshot = snapshot_at(population, date, self.standing.enrolled)
-        counts = self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
-        assert isinstance(counts, Counts)
-        return counts
+        return self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
 
     def analysis(self, date: Floats, held: Booleans) -> RecordedAnalysis:
         """What can be seen at a date."""

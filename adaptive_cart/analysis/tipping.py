@@ -122,8 +122,6 @@ class _One:
 
     def why_no_outcomes(self) -> str | None:
         """Why outcomes of the missing are not told; nothing where they can be."""
-        if self.of_categories and self.analysis.imputes(self.target.endpoint):
-            return "categories that are imputed are not put in"
         if self.of_counts and self._strata_apart and self.part.prediction is not None:
             return "outcomes of the missing are not told stratum by stratum of what it predicts"
         return None
@@ -214,12 +212,15 @@ class _One:
         return [cell for cell in every if cell.of(gone)]
 
     def _counts(self) -> Summary:
-        """Counts in which nobody who is missing responds; categories as they are."""
+        """Counts in which nobody who is missing responds; categories as they are.
+
+        Where they are imputed, of all who are missing the worst.
+        """
         endpoint = self.target.endpoint
-        if self.of_categories:
-            return self.analysis.summary(endpoint)
         if self.analysis.imputes(endpoint):
             return self.analysis.trial.none_imputed(endpoint, self.analysis.snapshot.date)
+        if self.of_categories:
+            return self.analysis.summary(endpoint)
         counts = self.analysis.summary(endpoint)
         assert isinstance(counts, Counts)
         return counts
@@ -231,6 +232,9 @@ class _One:
 
     @property
     def _kept(self) -> int | None:
+        """In which category those who are missing are; nothing where in none."""
+        if self.analysis.imputes(self.target.endpoint):
+            return 0
         return self.analysis.plan.design.endpoints[self.target.endpoint].kept_category()
 
     @property
