@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,21 @@ class Span:
     part: Stretch | None
 
 
+class DamagedStretchError(RunError):
+    """A finished stretch cannot be read.
+
+    Parameters
+    ----------
+    reason
+        Of which file, and why.
+    """
+
+    def __init__(self, reason: str, stretch: Stretch) -> None:
+        super().__init__(reason, stretch)
+        self.reason = reason
+        self.stretch = stretch
+
+
 class Parts:
     """Finished stretches that are not in the tables yet, of one run.
 
@@ -68,8 +83,6 @@ class Parts:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.run = self.folder.name.split("-")[0]
-        self._told: dict[Stretch, str] = {}  # what was wrong with those that have been removed
-        self._removing = threading.Lock()
 
     def path(self, stretch: Stretch, suffix: str) -> Path:
         """File of a stretch: of its ``trials`` or of its ``looks``."""
@@ -133,18 +146,34 @@ class Parts:
                 with telling("be removed", path):
                     path.unlink(missing_ok=True)
 
-    def read(self, span: Span, suffix: str) -> pa.Table:
-        """Read rows of the trials of a span out of its part, which is removed if it is damaged.
+    def read(self, span: Span, suffix: str, columns: list[str] | None = None) -> pa.Table:
+        """Read rows of the trials of a span out of its part.
 
-        Whoever reads its other file meanwhile, and finds it gone, tells of the damaged one too.
+        Parameters
+        ----------
+        columns
+            Names of those that are wanted; all if left out.
+
+        Raises
+        ------
+        DamagedStretchError
+            If that cannot be read.
         """
         assert span.part is not None
         path = self.path(span.part, suffix)
+        wanted = None if columns is None else list(dict.fromkeys(["trial", *columns]))
         try:
             with reading(path), opened(path) as file:
-                return cut(file.read(use_threads=False), span.start, span.stop)
+                found = cut(file.read(wanted, use_threads=False), span.start, span.stop)
         except ResultsError as error:
-            with self._removing:
-                reason = self._told.setdefault(span.part, error.args[0].split(";")[0])
-                self.drop(span.part)
-            raise RunError(f"{reason}, and its stretch has been removed. {GO_ON}") from error
+            raise DamagedStretchError(error.args[0].split(";")[0], span.part) from None
+        return found if columns is None else found.select(columns)
+
+    @contextmanager
+    def without_damaged(self) -> Iterator[None]:
+        """Remove a stretch that turns out to be damaged, so that it is run again."""
+        try:
+            yield
+        except DamagedStretchError as error:
+            self.drop(error.stretch)
+            raise RunError(f"{error.reason}, and its stretch has been removed. {GO_ON}") from error

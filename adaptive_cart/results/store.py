@@ -27,17 +27,15 @@ neither memory nor the bytes of a file depend on how many runs it took to fill i
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +44,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
+from adaptive_cart.nouns.locked_folder import locked
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.whole_files import telling
 from adaptive_cart.results.arrow_columns import array_of, positions_of
@@ -65,6 +64,8 @@ from adaptive_cart.results.parts import Parts, Span
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Task = Callable[[], Any]  # what can be done by any process that sees the folder
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 DESIGN = "design.toml"
@@ -74,7 +75,7 @@ STOPPING = "stopping_counts.csv"
 AVERAGES = "averages.csv"
 TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
-WHOLE_TABLES = ((TRIALS, "trials"), (LOOKS, "looks"))  # and what their stretches end in
+SUFFIXES = {TRIALS: "trials", LOOKS: "looks"}  # what the stretches of a table end in
 PARTS = "parts"
 WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, AVERAGES, TRIALS, LOOKS)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
@@ -118,6 +119,11 @@ class Identity:
             for key, value in vars(self).items()
             if manifest.get(key) != value
         ]
+
+
+def in_turn(tasks: Sequence[Task]) -> Iterator[Any]:
+    """Do one after the other, here."""
+    return (task() for task in tasks)
 
 
 class _NotOurs(ResultsError):
@@ -312,30 +318,9 @@ class Store:
             )
 
     # ── making it ready ───────────────────────────────────────────────────────────────────
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other runs out of the folder; the lock goes when the process does."""
-        if not self.folder.is_dir():
-            for parent in (self.folder, *self.folder.parents):
-                if parent.exists() and not parent.is_dir():
-                    raise ResultsError(f"{parent}: is a file; choose another --out")
-        with telling("be made", self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with telling("be opened", self.folder):
-            handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ResultsError(
-                    f"{self.folder}: another run is writing there; wait for it, or choose "
-                    f"another --out"
-                ) from None
-            except OSError:
-                pass  # a file system without locks
-            yield
-        finally:
-            os.close(handle)
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other runs out of the folder, which is made; the lock goes when the process does."""
+        return locked(self.folder)
 
     def prepare(self, identity: Identity, restart: bool) -> list[str]:
         """Make the folder ready for a run: old results and what killed runs left are removed.
@@ -406,31 +391,35 @@ class Store:
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
     def merge(
-        self, identity: Identity, spans: Mapping[str, Sequence[Span]], at_once: bool = False
-    ) -> None:
+        self,
+        identity: Identity,
+        spans: Mapping[str, Sequence[Span]],
+        do: Callable[[Sequence[Task]], Iterable[Any]] = in_turn,
+        meanwhile: Sequence[Task] = (),
+    ) -> list[Any]:
         """Write the whole tables anew from what they held and the finished stretches.
 
         Parameters
         ----------
         spans
             By name of the scenario, in order: its trials from the first on, without a gap.
-        at_once
-            Write both at once, one of them in a thread: its columns are packed outside of Python.
+        do
+            Does tasks, elsewhere or one after the other, and gives what they find in their order.
+        meanwhile
+            What else is to be done before the old tables are replaced.
+
+        Returns
+        -------
+        What that finds.
         """
-        if not at_once:
-            for name, suffix in WHOLE_TABLES:
-                with self.owned.writing(name, GO_ON) as temporary:
-                    self._merge(identity, spans, name, suffix, temporary)
-            return
-        with ExitStack() as writing:
-            beside, here = (
+        with self.parts.without_damaged(), ExitStack() as writing:
+            lent = [
                 (name, suffix, writing.enter_context(self.owned.writing(name, GO_ON)))
-                for name, suffix in WHOLE_TABLES
-            )
-            with ThreadPoolExecutor(1) as thread:
-                other = thread.submit(self._merge, identity, spans, *beside)
-                self._merge(identity, spans, *here)
-            other.result()
+                for name, suffix in SUFFIXES.items()
+            ]
+            # the table of looks, which takes longest, is begun first
+            fills = [partial(self._merge, identity, spans, *of) for of in reversed(lent)]
+            return list(do([*fills, *meanwhile]))[len(fills) :]
 
     def _merge(
         self,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -40,6 +41,7 @@ from adaptive_cart.results.averages import (
 )
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
+from adaptive_cart.running.workers import spread
 
 MOST_NODES = 3_000  # truths that are enumerated for one scenario
 STEPS = 64  # at which it is looked whether the claim is true, before a jump is halved down to
@@ -145,19 +147,12 @@ def trials_drawn(
     What a trial was and came to, as :class:`~adaptive_cart.results.averages.Member` has it, and by
     arm how many were randomised.
     """
-    from joblib import Parallel, delayed
-
     drawn = {draw.steps: _values(prior, draw, seed, trials) for draw in draws}
     size = max(min(250, -(-trials // jobs)), 1)
     starts = range(0, trials, size)
+    items = [({s: v[start : start + size] for s, v in drawn.items()}, start) for start in starts]
     pieces: list[dict[str, Floats]] = []
-    work = (
-        delayed(_stretch)(
-            design, scenario, {s: v[start : start + size] for s, v in drawn.items()}, seed, start
-        )
-        for start in starts
-    )
-    for piece in Parallel(n_jobs=min(jobs, len(starts)), return_as="generator")(work):
+    for piece in spread(partial(_stretch, design, scenario, seed), items, jobs):
         pieces.append(piece)
         progress(len(piece["success"]))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -171,9 +166,13 @@ def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
 
 
 def _stretch(
-    design: Design, scenario: str, drawn: Mapping[tuple[str, ...], Floats], seed: int, first: int
+    design: Design,
+    scenario: str,
+    seed: int,
+    some: tuple[Mapping[tuple[str, ...], Floats], int],
 ) -> dict[str, Floats]:
-    """Some trials, ``(trial,)`` by name."""
+    """Some trials, ``(trial,)`` by name: by what is drawn for each, and the number of the first."""
+    drawn, first = some
     plan = Plan.of(design)
     trials = len(next(iter(drawn.values())))
     truths = [

@@ -70,12 +70,13 @@ class FirstTrials:
             finished.setdefault(self.names[stretch.scenario], stretch)
         if all(name in finished for name in self.wanted):
             self.told = True
-            for name, trials in self.wanted.items():
-                self.tell(self._words(name, trials, finished[name]))
+            with self.parts.without_damaged():
+                for name, trials in self.wanted.items():
+                    self.tell(self._words(name, trials, finished[name]))
 
     def _words(self, name: str, trials: int, stretch: Stretch) -> str:
         number = stretch.stop - stretch.start
-        table = self.parts.read(Span(stretch.start, stretch.stop, stretch), "trials")
+        table = self.parts.read(Span(stretch.start, stretch.stop, stretch), "trials", ["reason"])
         reasons = (positions_of(chunk, REASONS) for chunk in table.column("reason").chunks)
         found = proportion(sum(int((reason == SUCCESS).sum()) for reason in reasons), number)
         share = with_interval(found.estimate, found.lower, found.upper)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
+import functools
+import itertools
 import shutil
 import tempfile
 import time
@@ -20,9 +20,7 @@ from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, ResultsError, RunError, one_of
 from adaptive_cart.results.averages import averages_csv
-from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, values_of_all
-from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.parts import Parts, Span
 from adaptive_cart.results.result import Result
@@ -41,6 +39,7 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
+from adaptive_cart.results.unmerged import Unmerged
 from adaptive_cart.running.asked import (
     MOST_TRIALS,
     folder_of,
@@ -58,6 +57,7 @@ from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.first_trials import FirstTrials, shortly_first
 from adaptive_cart.running.memory import freed_memory_kept
+from adaptive_cart.running.reading_off import Row, columns_of, done_by, measures_csv, tasks_of
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.shares import SHARE, Share, adopted
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
@@ -268,6 +268,7 @@ class _Run:
         self.points = SobolLatents()
         self.replaced: Mapping[str, Change] = {}
         self.share: dict[str, Any] | None = None
+        self.helpers = 1  # processes that have been worth starting
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
 
@@ -333,20 +334,21 @@ class _Run:
         job = self._job(true, block)
         targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
         while True:
-            self._reach(job, targets, jobs)
+            rows = self._reach(job, targets, jobs, true if mcse is None else {})
             more = targets if mcse is None else self._wanted(targets, mcse)
             if more == targets:
                 break
             targets = more
-        rows = []
-        for name in self.reported:
-            rows += self._read_off(name, true[name])
+        if not rows:
+            tasks = tasks_of(self.store, self.design, self.truths, true)
+            rows = list(itertools.chain(*done_by(self.helpers, tasks)))
+        columns = functools.partial(columns_of, self.store, self.design)
         if self.design.adjusted_estimates is not None:
             from adaptive_cart.running.adjusted_trials import adjusted_of_trials
 
-            rows += adjusted_of_trials(self.design, true, self._columns)
+            rows += adjusted_of_trials(self.design, true, columns)
         averages = of_simulated(
-            self.design, true, self._columns, self.held, self.identity.seed, jobs,
+            self.design, true, columns, self.held, self.identity.seed, jobs,
             self.progress, self.tell,
         )  # fmt: skip
         self._finish(rows, averages)
@@ -403,8 +405,19 @@ class _Run:
             true[name] = values
         return true
 
-    def _reach(self, job: Job, targets: Mapping[str, int], jobs: int) -> None:
-        """Run what is missing and put it into the tables."""
+    def _reach(
+        self,
+        job: Job,
+        targets: Mapping[str, int],
+        jobs: int,
+        wanted: Mapping[str, TrueValues],
+    ) -> list[Row]:
+        """Run what is missing and put it into the tables.
+
+        Returns
+        -------
+        Measures of the scenarios whose true values were given, if there was anything to put.
+        """
         parts = self.store.parts
         dropped = parts.drop_damaged()
         if dropped:
@@ -430,7 +443,7 @@ class _Run:
 
         if pieces:
             done(0)
-            run_stretches(job, shortly_first(pieces), jobs, done)
+            self.helpers = run_stretches(job, shortly_first(pieces), jobs, done)
         spans, gaps = self._spans(targets)
         if any(gaps.values()):
             raise RunError(
@@ -438,15 +451,20 @@ class _Run:
                 f"folder that all of them share? {GO_ON}"
             )
         goal = {name: pieces[-1].stop for name, pieces in spans.items() if pieces}
+        rows: list[Row] = []
         if not self._tables_hold(goal):
             self._manifest("running")
-            self.store.merge(self.identity, spans, at_once=jobs > 1)
+            unmerged = Unmerged(self.store.folder, parts, spans)
+            tasks = tasks_of(unmerged, self.design, self.truths, wanted)
+            do = functools.partial(done_by, self.helpers)
+            rows = list(itertools.chain(*self.store.merge(self.identity, spans, do, tasks)))
         # the tables may hold them already, where a run was stopped before its manifest said so
         if self.held != goal:
             self.held = goal
             self._manifest("running")
         for part in parts.finished():
             parts.drop(part)
+        return rows
 
     def _spans(
         self, targets: Mapping[str, int]
@@ -481,20 +499,9 @@ class _Run:
         return wanted
 
     # ── what is written ───────────────────────────────────────────────────────────────────
-    def _read_off(self, name: str, true: TrueValues) -> list[tuple[Any, ...]]:
-        trials = self._columns(name)
-        arms, strata = len(self.design.arm_names), len(self.design.shares)
-        ends = LastLooks(self.store, name, arms, strata)
-        return measures(self.design, self.truths[name], true, trials, ends)
-
-    def _columns(self, scenario: str) -> Mapping[str, Any]:
-        """Columns of the trials of a scenario, each read when it is asked for."""
-        words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
-        return Columns(self.store, TRIALS, scenario, words)
-
     def _finish(self, rows: list[tuple[Any, ...]], averages: Averages) -> None:
         """Write what was read off, say that all is there, and tidy up."""
-        self._write_measures(rows)
+        self.store.write(MEASURES, measures_csv(rows))
         if self.design.design_prior:
             self.store.write(AVERAGES, averages_csv(averages))
         self.store.write(BOUNDARIES, boundaries_csv(self.design))
@@ -503,14 +510,6 @@ class _Run:
             self.tell(words)
         self._manifest("complete")
         self.store.drop_parts()
-
-    def _write_measures(self, rows: list[tuple[Any, ...]]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow(["" if cell is None or cell != cell else cell for cell in row])
-        self.store.write(MEASURES, text.getvalue())
 
     def _manifest(self, status: str) -> None:
         sources = {

@@ -37,8 +37,7 @@ from adaptive_cart.running.stated_certificate import (
     lower_bound,
     tilted,
 )
-from adaptive_cart.running.stretches import PATIENCE
-from adaptive_cart.running.workers import spread
+from adaptive_cart.running.workers import spread, worth_processes
 
 MOST_BOXES = 1_000  # truths that are simulated in full, unless told otherwise
 ROOM = 1.08  # how far boxes may bring the bound above the largest probability that was foreseen
@@ -233,7 +232,7 @@ def _over(
     trials: int = 1,
 ) -> Iterator[int]:
     """Numbers of events, over the cores where that is worth it; ``seconds`` of one truth."""
-    number = 1 if seconds * len(spots) < PATIENCE else jobs
+    number = jobs if worth_processes(seconds * len(spots)) else 1
     for done, found in enumerate(spread(counted, spots, number), start=1):
         progress("certificate", done * trials, len(spots) * trials)
         yield found

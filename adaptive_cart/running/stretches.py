@@ -4,8 +4,8 @@ A run is cut into stretches of trials. A stretch draws its latent uniforms once 
 scenario through them, so that scenarios are compared on the same participants; what it computes
 depends on the trial's number alone, never on the stretch, the block or the job.
 
-Who runs them is :mod:`adaptive_cart.running.workers`. To start processes takes about a second, so a
-run of less than four is done here.
+Who runs them is :mod:`adaptive_cart.running.workers`. To start processes takes its time, so what is
+soon done is done here.
 """
 
 from __future__ import annotations
@@ -31,14 +31,19 @@ from adaptive_cart.results.parts import Parts, Span, Stretch
 from adaptive_cart.results.rows import false_columns, looks_table, trials_table
 from adaptive_cart.results.store import LOOKS, TRIALS, version
 from adaptive_cart.running.memory import freed_memory_kept
-from adaptive_cart.running.workers import over_a_cluster, spread_as_finished
+from adaptive_cart.running.workers import (
+    over_a_cluster,
+    seconds_to_start,
+    spread_as_finished,
+    worth_processes,
+)
 
 STRETCH = 5_000  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
 CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
-PATIENCE = 4.0  # seconds of work that are not worth starting processes for
-TELLING = 0.3  # seconds of work that tell how long the rest takes
+TELLING = 0.3  # of the seconds that processes take to start: work that tells of the rest
+SHORT = 0.3  # seconds of work in the last stretches, about: that long one job waits for another
 AFFORDED = 1.0  # seconds of work that one job may lose where it is stopped
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
@@ -181,12 +186,26 @@ def pieces_of(gaps: Mapping[int, Sequence[tuple[int, int]]], length: int) -> lis
 
 def joined(pieces: Sequence[Piece], longest: float = STRETCH) -> list[Piece]:
     """The same trials in as few stretches as may be, none of them made longer than that."""
-    longest = min(longest, STRETCH)
     found: list[Piece] = []
     for start, stop, positions in pieces:
         if found and found[-1][1:] == (start, positions) and stop - found[-1][0] <= longest:
             start = found.pop()[0]
         found.append((start, stop, positions))
+    return found
+
+
+def tapered(pieces: Sequence[Piece], jobs: int, shortest: int) -> list[Piece]:
+    """The same trials in stretches of half a job's share of what is left, so ever shorter ones.
+
+    Long ones cost least a trial; with short ones at the end no job waits long for the last.
+    """
+    left = sum(stop - start for start, stop, _ in pieces)
+    found: list[Piece] = []
+    for start, stop, positions in joined(pieces, math.inf):
+        while start < stop:
+            size = min(max(math.ceil(left / (2 * jobs)), shortest), STRETCH, stop - start)
+            found.append((start, start + size, positions))
+            start, left = start + size, left - size
     return found
 
 
@@ -196,10 +215,12 @@ def trials_in(pieces: Sequence[Piece]) -> int:
 
 
 # ── over the cores ────────────────────────────────────────────────────────────────────────────
-def run_stretches(
-    job: Job, pieces: Sequence[Piece], jobs: int, done: Callable[[int], None]
-) -> None:
+def run_stretches(job: Job, pieces: Sequence[Piece], jobs: int, done: Callable[[int], None]) -> int:
     """Run stretches over the workers; ``done`` is told the number of trials of each.
+
+    Returns
+    -------
+    How many processes of this machine there was work for.
 
     Raises
     ------
@@ -207,10 +228,13 @@ def run_stretches(
         If workers die again and again, or one cannot write; what was finished is kept.
     """
     left = list(pieces)
-    if len(left) > 1 and not over_a_cluster():
+    if len(left) <= 1:
+        jobs = 1
+    elif not over_a_cluster():
         jobs = _worthwhile(job, left, jobs, done) if jobs > 1 else _alone(job, left, done)
     for trials in spread_as_finished(functools.partial(run_stretch, job), left, jobs, GO_ON):
         done(trials)
+    return jobs
 
 
 def _alone(job: Job, left: list[Piece], done: Callable[[int], None]) -> int:
@@ -220,7 +244,8 @@ def _alone(job: Job, left: list[Piece], done: Callable[[int], None]) -> int:
     seconds = time.perf_counter() - began
     done(run)
     trials = left[0][1] - left[0][0]
-    left[:] = joined(left[1:], AFFORDED / seconds * trials if seconds > 0.0 else STRETCH)
+    afforded = AFFORDED / seconds * trials if seconds > 0.0 else STRETCH
+    left[:] = joined(left[1:], min(afforded, STRETCH))
     return 1
 
 
@@ -233,7 +258,7 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
     is told by any of them, since a trial costs most where few are run together; what is left
     is then cut as for one.
     """
-    trials, warm = SHORTEST_STRETCH, False
+    trials, warm, telling = SHORTEST_STRETCH, False, TELLING * seconds_to_start()
     while left:
         start, stop, positions = left[0]
         middle = min(start + min(trials, job.block), stop)
@@ -242,10 +267,12 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
         run = run_stretch(job, (start, middle, positions))
         seconds = time.perf_counter() - began
         done(run)
-        if seconds / run * trials_in(left) <= PATIENCE:
+        if not worth_processes(seconds / run * trials_in(left)):
             left[:] = joined(left)
             return 1
-        if seconds > PATIENCE or (warm and (seconds > TELLING or trials >= job.block)):
+        if worth_processes(seconds) or (warm and (seconds > telling or trials >= job.block)):
+            short = math.ceil(SHORT / seconds * (middle - start))
+            left[:] = tapered(left, jobs, max(short, SHORTEST_STRETCH))
             return min(jobs, len(left))
         trials, warm = (2 * trials, True) if warm else (trials, True)
     return 1

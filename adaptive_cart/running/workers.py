@@ -6,18 +6,17 @@ done twice and changes nothing by it: a worker that dies costs the time of what 
 those calls are handed out again. Only where worker after worker dies and no call is finished in
 between is the work given up.
 
-Processes by joblib and loky, which need no ``if __name__ == "__main__"`` in a user's script; a
-cluster by dask, whose workers may be on any number of machines.
+Processes are copies of this one where that is safe (:mod:`adaptive_cart.running.forked`), else they
+are started by joblib and loky; neither needs an ``if __name__ == "__main__"`` in a user's script. A
+cluster is dask's, whose workers may be on any number of machines.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,16 +26,21 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.running.belonging import belong_to
+from adaptive_cart.running.forked import Crew, WorkersDied, can_be_copied
 
 PATIENCE = 3  # times that workers die with no call finished in between, before we give up
 SECONDS_FOR_WORKERS = 60
 DEATHS_OF_A_TASK = 1_000  # that a cluster of our own forgives: what is too many is ours to say
+OF_A_COPY, OF_A_PROCESS = 0.2, 1.0  # seconds until it works at its full pace
+WORTH = 4.0  # times as long as they take to start
 LOST = "Nothing is kept of what was not finished"
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 _cluster: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
+_crew: ContextVar[Crew | None] = ContextVar("crew", default=None)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,12 @@ class Workers:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Let all that simulates inside be done by them; inside a cluster's work, by that one."""
-        if self.backend == "loky" or _cluster.get() is not None:
+        if _cluster.get() is not None:
             yield
+            return
+        if self.backend == "loky":
+            with _kept_crew():
+                yield
             return
         cluster = Cluster(self)
         token = _cluster.set(cluster)
@@ -199,6 +207,31 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
+@contextmanager
+def _kept_crew() -> Iterator[None]:
+    """Keep copies of this process from one lot of calls to the next, until what is inside ends."""
+    if _crew.get() is not None:
+        yield
+        return
+    crew = Crew()
+    token = _crew.set(crew)
+    try:
+        yield
+    finally:
+        _crew.reset(token)
+        crew.close()
+
+
+def seconds_to_start() -> float:
+    """How long, about, processes of this machine take until they work at their full pace."""
+    return OF_A_COPY if can_be_copied() else OF_A_PROCESS
+
+
+def worth_processes(seconds: float) -> bool:
+    """Whether so much work gains from being shared out, beyond doubt."""
+    return seconds > WORTH * seconds_to_start()
+
+
 def over_a_cluster() -> bool:
     """Whether the work is done by a cluster now."""
     return _cluster.get() is not None
@@ -269,9 +302,22 @@ def _given_up(what: str, kept: str) -> RunError:
 def _over_processes(
     work: Callable[[Item], Found], items: Sequence[Item], jobs: int, kept: str
 ) -> Iterator[tuple[int, Found]]:
+    what = "a worker process was ended from outside, perhaps for want of memory"
+    given_up = _given_up(what, f"{kept}; fewer --jobs need less memory")
+    left = dict(enumerate(items))
+    if can_be_copied():
+        kept_crew = _crew.get()
+        crew = Crew() if kept_crew is None else kept_crew
+        try:
+            yield from crew.numbered(work, left, jobs, PATIENCE)
+        except WorkersDied:
+            raise given_up from None
+        finally:
+            if kept_crew is None:
+                crew.close()
+        return
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    left = dict(enumerate(items))
     deaths = 0
     while left:
         try:
@@ -282,8 +328,7 @@ def _over_processes(
         except BrokenProcessPool:
             deaths += 1
             if deaths == PATIENCE:
-                what = "a worker process was ended from outside, perhaps for want of memory"
-                raise _given_up(what, f"{kept}; fewer --jobs need less memory") from None
+                raise given_up from None
 
 
 def _once_over_processes(
@@ -338,21 +383,6 @@ def hidden_from_ctrl_c() -> Iterator[None]:
             signal.signal(signal.SIGINT, usual)
     if waiting:
         signal.raise_signal(signal.SIGINT)
-
-
-@functools.cache
-def belong_to(parent: int) -> None:
-    """Let this worker process end with the run that started it.
-
-    Where the run is killed, its workers must not write behind the back of the one that goes on.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────

@@ -15,8 +15,8 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.simulated_error import endings_in
-from adaptive_cart.running.stretches import PATIENCE, block_size
-from adaptive_cart.running.workers import over_a_cluster, spread
+from adaptive_cart.running.stretches import block_size
+from adaptive_cart.running.workers import over_a_cluster, spread, worth_processes
 
 
 @freed_memory_kept()
@@ -34,7 +34,7 @@ def successes(
     span
         Numbers of the first trial, and of the one after the last.
     jobs
-        Processes; all cores if left out. None are started for what takes less than four seconds.
+        Processes; all cores if left out. None are started for what is soon done.
     """
     count = functools.partial(_of_span, design, tuple(scenarios), seed)
     (start, stop), size = span, block_size(design)
@@ -43,7 +43,7 @@ def successes(
     if not over_a_cluster() and spans:
         began = time.perf_counter()
         found.append(count(spans.pop(0)))
-        if (time.perf_counter() - began) * len(spans) < PATIENCE:
+        if not worth_processes((time.perf_counter() - began) * len(spans)):
             jobs = 1
     found += spread(count, spans, jobs)
     return [sum(numbers) for numbers in zip(*found, strict=True)]

@@ -6,7 +6,10 @@ import errno
 import itertools
 import json
 import os
+import pickle
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +24,9 @@ from adaptive_cart.results import store as module
 from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.parquet_tables import regrouped, write_table
 from adaptive_cart.results.parts import Parts, Span, Stretch
-from adaptive_cart.results.store import LOOKS, TRIALS, Identity, Store
+from adaptive_cart.results.store import LOOKS, TRIALS, Identity, Store, in_turn
+from adaptive_cart.results.unmerged import Unmerged
+from adaptive_cart.running.reading_off import done_by
 from adaptive_cart.running.stretches import pieces_of, spans_of, stretch_length, trials_in
 
 IDENTITY = Identity("d1", 7, "0.1", "simulate")
@@ -82,7 +87,7 @@ def opened(folder: Path, identity: Identity = IDENTITY) -> Store:
     return store
 
 
-def filled(folder: Path, edges: list[int], both_tables_at_once: bool = False) -> Store:
+def filled(folder: Path, edges: list[int], do: Any = in_turn) -> Store:
     """Tables of both scenarios, merged from stretches with these edges."""
     store = opened(folder)
     parts = store.parts
@@ -92,7 +97,7 @@ def filled(folder: Path, edges: list[int], both_tables_at_once: bool = False) ->
             keep(parts, position, start, stop) for start, stop in itertools.pairwise(edges)
         ]
         spans[name] = [Span(part.start, part.stop, part) for part in stretches]
-    store.merge(IDENTITY, spans, both_tables_at_once)
+    store.merge(IDENTITY, spans, do)
     store.drop_parts()
     return store
 
@@ -172,7 +177,7 @@ def test_regrouped_keeps_every_row_in_order(sizes: list[int], rows: int):
 def test_the_bytes_of_a_table_do_not_tell_how_it_was_filled(tmp_path, monkeypatch, row_group):
     monkeypatch.setattr(module, "ROW_GROUP", row_group)
     at_once = tables(filled(tmp_path / "at_once", [0, 60]))
-    in_pieces = tables(filled(tmp_path / "in_pieces", [0, 1, 17, 40, 60], True))
+    in_pieces = tables(filled(tmp_path / "in_pieces", [0, 1, 17, 40, 60], partial(done_by, 2)))
     store = filled(tmp_path / "extended", [0, 25])
     store.prepare(IDENTITY, restart=False)
     store.open_parts()
@@ -200,19 +205,41 @@ def test_what_fails_is_told_and_leaves_both_tables_as_they_were(tmp_path, suffix
     broken.write_bytes(broken.read_bytes()[:-9])
     told = rf"{suffix}\.parquet: is damaged .*, and its stretch has been removed"
     with pytest.raises(RunError, match=told):
-        store.merge(IDENTITY, spans, at_once=True)
+        store.merge(IDENTITY, spans)
     assert tables(store) == before
 
 
-@pytest.mark.parametrize("damaged", ["trials", "looks"])
-def test_who_reads_the_other_file_of_a_damaged_stretch_tells_of_the_damaged_one(tmp_path, damaged):
+def test_a_damaged_stretch_stays_until_whoever_asked_for_it_is_told(tmp_path):
     parts = opened(tmp_path).parts
     stretch = keep(parts, 0, 0, 60)
-    parts.path(stretch, damaged).write_bytes(b"nothing")
-    other = "looks" if damaged == "trials" else "trials"
-    for suffix in (damaged, other):  # in this order by whichever of two threads is the first
-        with pytest.raises(RunError, match=rf"{damaged}\.parquet: is damaged"):
-            parts.read(Span(0, 60, stretch), suffix)
+    parts.path(stretch, "trials").write_bytes(b"nothing")
+    with pytest.raises(RunError) as caught:
+        parts.read(Span(0, 60, stretch), "trials")
+    parts.read(Span(0, 60, stretch), "looks")  # another process may read it at this moment
+    error = pickle.loads(pickle.dumps(caught.value))
+    told = r"trials\.parquet: is damaged .* has been removed. What was"
+    with pytest.raises(RunError, match=told), parts.without_damaged():
+        raise error
+    assert parts.finished() == []
+
+
+@pytest.mark.parametrize("row_group", [5, 7, 100_000])
+def test_trials_in_stretches_are_read_as_those_in_tables(tmp_path, monkeypatch, row_group):
+    monkeypatch.setattr(module, "ROW_GROUP", row_group)
+    merged = filled(tmp_path / "merged", [0, 20, 60])
+    store = filled(tmp_path / "in pieces", [0, 20])
+    store.prepare(IDENTITY, restart=False)
+    store.open_parts()
+    kept = [keep(store.parts, 0, start, stop) for start, stop in ((20, 45), (40, 70))]
+    spans = {NAMES[0]: [Span(0, 20, None), Span(20, 45, kept[0]), Span(45, 60, kept[1])]}
+    unmerged = Unmerged(store.folder, store.parts, spans)
+    assert unmerged.column_names(TRIALS) == merged.column_names(TRIALS)
+    words = {"reason": WORDS}
+    found, expected = (Columns(of, TRIALS, NAMES[0], words) for of in (unmerged, merged))
+    for column in ("trial", "months", "failed", "reason"):
+        assert np.array_equal(found[column], expected[column])
+    ends = [LastLooks(of, NAMES[0], 2, 3).by_arm("events") for of in (unmerged, merged)]
+    assert np.array_equal(*ends)
 
 
 @pytest.mark.parametrize("full", [TRIALS, LOOKS])
@@ -228,7 +255,7 @@ def test_a_full_disk_is_told_of_the_table_that_it_stopped(tmp_path, monkeypatch,
 
     monkeypatch.setattr(store, "_sources", failing)
     with pytest.raises(RunError, match=rf"{full}: cannot be written"):
-        store.merge(IDENTITY, {"null": [Span(0, 60, stretch)]}, at_once=True)
+        store.merge(IDENTITY, {"null": [Span(0, 60, stretch)]})
     assert not store.path(TRIALS).exists()
     assert not store.path(LOOKS).exists()
 
@@ -333,7 +360,10 @@ def test_a_page_that_changed_is_found_when_a_part_is_read(tmp_path):
     content[start + inside.total_compressed_size - 8] ^= 1
     path.write_bytes(content)
     assert parts.drop_damaged() == 0  # the footer is sound
-    with pytest.raises(RunError, match=r"is damaged.*has been removed"):
+    with (
+        pytest.raises(RunError, match=r"is damaged.*has been removed"),
+        parts.without_damaged(),
+    ):
         parts.read(Span(0, 60, stretch), "trials")
     assert parts.finished() == []
 

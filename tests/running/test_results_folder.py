@@ -139,7 +139,7 @@ def test_a_finished_run_is_read_back_and_not_worked_out_again(
     def never(*arguments: Any, **keywords: Any) -> None:
         raise AssertionError("worked out again")
 
-    for name in ("values_of_all", "measures", "run_stretches", "boundaries_csv"):
+    for name in ("values_of_all", "tasks_of", "run_stretches", "boundaries_csv"):
         monkeypatch.setattr(module, name, never)
     os.chmod(tmp_path / "r", 0o555)
     again = drawn(tmp_path / "r")

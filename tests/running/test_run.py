@@ -29,6 +29,7 @@ from adaptive_cart.results import store as store_module
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
+from adaptive_cart.running import forked as forked_module
 from adaptive_cart.running import run as run_module
 from adaptive_cart.running import stretches as stretches_module
 from adaptive_cart.running import workers as workers_module
@@ -131,11 +132,19 @@ def test_any_block_size(tmp_path, straight, block):
 
 
 def test_any_number_of_jobs(tmp_path, straight, monkeypatch, short_stretches):
-    monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(workers_module, "WORTH", 0.0)
     seen: list[int] = []
     monkeypatch.setattr(workers_module, "_over_processes", recorded(seen))
     drawn(tmp_path, 150, jobs=2)
-    assert seen == [2]
+    assert seen == [2, 2]  # the trials; the tables and what is read off
+    assert contents(tmp_path) == straight(150)
+
+
+@pytest.mark.slow
+def test_any_number_of_jobs_that_are_started_anew(tmp_path, straight, monkeypatch, short_stretches):
+    monkeypatch.setattr(workers_module, "WORTH", 0.0)
+    monkeypatch.setattr(workers_module, "can_be_copied", lambda: False)
+    drawn(tmp_path, 150, jobs=2)
     assert contents(tmp_path) == straight(150)
 
 
@@ -717,9 +726,9 @@ def test_a_script_without_a_main_guard(tmp_path):
     script.write_text(
         f"""
 import adaptive_cart as ac
-from adaptive_cart.running import stretches
+from adaptive_cart.running import stretches, workers
 
-stretches.PATIENCE = 0.0  # start processes, however short the run
+workers.WORTH = 0.0  # start processes, however short the run
 stretches.STRETCH = 32
 design = ac.load_design({str(tmp_path / "design.toml")!r})
 result = ac.simulate(design, trials=100, jobs=2, engine="simulate")
@@ -744,14 +753,19 @@ print(len(result.trials), result.figure("null", "success").n, len(result.looks) 
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stretches):
-    monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stretches, copied):
+    monkeypatch.setattr(workers_module, "WORTH", 0.0)
     original = stretches_module.Parts.write
 
-    def dying(work: Any, number: int, item: Any, parent: int) -> int:
+    def dying(*_: Any) -> int:
         os._exit(9)
 
-    monkeypatch.setattr(workers_module, "_in_process", dying)
+    if copied:
+        monkeypatch.setattr(forked_module, "_answer", dying)
+    else:
+        monkeypatch.setattr(workers_module, "can_be_copied", lambda: False)
+        monkeypatch.setattr(workers_module, "_in_process", dying)
     with pytest.raises(RunError, match="worker process was ended from outside"):
         drawn(tmp_path, 300, jobs=2)
     monkeypatch.undo()

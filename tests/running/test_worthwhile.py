@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from types import SimpleNamespace
 
 import pytest
 
-from adaptive_cart.running import stretches
+from adaptive_cart.running import stretches, workers
 from adaptive_cart.running.first_trials import shortly_first
 
 
@@ -34,6 +35,7 @@ def test_few_trials_are_run_before_others_help(monkeypatch, seconds, cold, trial
 
     monkeypatch.setattr(stretches, "run_stretch", run)
     monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(workers, "can_be_copied", lambda: False)  # processes take a second to start
     left = stretches.pieces_of({0: [(0, trials)]}, 2_500)
     told: list[int] = []
     found = stretches._worthwhile(SimpleNamespace(block=2_500), left, 2, told.append)
@@ -42,6 +44,45 @@ def test_few_trials_are_run_before_others_help(monkeypatch, seconds, cold, trial
     pieces = sorted([*ran, *left])
     assert (pieces[0][0], pieces[-1][1]) == (0, trials)
     assert all(one[1] == other[0] for one, other in itertools.pairwise(pieces))
+
+
+@pytest.mark.parametrize(
+    ("copied", "seconds", "jobs", "here"),
+    [
+        (True, 0.0001, 2, 2_000),  # two seconds: worth copies of this process,
+        (False, 0.0001, 1, 250),  # which take milliseconds, but no processes that are started anew
+        (True, 0.00004, 1, 250),
+    ],
+)
+def test_copies_are_made_for_less(monkeypatch, copied, seconds, jobs, here):
+    clock = [0.0]
+
+    def run(_, piece):
+        clock[0] += (piece[1] - piece[0]) * seconds
+        return piece[1] - piece[0]
+
+    monkeypatch.setattr(stretches, "run_stretch", run)
+    monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(workers, "can_be_copied", lambda: copied)
+    told: list[int] = []
+    left = stretches.pieces_of({0: [(0, 20_000)]}, 2_500)
+    assert stretches._worthwhile(SimpleNamespace(block=5_000), left, 2, told.append) == jobs
+    assert sum(told) == here
+
+
+@pytest.mark.parametrize("jobs", [2, 3, 16])
+def test_stretches_become_shorter_and_hold_every_trial_once(jobs):
+    one, other = (0, 1), (1,)
+    left = [(250, 5_000, one), (5_000, 30_000, one), (30_000, 41_000, other), (50_000, 50_100, one)]
+    found = stretches.tapered(left, jobs, 300)
+    assert stretches.joined(found, math.inf) == stretches.joined(left, math.inf)
+    lengths = [stop - start for start, stop, _ in found[:-1]]
+    assert max(lengths) <= stretches.STRETCH
+    # at any moment two more stretches as long as the next are left for each job, or it is short
+    rest = 40_850
+    for length in lengths:
+        assert length <= max(-(-rest // (2 * jobs)), 300)
+        rest -= length
 
 
 def test_what_one_job_does_is_cut_as_for_one():
