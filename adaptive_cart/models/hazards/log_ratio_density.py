@@ -1,14 +1,14 @@
 """The density of the log hazard ratio of two arms given a table, and where it has any mass.
 
 It is known up to a constant, once the baseline hazards are integrated out
-(``log_ratio_posterior.py`` says how, and how the range is found).
+(``log_ratio_panels.py`` says how, and how the range is found).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -53,6 +53,10 @@ class Density:
             self.sd,
             None if self.between is None else own(self.between),
         )
+
+    def times_power(self, power: Array) -> Density:
+        """Return it times a power of the hazard ratio, (table,): so many more events."""
+        return replace(self, slope=self.slope + power)
 
     def log(self, beta: Array) -> Array:
         """Log density at some values of each table, (table, node)."""

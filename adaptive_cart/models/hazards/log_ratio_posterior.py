@@ -1,64 +1,32 @@
 """The posterior of the log hazard ratio of two arms, by quadrature, for many tables at once.
 
-The model is that of ``piecewise_exponential.py``.
-
-Method
-------
-Each baseline hazard is integrated out in closed form (gamma against Poisson), which leaves the
-posterior of beta up to a constant, D_j and D_1 being totals over arms and over intervals::
+The model is that of ``piecewise_exponential.py``. Each baseline hazard is integrated out in closed
+form (gamma against Poisson), which leaves the posterior of beta up to a constant, D_j and D_1 being
+totals over arms and over intervals::
 
     prior(beta) exp(beta D_1) prod_j (b + T_0j + exp(beta) T_1j) ** -(a + D_j)
 
-Its logarithm is concave, its curvature at least that of the prior. So the mode is found by
-Newton steps kept within a bracket that shrinks, and the two ends, where the density has fallen by
-exp(-28), by Newton steps from outside, which cannot jump over them. By concavity the mass beyond
-an end is below exp(-28) = 7e-13 of the whole. Between the ends lie equal panels of 24
-Gauss-Legendre nodes; their number depends on the prior's standard deviation alone (the range is
-at most 15 of these), never on the data, so a table's result does not depend on its neighbours.
-A question cuts the panel it falls in and integrates the two pieces with 24 nodes of their own:
-the answer is smooth in the value asked about and no step on a grid.
-
-Error
------
-The integrand is analytic for |Im beta| < pi, a panel is at most 15 long, hence geometric
-convergence (Trefethen 2008, doi:10.1137/060659831, theorem 4.5). Measured against a fine grid of
-the formula in extended precision (100 000 nodes and more), over prior sd 0.1 to 10, 0 to 20 000
-events, no exposure, one participant, knees of the density anywhere: at most 2e-11 in a probability,
-4e-11 posterior sd in a mean. ``tests/models/test_piecewise_exponential.py`` holds it to 2e-10 and
-1e-9.
+Probabilities and means of nearly every table of a trial are sums over some forty equal steps
+(``log_ratio_even.py``). For tables that would need many, and for events that are known to lie
+between two months, they come from panels (``log_ratio_panels.py``), as quantiles and curves always
+do. Which it is depends on the table alone. Each of the two says how near it is.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
-from scipy import special
 
-from adaptive_cart.models.hazards.log_ratio_density import (
-    DROP,
-    Array,
-    Density,
-    Mask,
-    falling_root,
-    range_of,
-)
-
-PANEL: Final = 15.0  # longest panel, in units of the log hazard ratio
-FEWEST_PANELS: Final = 4
-NODES: Final = 24
-KNOTS: Final = 401  # values that join a distribution function
-FURTHEST: Final = 8.0  # normal scores of its ends
-NODES_AT_ONCE: Final = 2**14  # of all tables of a chunk together, to stay in cache
-_roots, _root_weights = np.polynomial.legendre.leggauss(NODES)
-FRACTIONS: Final[Array] = (_roots + 1.0) / 2.0
-WEIGHTS: Final[Array] = _root_weights / 2.0
+from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
+from adaptive_cart.models.hazards.log_ratio_even import EvenSteps
+from adaptive_cart.models.hazards.log_ratio_panels import Panels
 
 
 class Posterior:
-    """Posterior of the log hazard ratio of each table, held as its mass by panel.
+    """Posterior of the log hazard ratio of each table.
 
     Attributes
     ----------
@@ -72,39 +40,35 @@ class Posterior:
 
     def __init__(self, density: Density) -> None:
         self._density = density
-        self._panels = _number_of_panels(density.sd)
-        self._start, self._width, self._peak, self.failed = range_of(density, self._panels)
-        tables = len(density.slope)
-        self._mass = np.empty((tables, self._panels))
-        self._log_mean = np.empty(tables)
-        for rows in chunks(tables, self._panels * NODES):
-            beta, weighted = self._weighted(rows)
-            by_panel = weighted.reshape(len(beta), self._panels, NODES)
-            failed = self.failed[rows, None]
-            self._mass[rows] = np.where(failed, 1.0, by_panel.sum(axis=-1))
-            # about the start of the range and not about 0, to lose no digits
-            offset = (weighted * (beta - self._start[rows, None])).sum(axis=-1)
-            self._log_mean[rows] = self._start[rows] + offset / self._mass[rows].sum(axis=-1)
-        # one table at a time is summed from the left and from the right, so that a small
-        # probability on either side is not the rounding error of the other
-        self._below = np.zeros((tables, self._panels + 1))
-        self._above = np.zeros((tables, self._panels + 1))
-        np.cumsum(self._mass, axis=-1, out=self._below[:, 1:])
-        self._above[:, :-1] = np.cumsum(self._mass[:, ::-1], axis=-1)[:, ::-1]
+        self._even = None if density.between is not None else EvenSteps(density)
+        settled = (
+            np.zeros(len(density.slope), np.bool_) if self._even is None else self._even.settled
+        )
+        self._rest = np.flatnonzero(~settled)
+        self._panels = Panels(density.take(self._rest)) if len(self._rest) else None
+        self.failed = np.zeros(len(settled), dtype=np.bool_)
+        if self._panels is not None:
+            self.failed[self._rest] = self._panels.failed
 
+    @cached_property
+    def _on_panels(self) -> Panels:
+        """All tables on panels."""
+        if self._panels is not None and len(self._rest) == len(self.failed):
+            return self._panels
+        return Panels(self._density)
+
+    # ── what it is asked ──────────────────────────────────────────────────────────────────
     def hazard_ratio_below(self, value: float) -> Array:
         """Probability that the hazard ratio lies below a value, (table,)."""
-        below, above = self._sides(self._log_value(value))
-        return self._answer(below / (below + above))
+        return self._sides(value)[0]
 
     def hazard_ratio_above(self, value: float) -> Array:
         """Probability that the hazard ratio lies above a value, (table,)."""
-        below, above = self._sides(self._log_value(value))
-        return self._answer(above / (below + above))
+        return self._sides(value)[1]
 
     def log_hazard_ratio_mean(self) -> Array:
         """Posterior mean of the log hazard ratio, (table,)."""
-        return self._answer(self._log_mean)
+        return self._joined(EvenSteps.log_mean, Panels.log_mean)
 
     def hazard_ratio_mean(self) -> Array:
         """Posterior mean of the hazard ratio, (table,)."""
@@ -113,54 +77,37 @@ class Posterior:
     def mean_of_power(self, power: Array) -> Array:
         """Posterior mean of a power of the hazard ratio, (table,).
 
-        It is the ratio of two normalising constants, that of the posterior with so many more events
-        in the experimental arm over this one, each on a range of its own: under a wide prior the
-        mean is made in a tail that hardly counts for the posterior itself. Infinite where it is
-        beyond the largest float, nan where the other posterior has failed.
+        Infinite where it is beyond the largest float, nan where the posterior has failed, or would
+        with so many more events in the experimental arm.
 
         Parameters
         ----------
         power
             (table,)
         """
-        density = self._density
-        more = Posterior(
-            Density(
-                density.slope + power,
-                density.exponent,
-                density.control,
-                density.experimental,
-                density.mean,
-                density.sd,
-                density.between,
-            )
-        )
-        with np.errstate(over="ignore", invalid="ignore"):  # the latter in failed tables
-            mean = np.exp(more.log_constant - self.log_constant)
-        return self._answer(np.where(more.failed, np.nan, mean))
+        found, few = np.empty(len(self.failed)), np.zeros(len(self.failed), dtype=np.bool_)
+        if self._even is not None:
+            found, few = self._even.mean_of_power(power)
+        if self._panels is not None:
+            found[self._rest] = self._panels.mean_of_power(power[self._rest])
+            few[self._rest] = True
+        many = np.flatnonzero(~few)
+        if len(many):
+            found[many] = Panels(self._density.take(many)).mean_of_power(power[many])
+        return found
 
     def log_hazard_ratio_interval(self, level: float = 0.95) -> Array:
         """Equal-tailed credible interval of the log hazard ratio, (table, 2)."""
         if not 0.0 < level < 1.0:
             raise ValueError(f"level: {level} found, a probability between 0 and 1 allowed")
-        tail = (1.0 - level) / 2.0
-        total = self._below[:, -1]
-        lower = self._quantile(tail * total)
-        upper = self._quantile(total - tail * total)
-        return np.stack([self._answer(lower), self._answer(upper)], axis=-1)
+        return self._on_panels.interval(level)
 
-    def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
-        """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
+    @property
+    def log_constant(self) -> Array:
+        """Logarithm of the integral of the density as it is written, (table,)."""
+        return self._joined(EvenSteps.log_constant, Panels.log_constant)
 
-        No mass where the table has failed.
-        """
-        low, high = (end[rows, None] for end in self.range())
-        beta = low + (high - low) * ((np.arange(points) + 0.5) / points)
-        mass = np.exp(self._density.take(rows).log(beta) - self._peak[rows, None])
-        failed = self.failed[rows, None]
-        mass = np.where(failed, 0.0, mass)
-        return beta, mass / np.where(failed, 1.0, mass.sum(axis=-1, keepdims=True))
-
+    # ── the density itself ────────────────────────────────────────────────────────────────
     @property
     def prior_sd(self) -> float:
         """Standard deviation of the prior of the log hazard ratio."""
@@ -168,135 +115,42 @@ class Posterior:
 
     def range(self) -> tuple[Array, Array]:
         """Log hazard ratios beyond which there is no mass to speak of, (table,) each."""
-        return self._start, self._start + self._width * self._panels
+        return self._on_panels.range()
+
+    def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
+        """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
+
+        No mass where the table has failed.
+        """
+        return self._on_panels.lattice(rows, points)
 
     def curve(self) -> tuple[Array, Array]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
-        share = np.linspace(0.0, 1.0, KNOTS)
-        values = self._start[:, None] + (self._width * self._panels)[:, None] * share
-        density = self._density.log(values)
-        density -= self._peak[:, None]
-        np.exp(density, out=density)
-        scores = normal_scores(density)
-        return self._answer(values.T).T, np.clip(scores, -FURTHEST, FURTHEST)
+        return self._on_panels.curve()
 
     def density(self, values: Array) -> Array:
         """Density at log hazard ratios of each table, (table, value); 0 where it has failed."""
-        logs = self._density.log(values) - self._peak[:, None]
-        found = np.exp(logs) / self._below[:, -1:]
-        return np.where(self.failed[:, None], 0.0, found)
+        return self._on_panels.density(values)
 
     def log_density(self, table: int, beta: Array) -> Array:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
         return self._density.take(slice(table, table + 1)).log(beta[None])[0]
 
-    def _log_value(self, value: float) -> float:
+    def _sides(self, value: float) -> tuple[Array, Array]:
         if not (math.isfinite(value) and value > 0.0):
             raise ValueError(f"value: {value} found, a hazard ratio above 0 allowed")
-        return math.log(value)
-
-    def _answer(self, values: Array) -> Array:
-        return np.where(self.failed, np.nan, values)
-
-    @property
-    def log_constant(self) -> Array:
-        """Logarithm of the integral of the density as it is written, (table,)."""
-        return self._peak + np.log(self._below[:, -1])
-
-    def _weighted(self, rows: slice) -> tuple[Array, Array]:
-        """Nodes and weighted density, (table, node) each, the density being 1 at the mode."""
-        places = (np.arange(self._panels)[:, None] + FRACTIONS).ravel()
-        width = self._width[rows, None]
-        beta = self._start[rows, None] + width * places
-        weighted = self._density.take(rows).log(beta)
-        weighted -= self._peak[rows, None]
-        np.exp(weighted, out=weighted)
-        by_panel = weighted.reshape(-1, self._panels, NODES)  # a view
-        by_panel *= WEIGHTS
-        by_panel *= width[:, :, None]
-        return beta, weighted
-
-    def _piece(self, density: Density, peak: Array, start: Array, length: Array) -> Array:
-        """Mass of a stretch no longer than a panel, (table,)."""
-        value = density.log(start[:, None] + length[:, None] * FRACTIONS)
-        value -= peak[:, None]
-        np.exp(value, out=value)
-        value *= WEIGHTS
-        mass: Array = value.sum(axis=-1) * length
-        return mass
-
-    def _sides(self, log_value: float) -> tuple[Array, Array]:
-        """Mass on either side of one value, (table,) each."""
-        place = np.clip((log_value - self._start) / self._width, 0.0, float(self._panels))
-        panel = np.minimum(place.astype(np.intp), self._panels - 1)
-        left = self._start + panel * self._width
-        # the value itself, and not its rounded place, wherever it is within the range
-        end = self._start + self._panels * self._width
-        value = np.clip(log_value, self._start, np.maximum(end, self._start))
-        first = np.empty_like(left)
-        second = np.empty_like(left)
-        for rows in chunks(len(left), 2 * NODES):
-            density, peak = self._density.take(rows), self._peak[rows]
-            here = value[rows]
-            first[rows] = self._piece(density, peak, left[rows], here - left[rows])
-            right = left[rows] + self._width[rows]
-            second[rows] = self._piece(density, peak, here, right - here)
-        table = np.arange(len(left))
-        below = self._below[table, panel] + np.maximum(first, 0.0)
-        above = self._above[table, panel + 1] + np.maximum(second, 0.0)
+        log_value = math.log(value)
+        nowhere = np.empty((2, len(self.failed)))
+        below, above = nowhere if self._even is None else self._even.sides(log_value)
+        if self._panels is not None:
+            below[self._rest], above[self._rest] = self._panels.sides(log_value)
         return below, above
 
-    def _quantile(self, target: Array) -> Array:
-        """Value below which the mass is `target`, by Newton steps within a shrinking bracket."""
-        tables = len(target)
-        panel = np.zeros(tables, dtype=np.intp)
-        for edge in range(1, self._panels):
-            panel += self._below[:, edge] <= target
-        table = np.arange(tables)
-        left = self._start + panel * self._width
-        wanted = target - self._below[table, panel]
-        mass = self._mass[table, panel]
-        share = np.divide(wanted, mass, out=np.full(tables, 0.5), where=mass > 0.0)
-        value = left + np.clip(share, 0.0, 1.0) * self._width
-        tolerance = 1e-13 * np.maximum(self._width, np.abs(left))
-
-        def gap(density: Density, rows: npt.NDArray[np.intp], at: Array) -> tuple[Array, Array]:
-            peak = self._peak[rows]
-            found = self._piece(density, peak, left[rows], at - left[rows])
-            slope = np.exp(density.log(at[:, None])[:, 0] - peak)
-            return wanted[rows] - found, slope
-
-        value, _ = falling_root(
-            self._density, gap, value, left, left + self._width, tolerance, ~self.failed
-        )
-        return value
-
-
-def normal_scores(density: Array) -> Array:
-    """Normal scores of lying below each of equally spaced knots, (table, knot).
-
-    Parameters
-    ----------
-    density
-        (table, knot), of any scale
-    """
-    middle = 0.5 * (density[:, 1:] + density[:, :-1])
-    below = np.zeros_like(density)
-    np.cumsum(middle, axis=1, out=below[:, 1:])
-    above = np.zeros_like(density)
-    above[:, :-1] = np.cumsum(middle[:, ::-1], axis=1)[:, ::-1]
-    total = below[:, -1:]
-    # each from its own side, to lose no tail
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(below < above, special.ndtri(below / total), -special.ndtri(above / total))
-
-
-def _number_of_panels(sd: float) -> int:
-    """Panels enough for the longest range that any data can leave, which is the prior's."""
-    return max(FEWEST_PANELS, math.ceil(2.0 * math.sqrt(2.0 * DROP) * sd / PANEL))
-
-
-def chunks(tables: int, nodes: int) -> list[slice]:
-    """Cut the table axis so that a chunk's nodes stay in cache."""
-    size = max(1, NODES_AT_ONCE // max(nodes, 1))
-    return [slice(first, first + size) for first in range(0, tables, size)]
+    def _joined(
+        self, even: Callable[[EvenSteps], Array], panels: Callable[[Panels], Array]
+    ) -> Array:
+        """An answer of each table by the quadrature that it takes, (table,)."""
+        found = np.empty(len(self.failed)) if self._even is None else even(self._even)
+        if self._panels is not None:
+            found[self._rest] = panels(self._panels)
+        return found

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.draws import MIDDLES
-from adaptive_cart.models.hazards.log_ratio_posterior import FURTHEST, Posterior, normal_scores
+from adaptive_cart.models.hazards.log_ratio_panels import FURTHEST, normal_scores
+from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 

@@ -35,7 +35,8 @@ import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
-from adaptive_cart.models.hazards.log_ratio_posterior import Posterior, chunks
+from adaptive_cart.models.hazards.log_ratio_panels import chunks
+from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
 
