@@ -198,6 +198,10 @@ class LookAnalysis:
         """Places of arms by utilities, as far as they have been worked out."""
         return {}
 
+    def knows(self, endpoint: str, posterior: Posterior) -> None:
+        """Take a posterior of the chosen trials that has been worked out elsewhere."""
+        self._posteriors[endpoint] = posterior
+
     def known_posterior(self, endpoint: str) -> Posterior | None:
         """Posterior of the chosen trials if it has been worked out."""
         return self._posteriors.get(endpoint)

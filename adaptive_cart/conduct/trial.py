@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,32 @@ from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.participants.shares import Shares
 
 __all__ = ["Block", "LookRecord", "run_block", "run_looks"]
+
+
+class AtTheEnd(NamedTuple):
+    """What has been seen of all trials of a block once their pipelines have been followed up.
+
+    Attributes
+    ----------
+    snapshot, primary
+        When, and what was seen then of the primary endpoint.
+    waiting, final
+        Trials that had a pipeline, and their posterior of that, if anybody asks for it.
+    """
+
+    snapshot: Snapshot
+    primary: Summary
+    waiting: Integers
+    final: Posterior | None
+
+    def of(self, trials: Integers) -> Posterior | None:
+        """What is known of the posterior of some trials, if they all had a pipeline."""
+        if self.final is None or not len(trials):
+            return None
+        places = np.searchsorted(self.waiting, trials)
+        if places[-1] >= len(self.waiting) or (self.waiting[places] != trials).any():
+            return None
+        return self.final.of_trials(places)
 
 
 class SimulatedConduct(Conduct):
@@ -210,18 +236,26 @@ class SimulatedConduct(Conduct):
         piped = (date > block.months) & (block.months > 0.0)
         waiting = np.flatnonzero(piped)
         again = np.flatnonzero(piped | (known & self.standing.went_on))
-        self._reversals(snapshot, again)
-        self._claims_again(snapshot, again)
+        final = self._final(primary, waiting)
+        # first, so that what it takes is known where some of them are judged again
+        in_the_end = None if final is None else self._estimates(final)
+        seen = AtTheEnd(snapshot, primary, waiting, final)
+        self._reversals(seen, again)
+        self._claims_again(seen, again)
         self._weigh()
         self.estimate_ends()
         if plan.estimands:
-            analysis, model = plan.fitted[self.design.primary]
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
-            if len(waiting):
-                final = analysis.posterior(model, primary.rows(waiting), None)
-                estimates, covered = self._estimates(final)
-                block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
+            if in_the_end is not None:
+                block.estimate_final[waiting], block.covered_final[waiting] = in_the_end
         return block
+
+    def _final(self, primary: Summary, waiting: Integers) -> Posterior | None:
+        """Posterior of trials that wait for their pipeline, of all there is, if anybody asks."""
+        if not self.plan.estimands or not len(waiting):
+            return None
+        analysis, model = self.plan.fitted[self.design.primary]
+        return analysis.posterior(model, primary.rows(waiting), None)
 
     def estimate_ends(self) -> None:
         """Estimate at the end of every trial of which that has not been done at its look."""
@@ -236,18 +270,23 @@ class SimulatedConduct(Conduct):
     def _estimate_now(self, analysis: LookAnalysis, ended: Booleans) -> None:
         """Estimate trials that end from the posterior their look has worked out already.
 
-        Only where most of the trials at the look end: a posterior answers for all of them at once.
+        Of a posterior that answers for all of them at once only where most trials at the look end.
         """
         posterior = analysis.known_posterior(self.design.primary)
         if posterior is None or not self.plan.estimands:
             return
         here = ended[analysis.trials]
-        if 2 * here.sum() < len(here):
+        own = None if here.all() else posterior.of_trials(np.flatnonzero(here))
+        if own is not None:
+            posterior, mine = own, np.ones(int(here.sum()), dtype=np.bool_)
+        elif 2 * here.sum() < len(here):
             return
+        else:
+            mine = here
         estimates, covered = self._estimates(posterior)
         rows = analysis.trials[here]
-        self.block.estimate[rows], self.block.covered[rows] = estimates[here], covered[here]
-        self._keep_limits(posterior, rows, here)
+        self.block.estimate[rows], self.block.covered[rows] = estimates[mine], covered[mine]
+        self._keep_limits(posterior, rows, mine)
         self.estimated[rows] = True
 
     def _keep_limits(
@@ -292,21 +331,27 @@ class SimulatedConduct(Conduct):
                 own = [means[name, side.arm] for name in side.endpoints]
                 found[:, place] = weighed(side, own) if own else 0.0
 
-    def _reversals(self, snapshot: Snapshot, again: Integers) -> None:
+    def _followed_up(self, seen: AtTheEnd, trials: Integers) -> LookAnalysis:
+        """Some trials with all that has been seen of them in the end, to be judged again."""
+        standing = self.standing
+        found = LookAnalysis(
+            self.plan, seen.snapshot, self.prepared, trials,
+            standing.compared, standing.open_strata, standing.closed_at,
+        )  # fmt: skip
+        found.summaries[self.design.primary] = seen.primary
+        if found.open_strata is None:
+            known = seen.of(trials)
+            if known is not None:
+                found.knows(self.design.primary, known)
+        return found
+
+    def _reversals(self, seen: AtTheEnd, again: Integers) -> None:
         """A success is reversed when none of the targets that succeeded holds on everybody."""
         standing = self.standing
         chosen = again[standing.reason[again] == SUCCESS]
         if len(chosen) == 0:
             return
-        followed_up = LookAnalysis(
-            self.plan,
-            snapshot,
-            self.prepared,
-            chosen,
-            standing.compared,
-            standing.open_strata,
-            standing.closed_at,
-        )
+        followed_up = self._followed_up(seen, chosen)
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]
@@ -316,7 +361,7 @@ class SimulatedConduct(Conduct):
                 stands |= self._again(followed_up, position, place, chosen)
         self.block.reversal[chosen] = ~stands
 
-    def _claims_again(self, snapshot: Snapshot, again: Integers) -> None:
+    def _claims_again(self, seen: AtTheEnd, again: Integers) -> None:
         """A claim that is judged again: made if it and all that it requires hold on everybody.
 
         Elsewhere it has been judged on all there is.
@@ -325,15 +370,7 @@ class SimulatedConduct(Conduct):
         judged_again = [k for k in plan.claims if plan.rules[k].followed_up]
         if not judged_again:
             return
-        followed_up = LookAnalysis(
-            plan,
-            snapshot,
-            self.prepared,
-            again,
-            standing.compared,
-            standing.open_strata,
-            standing.closed_at,
-        )
+        followed_up = self._followed_up(seen, again)
         for position in judged_again:
             rule, found = plan.rules[position], standing.noted[position] > 0
             for place in range(len(rule.targets)) if len(again) else ():

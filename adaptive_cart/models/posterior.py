@@ -75,6 +75,13 @@ class Posterior:
         """Return the same posterior, asked about the strata that are open now."""
         raise NotImplementedError  # abstract: every model supplies it
 
+    def of_trials(self, rows: Integers) -> Posterior | None:
+        """Return that of some of its trials, with what is known of them already.
+
+        Nothing where that would not be less work than to begin anew.
+        """
+        return None
+
     def unpredictable(self, apart: bool, arms: list[int]) -> Booleans | None:
         """Trials from whose posterior nothing can be drawn; nothing where that cannot happen.
 

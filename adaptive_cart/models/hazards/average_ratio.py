@@ -100,6 +100,10 @@ class AverageRatio:
             self.failed[rows] |= ~ended
             self._terms.append((terms[0], terms[1]))
 
+    def take(self, tables: npt.NDArray[np.int64]) -> AverageRatio:
+        """Keep these tables only."""
+        return AverageRatio([one.take(tables) for one in self._strata], self._weights[tables])
+
     def _series(self, rows: slice) -> tuple[Array, Array, Mask]:
         """Real and imaginary terms, (term, table) each, and for which tables they have ended.
 

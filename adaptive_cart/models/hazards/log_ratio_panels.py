@@ -93,6 +93,16 @@ class Panels:
         np.cumsum(self._mass, axis=-1, out=self._below[:, 1:])
         self._above[:, :-1] = np.cumsum(self._mass[:, ::-1], axis=-1)[:, ::-1]
 
+    def take(self, tables: npt.NDArray[np.int64]) -> Panels:
+        """Keep these tables only, with what is known of them."""
+        kept = Panels.__new__(Panels)
+        kept._density, kept._panels = self._density.take(tables), self._panels
+        kept.failed, kept._peak = self.failed[tables], self._peak[tables]
+        kept._start, kept._width = self._start[tables], self._width[tables]
+        kept._mass, kept._log_mean = self._mass[tables], self._log_mean[tables]
+        kept._below, kept._above = self._below[tables], self._above[tables]
+        return kept
+
     def sides(self, log_value: float) -> tuple[Array, Array]:
         """Share of the mass on either side of a log hazard ratio, (table,) each."""
         below, above = self._sides(log_value)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
 from adaptive_cart.models.hazards.log_ratio_even import EvenSteps
@@ -49,6 +50,19 @@ class Posterior:
         self.failed = np.zeros(len(settled), dtype=np.bool_)
         if self._panels is not None:
             self.failed[self._rest] = self._panels.failed
+
+    def take(self, tables: npt.NDArray[np.int64]) -> Posterior:
+        """Keep these tables only, with what is known of them."""
+        kept = Posterior.__new__(Posterior)
+        kept._density, kept.failed = self._density.take(tables), self.failed[tables]
+        kept._even = None if self._even is None else self._even.take(tables)
+        place = np.full(len(self.failed), -1)
+        place[self._rest] = np.arange(len(self._rest))
+        kept._rest = np.flatnonzero(place[tables] >= 0)
+        kept._panels = None
+        if self._panels is not None and len(kept._rest):
+            kept._panels = self._panels.take(place[tables][kept._rest])
+        return kept
 
     @cached_property
     def _on_panels(self) -> Panels:

@@ -148,6 +148,13 @@ class MixedRatio:
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
         self.weights: Array = weights / weights.sum(axis=1, keepdims=True)
 
+    def take(self, tables: npt.NDArray[np.int64]) -> MixedRatio:
+        """Keep these tables only, with what is known of them."""
+        kept = MixedRatio.__new__(MixedRatio)
+        kept._parts = [part.take(tables) for part in self._parts]
+        kept.failed, kept.weights = self.failed[tables], self.weights[tables]
+        return kept
+
     def _over(self, values: Sequence[Array]) -> Array:
         found: Array = (self.weights * np.stack(values, axis=1)).sum(axis=1)
         return np.where(self.failed, np.nan, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Discriminator, PrivateAttr, Tag
@@ -197,6 +197,15 @@ class HazardsPosterior(RatiosPosterior):
         baseline = self.model.baseline_given(events, time, ratio, uniform)
         hazards: Floats = ratio[..., None] * baseline[:, None]
         return hazards[:, np.argsort(self.order)]
+
+    def of_trials(self, rows: Integers) -> Self | None:
+        if self.outside is not None:
+            return None
+        other = super().of_trials(rows)
+        if other is not None:
+            parts = self._split.items()
+            other._split = {key: (events[rows], time[rows]) for key, (events, time) in parts}
+        return other
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         other = super().where_open(open_strata)

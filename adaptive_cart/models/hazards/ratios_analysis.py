@@ -36,6 +36,7 @@ class Ratio(Protocol):
     def hazard_ratio_above(self, value: float) -> Floats: ...
     def hazard_ratio_below(self, value: float) -> Floats: ...
     def hazard_ratio_mean(self) -> Floats: ...
+    def take(self, tables: Integers) -> Ratio: ...
 
 
 class RatiosPosterior(Posterior):
@@ -101,6 +102,14 @@ class RatiosPosterior(Posterior):
         """Trials in which any hazard ratio asked for so far could not be computed."""
         found = [ratio.failed for ratio in self._ratios.values()]
         return np.logical_or.reduce(found) if found else None
+
+    def of_trials(self, rows: Integers) -> Self | None:
+        if not self._ratios:
+            return None
+        open_ = None if self.open_strata is None else self.open_strata[rows]
+        other = replace(self, data=self.data.rows(rows), open_strata=open_)  # type: ignore[type-var]
+        other._ratios = {key: ratio.take(rows) for key, ratio in self._ratios.items()}
+        return other
 
     def where_open(self, open_strata: Booleans) -> Self:
         other = replace(self, open_strata=open_strata)  # type: ignore[type-var]

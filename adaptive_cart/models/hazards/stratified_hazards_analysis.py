@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,14 @@ class StratifiedPosterior(RatiosPosterior):
     @property
     def _one(self) -> PiecewiseExponential:
         return self.model.one
+
+    def of_trials(self, rows: Integers) -> Self | None:
+        other = super().of_trials(rows)
+        if other is not None:
+            other._cells = {
+                arm: tuple(part[rows] for part in parts) for arm, parts in self._cells.items()
+            }
+        return other
 
     def where_open(self, open_strata: Booleans) -> StratifiedPosterior:
         other = super().where_open(open_strata)
