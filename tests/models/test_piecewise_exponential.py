@@ -333,6 +333,23 @@ def test_split_against_participants_one_by_one():
         np.testing.assert_allclose(time[table], [math.fsum(spent) for spent in slow_time], 1e-13)
 
 
+def test_groups_that_are_split_at_once_are_as_each_by_itself():
+    rng = np.random.default_rng(10)
+    durations, events = rng.exponential(8.0, size=(700, 130)), rng.random((700, 130)) < 0.5
+    which = rng.integers(0, 4, size=(700, 130))  # the last are in no group
+    groups = [which == group for group in range(3)]
+    groups[1][5], groups[2][6:9] = False, False
+    for known in (True, False):
+        durations[~np.logical_or.reduce(groups)] = -1.0 if known else np.nan
+        for cuts in ((), (6.0,), (6.0, 12.0)):
+            count, time = model(cuts=cuts).split_among(durations, events, groups)
+            for place, group in enumerate(groups):
+                own_count, own_time = model(cuts=cuts).split(durations, events, group)
+                np.testing.assert_array_equal(count[place], own_count)
+                np.testing.assert_array_equal(time[place], own_time)
+                assert not np.signbit(time).any()
+
+
 def test_split_does_not_depend_on_the_batch_or_the_layout():
     rng = np.random.default_rng(9)
     durations = rng.exponential(8.0, size=(700, 160))

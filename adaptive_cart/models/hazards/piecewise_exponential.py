@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
 from adaptive_cart.models.hazards.log_ratio_panels import chunks
 from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+from adaptive_cart.nouns.participant_set import ParticipantSet
 
 
 @dataclass(frozen=True)
@@ -105,48 +107,87 @@ class PiecewiseExponential:
         ValueError
             If shapes differ or an included participant has a negative or unknown duration.
         """
+        (count,), (time,) = self.split_among(durations, events, [included])
+        return count, time
+
+    def split_among(
+        self,
+        durations: npt.ArrayLike,
+        events: npt.ArrayLike,
+        groups: Sequence[npt.ArrayLike],
+    ) -> tuple[npt.NDArray[np.int64], Array]:
+        """Count the events and the months at risk of several groups, as :meth:`split` does of one.
+
+        What does not depend on the group is worked out once.
+
+        Parameters
+        ----------
+        durations, events
+            as for :meth:`split`
+        groups
+            (table, participant) who is in the group; nobody is in two
+
+        Returns
+        -------
+        events, time
+            (group, table, interval) each
+        """
         follow_up = np.asarray(durations, dtype=np.float64)
         ended = np.asarray(events, dtype=np.bool_)
-        counted = np.asarray(included, dtype=np.bool_)
-        if follow_up.ndim != 2 or not follow_up.shape == ended.shape == counted.shape:
+        members = [np.asarray(group, dtype=np.bool_) for group in groups]
+        shapes = [follow_up.shape, ended.shape, *(group.shape for group in members)]
+        if follow_up.ndim != 2 or len(set(shapes)) > 1:
             raise ValueError(
-                "durations, events, included: shapes "
-                f"{follow_up.shape}, {ended.shape}, {counted.shape} found, "
+                f"durations, events, included: shapes {', '.join(map(str, shapes))} found, "
                 "one common (table, participant) allowed"
             )
         tables, participants = follow_up.shape
-        intervals = len(self.cuts) + 1
-        count = np.empty((tables, intervals), dtype=np.int64)
-        time = np.empty((tables, intervals))
+        shape = (len(members), tables, len(self.cuts) + 1)
+        count, time = np.empty(shape, dtype=np.int64), np.empty(shape)
         known = bool(np.isfinite(follow_up).all())
-        for rows in chunks(tables, participants):
+        for rows in chunks(tables, participants // 4):
+            here = [np.ascontiguousarray(group[rows]) for group in members]
+            counted = here[0] if len(here) == 1 else np.logical_or.reduce(here)
             # C order, so that a row is always summed in the same way
             if known:  # a product has no branches; it may be a nought with a sign
-                remaining = np.multiply(follow_up[rows], counted[rows], order="C")
+                remaining = np.multiply(follow_up[rows], counted, order="C")
             else:
-                remaining = np.ascontiguousarray(np.where(counted[rows], follow_up[rows], 0.0))
+                remaining = np.ascontiguousarray(np.where(counted, follow_up[rows], 0.0))
             if not (remaining.min(initial=0.0) >= 0.0 and remaining.max(initial=0.0) < np.inf):
                 raise ValueError(
                     "durations: a negative or unknown one found among the included participants, "
                     "months from 0 allowed"
                 )
-            event = counted[rows] & ended[rows]
-            spent, early = np.empty_like(remaining), np.empty_like(event)
-            seen = np.zeros(len(remaining), dtype=np.int64)
-            for interval, (start, end) in enumerate(
-                zip((0.0, *self.cuts), self.cuts, strict=False)
-            ):
-                np.minimum(remaining, end - start, out=spent)
-                time[rows, interval] = spent.sum(axis=-1) + 0.0
-                remaining -= spent
-                np.less_equal(follow_up[rows], end, out=early)
-                early &= event
-                so_far = _number(early)
-                count[rows, interval] = so_far - seen
-                seen = so_far
-            time[rows, -1] = remaining.sum(axis=-1) + 0.0
-            count[rows, -1] = _number(event) - seen
+            self._spend(remaining, ended[rows], here, count[:, rows], time[:, rows])
         return count, time
+
+    def _spend(
+        self,
+        remaining: Array,
+        ended: Mask,
+        groups: list[Mask],
+        count: npt.NDArray[np.int64],
+        time: Array,
+    ) -> None:
+        """Spend the months of some tables interval by interval, and write down whose they are."""
+        months = remaining.copy() if self.cuts else remaining
+        sets = [ParticipantSet.where(group) for group in groups]
+        alone, spent, own = len(groups) == 1, np.empty_like(months), np.empty_like(months)
+        parts = [own if alone else group.astype(np.float64) for group in groups]
+        last = len(self.cuts)
+        for interval, end in enumerate((*self.cuts, np.inf)):
+            late = interval == last
+            if not late:  # a row for the limit: a single number takes three times as long
+                start = self.cuts[interval - 1] if interval else 0.0
+                np.minimum(remaining, np.full(remaining.shape[1], end - start), out=spent)
+                remaining -= spent
+            here = remaining if late else spent
+            event = ParticipantSet.where(ended if late else (months <= end) & ended)
+            for place, (part, inside) in enumerate(zip(parts, sets, strict=True)):
+                mine = here if alone else np.multiply(here, part, out=own)
+                time[place, :, interval] = mine.sum(axis=-1) + 0.0
+                count[place, :, interval] = (event & inside).count()
+        count[:, :, 1:] -= count[:, :, :-1].copy()
 
     def split_intervals(
         self, middles: Array, halves: Array, events: Mask, included: Mask
@@ -346,11 +387,3 @@ class PiecewiseExponential:
                 else np.ascontiguousarray(np.stack([squares, between]).transpose(0, 2, 3, 1)),
             )
         )
-
-
-def _number(members: Mask) -> npt.NDArray[np.int64]:
-    """How many of each row are true, eight at a time."""
-    found: npt.NDArray[np.int64] = np.bitwise_count(np.packbits(members, axis=-1)).sum(
-        axis=-1, dtype=np.int64
-    )
-    return found

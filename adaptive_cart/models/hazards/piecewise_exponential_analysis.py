@@ -122,12 +122,21 @@ class HazardsPosterior(RatiosPosterior):
         if self.outside is not None and arm >= super().arms:
             return self.outside.table(arm - super().arms, len(self.data.months), stratum)
         if (arm, stratum) not in self._split:
-            inside = self.data.members(arm, stratum, self.open_strata)
-            events, time = self.model.split(self.data.months, self.data.event, inside)
-            self._split[arm, stratum] = (events.astype(np.float64), time)
+            self._split_off((arm,), stratum)
         return self._split[arm, stratum]
 
+    def _split_off(self, arms: Iterable[int], stratum: int) -> None:
+        """Split what is not split yet of some of the trial's arms, in a stratum or in all."""
+        inside = super().arms  # behind which external data stand
+        left = [arm for arm in arms if arm < inside and (arm, stratum) not in self._split]
+        if left:
+            members = [self.data.members(arm, stratum, self.open_strata) for arm in left]
+            events, time = self.model.split_among(self.data.months, self.data.event, members)
+            for place, arm in enumerate(left):
+                self._split[arm, stratum] = (events[place].astype(np.float64), time[place])
+
     def _worked_out(self, pair: tuple[int, int], stratum: int) -> Ratio:
+        self._split_off(pair, stratum)
         events, time = zip(*(self._arm(arm, stratum) for arm in pair), strict=True)
         return self.model.posterior(np.stack(events, 1), np.stack(time, 1))
 
