@@ -169,10 +169,12 @@ class SimulatedConduct(Conduct):
         block.randomised[ended] = randomised[ended]
         block.infused[ended] = over_strata(infused)[ended]
         block.analysed[ended] = over_strata(primary.analysed)[ended]
+        self._estimate_now(analysis, ended)
         for name in dict.fromkeys((self.design.primary, *self.plan.weighed)):
+            if not self.plan.utilities and self.estimated[ended].all():
+                continue  # nobody asks for it again
             now = analysis.summary(name)
             self.ends[name] = self.ends[name].replaced(ended, now) if name in self.ends else now
-        self._estimate_now(analysis, ended)
 
     def note_held(
         self,

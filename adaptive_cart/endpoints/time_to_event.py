@@ -27,7 +27,7 @@ from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.lost import Lost
-from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.participant_set import ParticipantSet, kept, or_never
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations, SeenDurations, SummaryKind
@@ -269,7 +269,7 @@ class TimeToEvent(EndpointBase):
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)
         event = (time <= until(ends)) & np.isfinite(time)
-        date = np.where(event, population.arrival + time, np.inf)
+        date = or_never(event, population.arrival + time)
         months = np.minimum(time, ends)
         leaves = population.arrival + months
         since = self._since_visit(population, np.zeros(months.shape), time)
@@ -299,7 +299,7 @@ class TimeToEvent(EndpointBase):
         population = snapshot.population
         included = snapshot.enrolled
         mask = included.mask(population.participants)
-        months = np.where(mask, np.minimum(prepared.months, snapshot.follow_up()), 0.0)
+        months = kept(mask, np.minimum(prepared.months, snapshot.follow_up()))
         happened = ParticipantSet.where(prepared.event_date <= until(snapshot.date)[:, None])
         happened = happened & prepared.event & included
         had = happened.mask(population.participants)

@@ -306,7 +306,9 @@ class Snapshot:
 
     def follow_up(self) -> Floats:
         """Months since randomisation, ``(trial, participant)``; none for later arrivals."""
-        return np.maximum(self.date[:, None] - self.population.arrival, 0.0)
+        months = self.date[:, None] - self.population.arrival
+        # a row for the limit: a single number takes twice as long
+        return np.maximum(months, np.zeros(months.shape[1]), out=months)
 
     def known_until(self) -> Floats | None:
         """Months since randomisation of the last visit of each; nothing where there are none."""

@@ -43,7 +43,8 @@ def test_even_steps_are_as_near_a_fine_grid_as_panels(sd, events):
         gaps = []
         for value in (average - 2.0 * spread, average, average + 1.2 * spread, 0.0):
             expected = slow(value)
-            found = [np.array(of.sides(value))[:, table] for of in (even, panels)]
+            shares = [even.share(value, above=False), even.share(value, above=True)]
+            found = [np.array(of)[:, table] for of in (shares, panels.sides(value))]
             gaps.append([abs(one - (expected, 1.0 - expected)).max() for one in found])
         worst = np.max(gaps, axis=0)
         assert worst[0] < max(worst[1], 1e-12)
@@ -66,7 +67,7 @@ def bound(total, sd, step, whole):
 def test_longer_steps_are_wrong_by_what_is_promised_at_most(monkeypatch, sd, events):
     density = fitted(sd, of_a_trial(8, 40, events))._density
     exact, values = EvenSteps(density), np.linspace(-0.6, 0.6, 25)
-    shares, constant = [exact.sides(value)[0] for value in values], exact.log_constant()
+    shares, constant = [exact.share(value, False) for value in values], exact.log_constant()
     monkeypatch.setattr(log_ratio_even, "OF_A_MASS", 5.0)
     monkeypatch.setattr(log_ratio_even, "OF_THE_WHOLE", 5.0)
     monkeypatch.setattr(log_ratio_even, "ROUNDED", 1)
@@ -81,7 +82,7 @@ def test_longer_steps_are_wrong_by_what_is_promised_at_most(monkeypatch, sd, eve
     assert (of_whole <= 2.0 * math.exp(-5.0) * (1.0 + 1e-9)).all()
     worst = np.zeros(40)
     for value, share in zip(values, shares, strict=True):
-        worst = np.maximum(worst, np.abs(coarse.sides(value)[0] - share))
+        worst = np.maximum(worst, np.abs(coarse.share(value, False) - share))
     assert (worst <= of_sides).all()
     assert (worst > 0.003 * of_sides).any()  # it is no bound that says nothing
     gap = np.abs(np.expm1(coarse.log_constant() - constant))
@@ -125,6 +126,6 @@ def test_some_tables_keep_what_is_known_of_them():
     even = EvenSteps(fitted(2.0, of_a_trial(4, 30, 40))._density)
     rows = np.array([3, 17, 29])
     kept = even.take(rows)
-    for own, every in zip(kept.sides(0.1), even.sides(0.1), strict=True):
-        np.testing.assert_array_equal(own, every[rows])
+    for above in (False, True):
+        np.testing.assert_array_equal(kept.share(0.1, above), even.share(0.1, above)[rows])
     np.testing.assert_array_equal(kept.log_mean(), even.log_mean()[rows])

@@ -42,6 +42,7 @@ from scipy import special
 
 from adaptive_cart.models.hazards.log_ratio_density import DROP, Array, Density, Mask
 
+Integers = npt.NDArray[np.intp]
 MOST: Final = 160
 ROUNDED: Final = 4  # to so many steps, so that many tables have the same number
 TABLES_AT_ONCE: Final = 256  # whose densities stay in cache
@@ -76,7 +77,7 @@ class Grid(NamedTuple):
         ``(step, table)`` log hazard ratios and the density there, 1 at the mode.
     """
 
-    tables: npt.NDArray[np.intp]
+    tables: Integers
     beta: Array
     value: Array
 
@@ -152,26 +153,25 @@ class EvenSteps:
             self._steps, self._step = _rounded(length, step)
         self.settled = self.range.found & (self._steps <= MOST)
 
-    def sides(self, log_value: float) -> tuple[Array, Array]:
-        """Share of the mass on either side of a log hazard ratio, ``(table,)`` each."""
+    def share(self, log_value: float, above: bool) -> Array:
+        """Share of the mass on one side of a log hazard ratio, ``(table,)``."""
         low, high, step = self.range.low, self.range.high, self._step
-        below, above = np.zeros((2, len(low)))
+        found = np.zeros(len(low))
         here = np.clip(log_value, low, np.maximum(high, low))
         with np.errstate(invalid="ignore"):
             before = np.floor((here - low) / step)
         first = here - before * step
+        # places among the shares of steps: so many of them before the value, rising or falling
+        side = -1 if above else 1
         for grid in self._grids(first, step, self._steps, self.settled):
-            # steps before the value, and so many less for each after the first
             place = np.arange(len(grid.value))[:, None] - before[grid.tables].astype(np.intp)
-            whole = grid.value.sum(axis=0)
-            below[grid.tables] = (BELOW[place + MOST] * grid.value).sum(axis=0) / whole
-            above[grid.tables] = (BELOW[MOST - place] * grid.value).sum(axis=0) / whole
-        for share, nothing in ((below, log_value <= low), (above, log_value >= high)):
-            np.clip(share, 0.0, 1.0, out=share)
-            share[nothing] = 0.0
-        below[log_value >= high] = 1.0
-        above[log_value <= low] = 1.0
-        return below, above
+            own = BELOW[MOST + side * place]
+            own *= grid.value
+            found[grid.tables] = own.sum(axis=0) / grid.value.sum(axis=0)
+        np.clip(found, 0.0, 1.0, out=found)
+        found[log_value <= low] = float(above)
+        found[log_value >= high] = float(not above)
+        return found
 
     def log_mean(self) -> Array:
         """Mean of the log hazard ratio, ``(table,)``."""
@@ -207,7 +207,7 @@ class EvenSteps:
             found[grid.tables] *= own.sum(axis=0) / grid.value.sum(axis=0)
         return found, settled
 
-    def take(self, tables: npt.NDArray[np.intp]) -> EvenSteps:
+    def take(self, tables: Integers) -> EvenSteps:
         """Keep these tables only, with what is known of them."""
         kept = EvenSteps.__new__(EvenSteps)
         kept._density = self._density.take(tables)
@@ -237,9 +237,9 @@ class EvenSteps:
         for start, end in pairwise(changes if len(order) else ()):
             counted = np.arange(numbers[start], dtype=np.float64)[:, None]
             for place in range(start, end, TABLES_AT_ONCE):
-                rows = np.arange(place, min(place + TABLES_AT_ONCE, end))
-                if len(rows) == 1:  # NumPy adds a single column in another order than many
-                    rows = np.repeat(rows, 2)
+                rows: slice | Integers = slice(place, min(place + TABLES_AT_ONCE, end))
+                if end - place == 1:  # NumPy adds a single column in another order than many
+                    rows = np.array([place, place])
                 beta = counted * steps[rows]
                 beta += firsts[rows]
                 value = logs(density.take(rows), beta)

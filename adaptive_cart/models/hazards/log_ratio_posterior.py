@@ -74,11 +74,11 @@ class Posterior:
     # ── what it is asked ──────────────────────────────────────────────────────────────────
     def hazard_ratio_below(self, value: float) -> Array:
         """Probability that the hazard ratio lies below a value, (table,)."""
-        return self._sides(value)[0]
+        return self._share(value, above=False)
 
     def hazard_ratio_above(self, value: float) -> Array:
         """Probability that the hazard ratio lies above a value, (table,)."""
-        return self._sides(value)[1]
+        return self._share(value, above=True)
 
     def log_hazard_ratio_mean(self) -> Array:
         """Posterior mean of the log hazard ratio, (table,)."""
@@ -150,15 +150,13 @@ class Posterior:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
         return self._density.take(slice(table, table + 1)).log(beta[None])[0]
 
-    def _sides(self, value: float) -> tuple[Array, Array]:
+    def _share(self, value: float, above: bool) -> Array:
         if not (math.isfinite(value) and value > 0.0):
             raise ValueError(f"value: {value} found, a hazard ratio above 0 allowed")
         log_value = math.log(value)
-        nowhere = np.empty((2, len(self.failed)))
-        below, above = nowhere if self._even is None else self._even.sides(log_value)
-        if self._panels is not None:
-            below[self._rest], above[self._rest] = self._panels.sides(log_value)
-        return below, above
+        return self._joined(
+            lambda even: even.share(log_value, above), lambda panels: panels.sides(log_value)[above]
+        )
 
     def _joined(
         self, even: Callable[[EvenSteps], Array], panels: Callable[[Panels], Array]
