@@ -168,16 +168,13 @@ def fits_of_pymc() -> Iterable[str]:
     found = pd.read_csv(STUDIES / "results" / "fits_of_pymc.csv")
     rows = []
     for model, own in found.groupby("model"):
-        total = own[["compiled", "compiling", "fits", "sampling", "draws", "effective"]].sum()
-        if total["fits"] and total["compiled"]:
-            each = total["compiling"] / total["compiled"]
-            per = total[["sampling", "draws", "effective"]] / total["fits"]
-            rows.append((
-                f"`{model}`", int(total["compiled"]), f"{each:.1f}", int(total["fits"]),
-                f"{per['sampling']:.1f}", f"{per['draws']:,.0f}", f"{per['effective']:,.0f}",
-            ))  # fmt: skip
-    head = ("model", "compiled", "seconds each", "fits", "seconds each ", "draws a fit",
-            "effective")  # fmt: skip
+        timed = own.dropna(subset=["compiling", "sampling"]).sum(numeric_only=True)
+        compiling = f"{timed['compiling'] / timed['compiled']:.1f}" if timed["compiled"] else "–"
+        sampling = f"{timed['sampling'] / timed['fits']:.1f}" if timed["fits"] else "–"
+        total = own.sum(numeric_only=True)
+        each = (f"{total[name] / total['fits']:,.0f}" for name in ("draws", "effective"))
+        rows.append((f"`{model}`", int(total["fits"]), *each, compiling, sampling))
+    head = ("model", "fits", "draws a fit", "effective", "seconds to compile", "seconds a fit")
     return table(head, rows)
 
 
