@@ -36,7 +36,6 @@ BAR = 0.24  # inches of a bar and what is below it
 HEAD = 1.0  # bars, for the name of a scenario
 HATCHES = ("", "////", "", "....")
 DARKEST, LIGHTEST = 0.10, 0.95  # of the colour map, the worst category darkest
-LEAST = 0.0005  # probability that a caption tells
 
 
 def _true_of(result: Result, scenario: str) -> TrueValues:

@@ -27,6 +27,16 @@ class TwoNumbers(Part):
     a: Worth
     b: Worth
 
+    @staticmethod
+    def law() -> Any:
+        """The law that the numbers are of, as a mixture of such laws."""
+        raise NotImplementedError  # supplied by every kind
+
+    @property
+    def as_mixture(self) -> Any:
+        """The prior as models take it."""
+        return self.law().single(self.a, self.b)
+
     @model_validator(mode="after")
     def _worth(self) -> Self:
         worth_something(self)
@@ -38,6 +48,12 @@ class Mixture(Part):
 
     if TYPE_CHECKING:
         mixture: Any
+
+    @property
+    def as_mixture(self) -> Any:
+        """The prior as models take it."""
+        numbers = [(part.weight, part.a, part.b) for part in self.mixture]
+        return self.mixture[0].law()(*zip(*numbers, strict=True))
 
     def of_weights(self, path: str) -> Iterator[tuple[str, str]]:
         """Tell weights that do not add up to 1."""

@@ -41,11 +41,6 @@ def durability_lines(priors: DurabilityPriors) -> list[str]:
     return lines
 
 
-def words_of(prior: BetaMixture) -> str:
-    """Say a beta or a mixture in one line: ``0.8 Beta(4, 16) + 0.2 Beta(1, 1)``."""
-    return prior.words
-
-
 def comment(text: str) -> list[str]:
     """Put a sentence into comment lines of a design file."""
     import textwrap

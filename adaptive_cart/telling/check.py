@@ -51,6 +51,7 @@ from adaptive_cart.telling.periods import told_adjusted, told_randomisation
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
+_ROWS = 6  # of a boundary that are told
 _TABLES = 10_000  # more of them take longer than one wants to wait for a description
 
 
@@ -421,11 +422,11 @@ def _edge(boundary: Boundary, rule: ResolvedRule, arms: str) -> str:
     )
 
 
-def _by_control(boundary: Boundary, shown: int = 6) -> str:
+def _by_control(boundary: Boundary) -> str:
     """Responders in the arm at which the rule holds, by responders in the control."""
     number = len(boundary.turns)
-    rows = [f"{row}: {boundary.runs(row) or 'none'}" for row in range(min(number, shown))]
-    more = f", … (all {number} in boundaries.csv)" if number > shown else ""
+    rows = [f"{row}: {boundary.runs(row) or 'none'}" for row in range(min(number, _ROWS))]
+    more = f", … (all {number} in boundaries.csv)" if number > _ROWS else ""
     return f"by {boundary.arms[0]} responders " + ", ".join(rows) + more
 
 

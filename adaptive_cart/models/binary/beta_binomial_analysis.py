@@ -46,12 +46,11 @@ if TYPE_CHECKING:
 class BetaPrior(TwoNumbers):
     """A beta prior."""
 
-    @property
-    def as_mixture(self) -> BetaMixture:
-        """The prior as models take it."""
+    @staticmethod
+    def law() -> type[BetaMixture]:
         from adaptive_cart.models.binary.beta_binomial import BetaMixture
 
-        return BetaMixture.single(self.a, self.b)
+        return BetaMixture
 
 
 class BetaComponent(BetaPrior):
@@ -64,17 +63,6 @@ class BetaMixturePrior(Mixture):
     """A mixture of betas: a robust meta-analytic-predictive prior."""
 
     mixture: Annotated[list[BetaComponent], Field(min_length=1)]
-
-    @property
-    def as_mixture(self) -> BetaMixture:
-        """The prior as models take it."""
-        from adaptive_cart.models.binary.beta_binomial import BetaMixture
-
-        return BetaMixture(
-            tuple(part.weight for part in self.mixture),
-            tuple(part.a for part in self.mixture),
-            tuple(part.b for part in self.mixture),
-        )
 
 
 ArmPrior = Annotated[

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.durability.weibull_cure_reference import (
     LARGEST,
     SHORTEST,
@@ -32,18 +33,10 @@ from adaptive_cart.nouns.summaries import Durations, Summary
 LEAST: Final = 1e-30  # cumulative hazard of an interval; below it the likelihood would be no number
 
 
-class IntervalCureReference(WeibullCureReference):
+class IntervalCureReference(BetweenVisits, WeibullCureReference):
     """By arm a cured fraction and Weibull times of relapse between two visits, in PyMC."""
 
-    completes = False
-
-    @property
-    def statement(self) -> str:
-        """Likelihood and prior with their numbers."""
-        return (
-            f"{super().statement}\na relapse seen at a visit happened between that visit and the "
-            "last one held before it"
-        )
+    seen = "a relapse"
 
     def data(
         self,

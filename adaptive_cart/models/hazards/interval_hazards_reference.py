@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.hazards.piecewise_exponential_reference import (
     PiecewiseExponentialReference,
     effects_of,
@@ -73,18 +74,8 @@ def between_visits(
     return found, inside
 
 
-class IntervalHazardsReference(PiecewiseExponentialReference):
+class IntervalHazardsReference(BetweenVisits, PiecewiseExponentialReference):
     """Proportional hazards where events happened between two visits, in PyMC."""
-
-    completes = False
-
-    @property
-    def statement(self) -> str:
-        """Likelihood and prior with their numbers."""
-        return (
-            f"{super().statement}\nan event seen at a visit happened between that visit and the "
-            "last one held before it"
-        )
 
     def data(
         self,

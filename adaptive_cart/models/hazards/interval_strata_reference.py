@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.hazards.interval_hazards_reference import (
     between_visits,
     until_last_without,
@@ -23,18 +24,8 @@ from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Durations, Summary
 
 
-class IntervalStrataReference(StratifiedHazardsReference):
+class IntervalStrataReference(BetweenVisits, StratifiedHazardsReference):
     """Hazards of strata where events happened between two visits, in PyMC."""
-
-    completes = False
-
-    @property
-    def statement(self) -> str:
-        """Likelihood and prior with their numbers."""
-        return (
-            f"{super().statement}\nan event seen at a visit happened between that visit and the "
-            "last one held before it"
-        )
 
     def data(
         self,

@@ -47,8 +47,8 @@ FAR: Final = 0.5  # from a beta distribution: nothing is known of what is left o
 NO_DIGITS: Final = 1e-10  # of the power of a standard deviation: a moment of that order has none
 
 
-def of_better(own: Floats, other: Floats, order: int = ORDER) -> Floats:
-    """Moments of the probability to do better, ties half, ``(order + 1, table)``.
+def of_better(own: Floats, other: Floats) -> Floats:
+    """Moments of the probability to do better, ties half, ``(ORDER + 1, table)``.
 
     Parameters
     ----------
@@ -56,15 +56,15 @@ def of_better(own: Floats, other: Floats, order: int = ORDER) -> Floats:
         ``(table, category)`` Dirichlet parameters of the two arms, the worst category first.
     """
     tables, categories = own.shape
-    series = np.zeros((order + 1, tables))
+    series = np.zeros((ORDER + 1, tables))
     series[0] = 1.0
     below = np.zeros(tables)
     for k in range(categories):
-        stick = _stick(below, other[:, k], 2 * order)
-        rising = _over_factorial(own[:, k], order)
+        stick = _stick(below, other[:, k], 2 * ORDER)
+        rising = _over_factorial(own[:, k], ORDER)
         grown = np.zeros_like(series)
-        for n in range(order + 1):
-            for r in range(order + 1 - n):  # E[y^r ((1 + y) / 2)^n]
+        for n in range(ORDER + 1):
+            for r in range(ORDER + 1 - n):  # E[y^r ((1 + y) / 2)^n]
                 mean = sum(comb(n, i) * stick[r + i] for i in range(n + 1)) / 2.0**n
                 grown[r + n] += series[r] * rising[n] * mean
         series = grown

@@ -44,12 +44,11 @@ if TYPE_CHECKING:
 class GammaPrior(TwoNumbers):
     """A gamma prior by shape ``a`` and rate ``b``."""
 
-    @property
-    def as_mixture(self) -> GammaMixture:
-        """The prior as models take it."""
+    @staticmethod
+    def law() -> type[GammaMixture]:
         from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
-        return GammaMixture.single(self.a, self.b)
+        return GammaMixture
 
 
 class GammaComponent(GammaPrior):
@@ -62,17 +61,6 @@ class GammaMixturePrior(Mixture):
     """A mixture of gammas: a robust prior of a yearly rate."""
 
     mixture: Annotated[list[GammaComponent], Field(min_length=1)]
-
-    @property
-    def as_mixture(self) -> GammaMixture:
-        """The prior as models take it."""
-        from adaptive_cart.models.rates.gamma_mixture import GammaMixture
-
-        return GammaMixture(
-            tuple(part.weight for part in self.mixture),
-            tuple(part.a for part in self.mixture),
-            tuple(part.b for part in self.mixture),
-        )
 
 
 ArmRatePrior = Annotated[
