@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Question, QuestionKind
 
 if TYPE_CHECKING:
@@ -35,6 +36,26 @@ class ByPeriodAnalysis(Base):
     @classmethod
     def predicts(cls) -> bool:
         return False
+
+
+class WalkingAnalysis(Base):
+    """Stands before an analysis in which what all arms share walks over the calendar."""
+
+    if TYPE_CHECKING:
+        time_trend: Any
+
+    @property
+    def walk(self) -> Walk:
+        """How it may drift."""
+        assert self.time_trend is not None
+        return self.time_trend.walk
+
+    @property
+    def calendar_months(self) -> float | None:
+        return None if self.time_trend is None else self.time_trend.period_months
+
+    def _step(self) -> dict[str, Any]:
+        return {"dist": "half_normal", "sd": self.walk.step_scale}
 
 
 class LogisticByPeriodAnalysis(ByPeriodAnalysis, BetaBinomialAnalysis):

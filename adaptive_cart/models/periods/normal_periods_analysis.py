@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
-from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
+from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis, WalkingAnalysis
 from adaptive_cart.models.periods.normal_machine import MachineMeansPosterior
 from adaptive_cart.models.periods.normal_periods import PeriodMeansPosterior
-from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import ByPeriod, OverCalendar, Summary
 
@@ -58,7 +57,7 @@ class NormalPeriodsAnalysis(ByPeriodAnalysis, NormalAnalysis):
         return NormalPeriodsReference(arms)
 
 
-class NormalMachineAnalysis(NormalPeriodsAnalysis):
+class NormalMachineAnalysis(WalkingAnalysis, NormalPeriodsAnalysis):
     """Mean changes from baseline, adjusted for it and by a random walk over the calendar."""
 
     title: ClassVar[str] = "Change from baseline, with a random walk over the calendar"
@@ -89,19 +88,6 @@ class NormalMachineAnalysis(NormalPeriodsAnalysis):
         "everybody; those randomised while an arm of a comparison did not enrol help to estimate "
         "how the mean walks over the calendar (smoothly adjusted)"
     )
-
-    @property
-    def walk(self) -> Walk:
-        """How the mean may drift."""
-        assert self.time_trend is not None
-        return self.time_trend.walk
-
-    @property
-    def calendar_months(self) -> float | None:
-        return None if self.time_trend is None else self.time_trend.period_months
-
-    def _step(self) -> dict[str, Any]:
-        return {"dist": "half_normal", "sd": self.walk.step_scale}
 
     def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_part

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
-from adaptive_cart.models.periods.by_period_analysis import LogisticByPeriodAnalysis
+from adaptive_cart.models.periods.by_period_analysis import (
+    LogisticByPeriodAnalysis,
+    WalkingAnalysis,
+)
 from adaptive_cart.models.periods.periods_analysis import NORMAL
 from adaptive_cart.models.periods.time_machine_posterior import TimeMachinePosterior
 from adaptive_cart.models.periods.walk import Walk
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
 
 
-class TimeMachineAnalysis(LogisticByPeriodAnalysis):
+class TimeMachineAnalysis(WalkingAnalysis, LogisticByPeriodAnalysis):
     """Binomial by arm and calendar period: arms and a random walk on the logit."""
 
     title: ClassVar[str] = "Logistic model with a random walk over the calendar"
@@ -64,25 +67,12 @@ class TimeMachineAnalysis(LogisticByPeriodAnalysis):
         "how the logit walks over the calendar (smoothly adjusted)"
     )
 
-    @property
-    def walk(self) -> Walk:
-        """How the logit may drift."""
-        assert self.time_trend is not None
-        return self.time_trend.walk
-
-    @property
-    def calendar_months(self) -> float | None:
-        return None if self.time_trend is None else self.time_trend.period_months
-
     def priors(self, fitted: Walk, arms: tuple[str, ...]) -> Iterator[Prior]:  # type: ignore[override]
         from adaptive_cart.models.prior import of_part
 
         yield of_part("intercept", "intercept", "probability", NORMAL)
         yield of_part("arm", "arm", "log odds", NORMAL)
-        yield of_part("step", "step", "log odds", self._step(fitted))
-
-    def _step(self, walk: Walk) -> dict[str, Any]:
-        return {"dist": "half_normal", "sd": walk.step_scale}
+        yield of_part("step", "step", "log odds", self._step())
 
     def prior_tips(self, fitted: Walk, arms: tuple[str, ...]) -> Iterator[PriorTip]:  # type: ignore[override]
         from adaptive_cart.models.periods.prior_tips import tip_of_walk
@@ -90,7 +80,7 @@ class TimeMachineAnalysis(LogisticByPeriodAnalysis):
         yield tip_of_walk(fitted, lambda walk: walk)
 
     def prior_table(self) -> dict[str, Any]:
-        return {"intercept": NORMAL, "arm": NORMAL, "step": self._step(self.walk)}
+        return {"intercept": NORMAL, "arm": NORMAL, "step": self._step()}
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Walk:  # type: ignore[override]
         return self.walk
