@@ -73,3 +73,18 @@ def test_verdicts_within_the_error_have_their_monte_carlo_interval(
     assert said.endswith(": efficacy in up to 4.0% (2.0% to 7.7%), error 0.002.")
     cells["works"] = cells["null"]
     assert tables.within_error_words(result) == ""
+
+
+@pytest.mark.parametrize(
+    ("several", "measure", "arm"),
+    [(True, "bias", "cart"), (False, "bias", None), (False, "arm_success", "cart")],
+)
+def test_a_measure_is_that_of_the_arm_where_there_are_several(
+    several: bool, measure: str, arm: str | None
+) -> None:
+    def figure(scenario: str, name: str, **of: Any) -> Any:
+        return scenario, name, of
+
+    result: Any = SimpleNamespace(design=SimpleNamespace(several=several), figure=figure)
+    row: Any = SimpleNamespace(scenario="null", arm="cart", stratum=None, named=lambda name: name)
+    assert tables._figure(result, row, measure) == ("null", measure, {"arm": arm, "stratum": None})

@@ -162,6 +162,8 @@ def test_what_is_told_is_what_was_found() -> None:
     first = next(row for row in table if row["design"] == WRITTEN and row["truth"] == "null")
     assert float(first["success"]) == line.curves[WRITTEN, "null"].estimate["success"][0]
     assert len(line.table().splitlines()) == POINTS + 2
+    errors, rows = line.curves[WRITTEN, "null"].estimate["success"], line.table().splitlines()[2:]
+    assert all(f"{error:.4f} (" in row for error, row in zip(errors, rows, strict=True))
     without = replace(line, thresholds=None, cannot="no threshold holds it")
     assert "at equal error: no threshold holds it" in without.words()
     assert without.paragraph().endswith("No threshold holds it.")
