@@ -261,7 +261,7 @@ class Following:
         theirs, begins, never = self.latents.made_once(
             f"infusion of {name}",
             (Same(where), group.dropout, group.death, group.failure, group.delay, group.washout),
-            lambda: self._infusion(group, where, last),
+            lambda: self._infusion(group, where, last, name),
         )
         self._named[id(theirs)] = f"{name}, infused", theirs
         self.put("infused", theirs, begins)
@@ -281,11 +281,16 @@ class Following:
         return reached, group.on_drugs_onset.quantile(self.u("remission_on_drugs_onset", reached))
 
     def _infusion(
-        self, group: GroupCourse, where: Positions, last: Floats
+        self, group: GroupCourse, where: Positions, last: Floats, name: str
     ) -> tuple[Positions, Floats, Positions]:
         """Who is infused, the months at which, and who is not."""
-        assert group.delay is not None
-        delay = group.delay.quantile(self.u("infusion_delay", where))
+        planned = group.delay
+        assert planned is not None
+        delay = self.latents.made_once(
+            f"infusion delay of {name}",
+            (Same(where), planned),
+            lambda: planned.quantile(self.u("infusion_delay", where)),
+        )
         delay = group.infused_after(delay, lambda: self.u("washout", where))
         failed = self.u("infusion_failure", where) < group.failure
         infused = ~failed & (delay < last.take(where))

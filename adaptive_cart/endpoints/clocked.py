@@ -23,6 +23,7 @@ from adaptive_cart.nouns.lost import Lost
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept, or_never
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
+from adaptive_cart.nouns.rows_of import at_least, at_most
 from adaptive_cart.nouns.summaries import Durations, SeenDurations
 
 NO_LENGTH = 1e-6  # months; a time that ended sooner was dated like its end
@@ -124,7 +125,7 @@ class Clocked:
         seen = began < followed
         start = kept(seen, began)
         ends = np.minimum(ended, followed)
-        months = kept(seen, np.minimum(ends - start, horizon))
+        months = kept(seen, at_most(ends - start, horizon))
         lasted = ended - start
         happened = seen & (ended <= until(followed))
         happened &= lasted <= until(horizon)
@@ -172,8 +173,7 @@ class Clocked:
         included = self.seen & snapshot.enrolled & ParticipantSet.where(by_now >= 0.0)
         ended = included & self.ended & ParticipantSet.where(self.months <= by_now)
         mask = included.mask(population.participants)
-        np.maximum(watched, 0.0, out=watched)
-        months = kept(mask, np.minimum(self.months, watched))
+        months = kept(mask, np.minimum(self.months, at_least(watched, 0.0)))
         had = ended.mask(population.participants)
         last = snapshot.known_until() if self.at_visits else None
         if last is not None:

@@ -261,7 +261,9 @@ class Landmark(EndpointBase):
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
         """Who drops out before the month with nothing settled."""
-        left: Booleans = dropout < short_of(np.minimum(settled, self.month))
+        # before either, and not before the sooner: a single number is slow to be the lesser of
+        left: Booleans = dropout < short_of(settled)
+        left &= dropout < short_of(self.month)
         return left
 
     def prepare(self, name: str, population: Population) -> Outcomes:

@@ -28,6 +28,7 @@ from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.rows_of import at_most
 from adaptive_cart.nouns.summaries import Means, SummaryKind
 
 
@@ -122,7 +123,7 @@ class TimeInRemission(EndpointBase):
     def prepare(self, name: str, population: Population) -> Stays:
         """Months in remission of each participant, and who is left out."""
         assert population.last_seen is not None
-        seen_until = np.minimum(population.last_seen, self.horizon)
+        seen_until = at_most(population.last_seen, self.horizon)
         course = population.course
         assert course is not None
         if course.infused_again and self.strategy_for("redosing") == "composite":

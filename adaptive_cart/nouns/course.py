@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.calendar import Months, short_of, until
+from adaptive_cart.nouns.rows_of import at_least
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -67,16 +68,18 @@ class Spells:
 
     def _lasts(self, spell: Spell, end: Months) -> Booleans:
         """Whether a spell lasts beyond a month, or goes over into one that does."""
+        lasts = spell.ended > until(end)
+        if lasts.all():
+            return lasts
         others = (other for other in self.spells if other.state != spell.state)
         return _any(
-            [spell.ended > until(end)]
-            + [(o.began <= until(spell.ended)) & (o.ended > until(end)) for o in others]
+            [lasts] + [(o.began <= until(spell.ended)) & (o.ended > until(end)) for o in others]
         )
 
     def time_until(self, month: Floats) -> Floats:
         """Months in the state up to a month of each participant."""
         first, *more = (
-            np.maximum(np.minimum(spell.ended, month) - spell.began, 0.0) for spell in self.spells
+            at_least(np.minimum(spell.ended, month) - spell.began, 0.0) for spell in self.spells
         )
         for months in more:
             first += months
