@@ -22,6 +22,7 @@ import adaptive_cart as ac
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.results.result import Result
 from adaptive_cart.running import run
+from adaptive_cart.running.forked import can_be_copied
 from adaptive_cart.telling import walkthrough
 from checks import raw_design
 
@@ -73,3 +74,14 @@ def hello() -> ac.Design:
 def hello_exact(hello: ac.Design, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """Its operating characteristics, enumerated; in a folder called ``exact``, to be read."""
     return ac.simulate(hello, out=tmp_path_factory.mktemp("hello") / "exact")
+
+
+@pytest.fixture
+def copied() -> None:
+    """This process can be copied for workers: the threads of processes started before are ended."""
+    from joblib.externals.loky import reusable_executor
+
+    if reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(wait=True, kill_workers=True)
+    if not can_be_copied():
+        pytest.skip("not on Linux, or another test's thread is under way")

@@ -21,7 +21,7 @@ from adaptive_cart.running.forked import Crew, can_be_copied
 from adaptive_cart.running.workers import at_work, spread, spread_as_finished
 
 PACKAGE = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not can_be_copied(), reason="this process cannot be copied")
+pytestmark = pytest.mark.usefixtures("copied")
 remembered: list[str] = []
 
 
@@ -53,6 +53,14 @@ def slow(folder: Path, number: int) -> int:
     (folder / str(os.getpid())).touch()
     time.sleep(0.05 if number == 0 else 60.0)
     return number
+
+
+def dies_at_first(marks: Path, number: int) -> int:
+    mark = marks / str(number)
+    if number % 5 == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
 
 
 def runs(process: int) -> bool:
@@ -122,6 +130,14 @@ def test_who_is_not_waited_for_any_more_is_ended(tmp_path):
     results.close()
     assert time.monotonic() - began < 30.0
     assert not any(runs(int(path.name)) for path in tmp_path.iterdir())
+
+
+def test_a_copy_that_is_killed_costs_time_and_no_result(tmp_path, crew):
+    dying = functools.partial(dies_at_first, tmp_path)
+    found = dict(crew.numbered(dying, {number: number for number in range(25)}, 2, 3))
+    assert found == {number: number**2 for number in range(25)}
+    died = {path.name for path in tmp_path.iterdir()}  # more than at once, others between them
+    assert died == {"2", "7", "12", "17", "22"}
 
 
 def test_a_call_within_another_lot_has_copies_of_its_own(crew):

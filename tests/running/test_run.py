@@ -753,19 +753,19 @@ print(len(result.trials), result.figure("null", "success").n, len(result.looks) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("copied", [True, False])
-def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stretches, copied):
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stretches, copied, anew):
     monkeypatch.setattr(workers_module, "WORTH", 0.0)
     original = stretches_module.Parts.write
 
     def dying(*_: Any) -> int:
         os._exit(9)
 
-    if copied:
-        monkeypatch.setattr(forked_module, "_answer", dying)
-    else:
+    if anew:
         monkeypatch.setattr(workers_module, "can_be_copied", lambda: False)
         monkeypatch.setattr(workers_module, "_in_process", dying)
+    else:
+        monkeypatch.setattr(forked_module, "_answer", dying)
     with pytest.raises(RunError, match="worker process was ended from outside"):
         drawn(tmp_path, 300, jobs=2)
     monkeypatch.undo()
