@@ -25,7 +25,7 @@ from adaptive_cart.conduct.moved_missing import (
     why_not_moved,
 )
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.lost import Lost, MissingShift
+from adaptive_cart.nouns.lost import Lost, MissingShift, Unseen
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary
@@ -52,6 +52,8 @@ class Shifted:
 
     def why_not(self) -> str | None:
         """Why nothing can be told; nothing where it can."""
+        if self.shift.share and self.analysis.plan.fitted[self.target.endpoint][0].by_period:
+            return f"the {self.shift.words} is not moved by period"
         return why_not_moved(self.analysis.plan, self.part, self.target, self.shift)
 
     def tips(self, head: dict[str, Any]) -> Iterator[ShiftTip]:
@@ -68,7 +70,7 @@ class Shifted:
             yield ShiftTip(
                 arms=tuple(names[arm] for arm in group),
                 words=self.shift.words,
-                unit=self.analysis.plan.design.endpoints[self.target.endpoint].unit,
+                unit=self._unit,
                 added=self.shift.added,
                 missing=tuple(int(missing[arm]) for arm in group),
                 amount=tuple(float(amount[arm]) for arm in group) if self.shift.amount else (),
@@ -82,7 +84,15 @@ class Shifted:
             )
 
     @property
+    def _unit(self) -> str:
+        if self.shift.share:
+            return f"of the {self.shift.amount} not seen"
+        return self.analysis.plan.design.endpoints[self.target.endpoint].unit
+
+    @property
     def _probability(self) -> Probability:
+        if self.shift.share:
+            return self._with_share
         return self._moved_mean if self.shift.added else self._completed
 
     def _of(self, group: Sequence[int]) -> Callable[[float], tuple[float, float]]:
@@ -110,6 +120,22 @@ class Shifted:
         asked = target.of.raised(target, raised(target.arm), raised(target.minus))
         assert asked is not None
         return float(self.analysis.fast_probability(self.part, asked)[0]), 0.0
+
+    # ── months that count as nothing ──────────────────────────────────────────────────────
+    def _with_share(self, shares: Floats) -> tuple[float, float]:
+        """Of the data had such a share of what was not seen counted, ``(arm,)``."""
+        assert self._unseen is not None
+        changed = self._summary.with_share(self._unseen, shares)
+        other = self.analysis.instead(self.target.endpoint, changed)
+        asked = self.analysis.as_asked(self.target)
+        return float(other.probability(self.part, asked)[0]), 0.0
+
+    @cached_property
+    def _unseen(self) -> Unseen | None:
+        analysis, endpoint = self.analysis, self.target.endpoint
+        snapshot = analysis.snapshot.reported(analysis.plan.delay(endpoint))
+        kind = analysis.plan.design.endpoints[endpoint]
+        return kind.unseen(analysis.prepared[endpoint], snapshot)
 
     # ── hazards and rates ─────────────────────────────────────────────────────────────────
     def _completed(self, factors: Floats) -> tuple[float, float]:
@@ -142,6 +168,13 @@ class Shifted:
     @cached_property
     def _missing(self) -> tuple[Floats, Floats]:
         """Participants, and how much of them, ``(arm,)`` each."""
+        if self.shift.share:
+            none = np.zeros(len(self.analysis.plan.design.arms))
+            if self._unseen is None:
+                return none, none
+            both = (self._unseen.participants, self._unseen.total)
+            who, amount = (part[0][:, self._strata].sum(axis=1) for part in both)
+            return who, amount
         if self.shift.added:
             missing = self._summary.columns()["missing"][0][:, self._strata].sum(axis=1)
             return missing, missing
@@ -162,6 +195,8 @@ class Shifted:
         """Values that are looked at, in order."""
         if not self.shift.added:
             return FACTORS
+        if self.shift.share:
+            return tuple(k / STEPS for k in range(STEPS + 1))
         spread = float(spread_of_changes(self._summary)[0])
         most = float(f"{SPREADS * spread:.3g}") or 1.0
         return tuple(float(most * k / STEPS) for k in range(-STEPS, STEPS + 1))

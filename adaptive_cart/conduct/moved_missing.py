@@ -45,6 +45,9 @@ def why_not_moved(
         return f"the {shift.words} is not moved in a test"
     if not shift.added:
         return None
+    if shift.share:
+        told = plan.design.endpoints[target.endpoint].dropout_counts()
+        return None if told else f"{target.endpoint} leaves out who leaves"
     if plan.design.endpoints[target.endpoint].dropout_counts():
         return f"{target.endpoint} itself says which score they have who leave (`missing`)"
     if target.of.raised(target, 0.0, 0.0) is None:

@@ -22,7 +22,7 @@ from adaptive_cart.endpoints.intercurrent import (
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.early_states import EarlyStates
-from adaptive_cart.nouns.lost import Lost
+from adaptive_cart.nouns.lost import Lost, Unseen
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category, Cut
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
@@ -321,6 +321,10 @@ class EndpointBase(Part):
 
     def lost(self, prepared: Any, snapshot: Snapshot, summary: Any) -> Lost | None:
         """Follow-up by the look of those who left before; nothing where none is asked after."""
+        return None
+
+    def unseen(self, prepared: Any, snapshot: Snapshot) -> Unseen | None:
+        """What was not seen of those who left and counts as nothing; nothing where none does."""
         return None
 
     def principal_stratum(self) -> bool:

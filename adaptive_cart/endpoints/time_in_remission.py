@@ -25,6 +25,7 @@ from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, 
 from adaptive_cart.nouns.ahead import Ahead, Numbers
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.lost import Unseen
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
@@ -134,8 +135,26 @@ class TimeInRemission(EndpointBase):
         months = population.state(DRUG_FREE, counts).time_until(seen_until)
         if self.missing == "not_in_remission":
             return Stays(months, None)
-        left = course.dropout < short_of(np.minimum(course.death, self.horizon))
-        return Stays(months, ParticipantSet.where(left))
+        return Stays(months, self._left(population))
+
+    def _left(self, population: Population) -> ParticipantSet:
+        """Who drops out alive before the horizon."""
+        course = population.course
+        assert course is not None
+        return ParticipantSet.where(
+            course.dropout < short_of(np.minimum(course.death, self.horizon))
+        )
+
+    def unseen(self, prepared: Stays, snapshot: Snapshot) -> Unseen | None:
+        """Months from dropout to the horizon, of those whose horizon has passed."""
+        population = snapshot.population
+        if prepared.left is not None or population.last_seen is None:
+            return None
+        who = snapshot.passed(self.horizon) & self._left(population)
+        months = np.maximum(self.horizon - population.last_seen, 0.0)
+        total, squares = population.totals_and_squares(months, who)
+        products = population.totals(months * prepared.months, who)
+        return Unseen(population.tally(who), total, squares, products)
 
     def summary(self, prepared: Stays, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)

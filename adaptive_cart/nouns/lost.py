@@ -40,13 +40,38 @@ class MissingShift:
         Whether it differs by an amount that is added; else by a factor.
     amount
         Unit of what was not seen; blank where it is a number of participants.
+    share
+        Whether what is added is a share, up to all, of what was not seen and counts as nothing.
     """
 
     words: str
     added: bool
     amount: str = ""
+    share: bool = False
 
     @property
     def none(self) -> float:
         """The amount, or the factor, with which what is missing is as what was seen."""
         return 0.0 if self.added else 1.0
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What was not seen of those who left before the look, and counts as nothing.
+
+    All are sums, ``(trial, arm, stratum)``.
+
+    Attributes
+    ----------
+    participants
+        Whose it is.
+    total, squares
+        Of the months of each that were not seen, and of their squares.
+    products
+        Of these months and the value that counts, multiplied.
+    """
+
+    participants: Integers
+    total: Floats
+    squares: Floats
+    products: Floats

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External, Form, Level
 from adaptive_cart.nouns.external_draws import Law
-from adaptive_cart.nouns.lost import MissingShift
+from adaptive_cart.nouns.lost import MissingShift, Unseen
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.rows_of import rows_of
@@ -179,6 +179,10 @@ class Summary(ABC):
     def share_missing(self, strata: Sequence[int]) -> Floats:
         """Share of those due in some strata whose value is missing, ``(trial, arm)``."""
         raise NotImplementedError  # supplied where a mean of the missing may be moved
+
+    def with_share(self, unseen: Unseen, share: Floats) -> Self:
+        """The same, had so large a share of what was not seen counted, ``(arm,)``."""
+        raise NotImplementedError  # supplied where what is not seen counts as nothing
 
     def completed(self, levels: Floats, coming: Any, some: Completions) -> Self:
         """What may have been seen at the last look, a row a completion.

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import OF_MEAN, Law
+from adaptive_cart.nouns.lost import MissingShift, Unseen
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
@@ -43,6 +44,9 @@ class Means(Summary):
     observed: ClassVar[tuple[str, str]] = ("total", "analysed")
     observed_unit: ClassVar[str] = "mean"
     holds: ClassVar[str] = "the mean so far, and those analysed"
+    missing_shift: ClassVar[MissingShift | None] = MissingShift(
+        "months in remission of those who left", added=True, amount="months", share=True
+    )
     external: ClassVar[tuple[str, ...]] = ("mean", "sd", "participants")
     external_law: ClassVar[Law | None] = OF_MEAN
 
@@ -80,6 +84,14 @@ class Means(Summary):
             for own, more in zip(parts, table, strict=True)
         )
         return Means(*both)
+
+    def with_share(self, unseen: Unseen, share: Floats) -> Self:
+        part = share[:, None]
+        return replace(
+            self,
+            total=self.total + part * unseen.total,
+            squares=self.squares + 2.0 * part * unseen.products + part**2 * unseen.squares,
+        )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"analysed": self.participants, "total": self.total, "squares": self.squares}
