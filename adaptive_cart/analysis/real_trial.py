@@ -107,6 +107,10 @@ class RecordedAnalysis(LookAnalysis):
         """The question in full: where it is about the best arm, the best of those open now."""
         return in_full(target, self.open_arms[0])
 
+    def probabilities(self, part: Comparison, asked: Booleans) -> Floats:
+        """Each target by itself, of which something may have been told."""
+        return self.one_by_one(part, asked)
+
     def probability(self, part: Comparison, target: Question) -> Floats:
         """The probability that is asked for, ``(1,)``; nan where it failed."""
         self.open_when_asked[part.name, target] = self.open_arms, self.open_strata

@@ -44,6 +44,15 @@ class Asking(ABC):
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """The probability, ``(chosen trial,)``; nan where it could not be computed."""
 
+    def each(
+        self, seen: LookAnalysis, targets: Sequence[Question], asked: Booleans
+    ) -> Floats | None:
+        """The same of several targets, ``(chosen trial, target)``, of no more trials than asked.
+
+        Nothing where that costs no less than to ask one after the other.
+        """
+        return None
+
     @abstractmethod
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """On which side of a threshold the answer surely lies, where it is near."""
@@ -141,6 +150,15 @@ class Now(Asking):
         posterior = seen.posterior(question.endpoint)
         answer = posterior.probability(question)
         return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
+
+    def each(
+        self, seen: LookAnalysis, targets: Sequence[Question], asked: Booleans
+    ) -> Floats | None:
+        """What the posterior answers at once."""
+        endpoint, *others = {target.endpoint for target in targets}
+        if others or any(target.to_be_named or target.of.of_several for target in targets):
+            return None
+        return seen.posterior(endpoint).each(targets, asked)
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """What the posterior knows."""

@@ -306,16 +306,19 @@ class Conduct:
         """
         standing, rule = self.standing, self.plan.rules[position]
         asked = self.asked(position, judged, analysis)
+        noted = position in standing.held_at  # also where another rule ends the trial at this date
         answers, held, surely, perhaps, everywhere = [], [], [], [], []
         for part, mine, threshold in zip(
             rule.parts, rule.condition.by_part(asked), thresholds, strict=True
         ):
-            whole, unsure = self._answered(part, analysis, mine, threshold)
+            wanted = np.broadcast_to(mine.any(axis=0), mine.shape) if noted else mine
+            whole, unsure = self._answered(part, analysis, wanted, threshold)
             everywhere.append(whole)
             answer = np.where(mine, whole, np.nan)
             standing.failed |= any_of(mine & np.isnan(answer))
             answers.append(answer)
             held.append(part.compared(answer, threshold))
+            unsure &= mine
             surely.append(held[-1] & ~unsure)
             perhaps.append(held[-1] | unsure)
         if self.plan.errors[rule.name]:
@@ -345,20 +348,20 @@ class Conduct:
         Parameters
         ----------
         asked
-            ``(trial, question)``, as what is returned. What is asked of one trial is answered for
-            all that are looked at.
+            ``(trial, question)``, as what is returned. What is asked of one trial may be answered
+            for all that are looked at.
         """
         probability = np.full(asked.shape, np.nan)
-        unsure = np.zeros_like(asked)
-        for place, target in enumerate(part.targets):
-            if asked[:, place].any():
-                answer = analysis.probability(part, target)
-                probability[analysis.trials, place] = answer
-                if isinstance(threshold, float):  # a test's answers have no error
-                    unsure[analysis.trials, place] = analysis.undecided(
-                        part, target, answer, threshold
-                    )
-        return probability, unsure & asked
+        unsure = np.zeros(asked.shape, dtype=np.bool_)
+        here = asked[analysis.trials]
+        found = analysis.probabilities(part, here)
+        probability[analysis.trials] = found
+        for place in np.flatnonzero(here.any(axis=0)) if isinstance(threshold, float) else ():
+            # a test's answers have no error
+            unsure[analysis.trials, place] = analysis.undecided(
+                part, part.targets[place], found[:, place], threshold
+            )
+        return probability, unsure
 
     # ── between looks ─────────────────────────────────────────────────────────────────────
     def between(self, look: int) -> tuple[Floats, Booleans]:

@@ -215,6 +215,25 @@ class LookAnalysis:
             answer[rows] = part.asks.answer(self, question)[rows]
         return answer
 
+    def probabilities(self, part: Comparison, asked: Booleans) -> Floats:
+        """What a comparison asks for of all its targets, ``(chosen trial, target)``.
+
+        Parameters
+        ----------
+        asked
+            ``(chosen trial, target)``; elsewhere the answer may be nan.
+        """
+        found = part.asks.each(self, part.targets, asked)
+        return self.one_by_one(part, asked) if found is None else found
+
+    def one_by_one(self, part: Comparison, asked: Booleans) -> Floats:
+        """The same, each target asked of all chosen trials if it is asked of any."""
+        found = np.full(asked.shape, np.nan)
+        for place, target in enumerate(part.targets):
+            if asked[:, place].any():
+                found[:, place] = self.probability(part, target)
+        return found
+
     def together(self, questions: tuple[Question, ...]) -> Floats:
         """Probability that all that some questions of one endpoint ask is so."""
         posterior = self.posterior(questions[0].endpoint)

@@ -136,6 +136,20 @@ class Posterior:
             return answer
         return settled(answer, question.against, self.error(question), self.sides(question))
 
+    def each(self, questions: Sequence[Question], asked: Booleans) -> Floats | None:
+        """Probabilities of several questions, ``(trial, question)``, of no more trials than asked.
+
+        Parameters
+        ----------
+        asked
+            ``(trial, question)``; what is not asked is nan.
+
+        Returns
+        -------
+        Nothing where that costs no less than to ask one after the other.
+        """
+        return None
+
     @classmethod
     def error(cls, question: Question) -> float:
         """What ``computed`` may be wrong by at most."""

@@ -6,9 +6,9 @@ betas; an arm that is not named has Beta(1, 1). An arm may also borrow from exte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, PrivateAttr, Tag
@@ -79,6 +79,11 @@ Priors = Annotated[
 ]
 
 
+ONE: Final = 0  # positions of the arms where there are no others
+OTHER: Final = 1
+PAIRS: Final = ("level", "ratio", "odds_ratio")  # what is asked of two arms, whatever the others
+
+
 @dataclass(frozen=True)
 class CountsPosterior(Posterior):
     """Posterior of independent binomial arms; strata are pooled unless a question names one."""
@@ -131,6 +136,33 @@ class CountsPosterior(Posterior):
         from adaptive_cart.models.binary.beta_answers import fast
 
         return fast(self._own(question), question, *self._table(question))
+
+    def each(self, questions: Sequence[Question], asked: Booleans) -> Floats | None:
+        if len(questions) == 1 and asked.all():
+            return None
+        first = questions[0]
+        alike = replace(first, arm=ONE, minus=OTHER)
+        if (
+            type(self) is not CountsPosterior
+            or first.kind not in PAIRS
+            or any(
+                question.minus is None
+                or question.against != first.against
+                or replace(question, arm=ONE, minus=OTHER) != alike
+                for question in questions
+            )
+        ):
+            return None
+        model = self._own(first)
+        pairs = np.array([(question.arm, question.minus) for question in questions])
+        rows, places = np.nonzero(asked)
+        counts = [table[rows[:, None], pairs[places], None] for table in self._table(first)]
+        found = np.full(asked.shape, np.nan)
+        for pair, here in model.by_priors(pairs[places]):
+            # of two arms alone, and of all targets that have their priors together
+            two = CountsPosterior(pair, *(part[here] for part in counts), None)
+            found[rows[here], places[here]] = two.probability(replace(alike, stratum=ALL))
+        return found
 
     def sides(self, question: Question) -> Sides:
         if question.kind not in self.closed:
