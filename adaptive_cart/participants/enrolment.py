@@ -19,6 +19,7 @@ from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.randomisation import PermutedBlocks, ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
+from adaptive_cart.nouns.in_order import number_by
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, Same, padded
@@ -146,8 +147,9 @@ class Enrolment:
     def _no_longer_shared(self) -> None:
         """Let what is changed from now on be of this scenario alone."""
         if self._shared:
-            self.arrival, self.arm = self.arrival.copy(), self.arm.copy()
-            self.stratum = None if self.stratum is None else self.stratum.copy()
+            self.arm = self.arm.copy()
+            if self.stratum is not None:  # where one closes, fewer come
+                self.arrival, self.stratum = self.arrival.copy(), self.stratum.copy()
             self._shared = False
 
     def _dates(self) -> Floats:
@@ -216,6 +218,19 @@ class Enrolment:
                 drawn = np.where(after, drawn_arms(u, values), drawn)
         self.arm[rows, first:] = np.where(later[:, first:], drawn, self.arm[rows, first:])
 
+    def _draw_from(self, rows: Integers, come: Integers) -> None:
+        """Draw the arms of those who come later than so many, ``(trial,)``, by one set of shares.
+
+        As :meth:`_draw` does, where nobody's stratum matters and no arm enters.
+        """
+        assert self.shares is not None
+        first = int(come[rows].min())
+        which = slice(None) if len(rows) == len(come) else rows
+        drawn = drawn_arms(self.latents.of("allocation")[which, first:], self.shares.values[which])
+        stays = np.arange(first, self.arm.shape[1]) < come[which, None]
+        np.copyto(drawn, self.arm[which, first:], where=stays)
+        self.arm[which, first:] = drawn
+
     def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
         """Randomise by the lists in force when participants come."""
         assert self._periods is not None
@@ -252,6 +267,14 @@ class Enrolment:
         if len(rows) == 0:
             return
         self._no_longer_shared()
+        rule = self.design.randomisation.by_shares
+        if rule is not None and self.stratum is None and self.design.stays is None:
+            assert shares is not None
+            assert self.shares is not None
+            self._closed_at = self._closed_at if closed_at is None else closed_at
+            self.shares = self.shares.replaced(rows, shares)
+            self._draw_from(rows, number_by(self.arrival, until(date)))
+            return
         later = self.arrival[rows] > until(date)[rows, None]
         if self.stratum is not None:
             closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
@@ -264,7 +287,6 @@ class Enrolment:
         if self.shares is not None:
             assert shares is not None
             self.shares = self.shares.replaced(rows, shares)
-            rule = self.design.randomisation.by_shares
             assert rule is not None
             self._draw(rule, rows, later)
         elif self._periods is not None:

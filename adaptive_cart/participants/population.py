@@ -47,8 +47,9 @@ def followed(
     arrival, arm, stratum = enrolment.arrival, enrolment.arm, enrolment.stratum
     if design.adaptive:
         # a later decision changes the enrolment, and not the participants seen until then
-        arrival, arm = arrival.copy(), arm.copy()
-        stratum = None if stratum is None else stratum.copy()
+        arm = arm.copy()
+        if stratum is not None:  # where one closes, fewer come
+            arrival, stratum = arrival.copy(), stratum.copy()
     population = populate(design, truth, latents, arrival, arm, stratum, own)
     if design.by_period:
         population = replace(population, windows=enrolment.windows)

@@ -14,6 +14,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.nouns.streams import Latents
 
 ARRANGEMENTS_KEPT = 200_000
+AT_ONCE = 2**16  # uniforms that are gone over together
 
 
 # ── permuted blocks ───────────────────────────────────────────────────────────────────────────
@@ -210,11 +211,17 @@ def shares_kept_above(shares: Floats, movable: Booleans, minimum: float, room: f
 
 def drawn_arms(u: Floats, shares: Floats) -> Labels:
     """Independent draws from the shares in force, ``(trial, participant)``."""
+    trials, arms = shares.shape
+    kind = narrow(arms)
     upper = np.cumsum(shares, axis=1)
-    kind = narrow(shares.shape[1])
-    arm = np.zeros(u.shape, dtype=kind)
-    for edge in range(shares.shape[1] - 1):
-        arm += u >= upper[:, edge, None]
     # rounding of the last edges must not reach past the last arm with a share
-    last = (shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0.0, axis=1)).astype(kind)
-    return np.minimum(arm, last[:, None])
+    last = (arms - 1 - np.argmax(shares[:, ::-1] > 0.0, axis=1)).astype(kind)
+    found = np.zeros(u.shape, dtype=kind)
+    some = max(1, AT_ONCE // max(u.shape[1], 1))
+    for start in range(0, trials, some):  # some trials at a time, to stay in cache
+        own = slice(start, start + some)
+        mine, arm, edges = u[own], found[own], upper[own]
+        for edge in range(arms - 1):
+            arm += (mine >= edges[:, edge, None]).view(np.int8)
+        np.minimum(arm, last[own, None], out=arm)
+    return found

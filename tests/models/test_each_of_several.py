@@ -9,6 +9,9 @@ import pytest
 
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.models.binary.beta_comparison import difference_above
+from adaptive_cart.models.binary.beta_cover import LEAST, ROOM, nearly_above
+from adaptive_cart.models.posterior import Posterior
 from adaptive_cart.nouns.questions import OPEN, Question
 
 FLAT = BetaMixture.single(1, 1)
@@ -63,3 +66,39 @@ def test_what_is_not_about_pairs_of_arms_alike_is_asked_one_by_one():
     assert seen.each([first, Question("dfr", 2, 0, against=(0.5,))], two) is None
     assert seen.each([first, Question("dfr", 2)], two) is None
     assert seen.each([first], some[:, None]) is not None
+
+
+@pytest.mark.parametrize("priors", PRIORS.values(), ids=PRIORS)
+@pytest.mark.parametrize("value", [-0.2, 0.0, 0.15])
+@pytest.mark.parametrize("level", [0.95, 0.5])
+def test_what_an_interval_plainly_covers_is_what_the_probability_says(priors, value, level):
+    rng = np.random.default_rng(6)
+    totals = rng.integers(0, 300, (900, 4, 1))
+    successes = rng.binomial(totals, rng.uniform(0.05, 0.6, (900, 4, 1)))
+    # as a trial has it: the value is not far from the difference seen
+    near = successes[:, 0, 0] / np.maximum(totals[:, 0, 0], 1) + value + rng.normal(0, 0.06, 900)
+    successes[:, 1, 0] = rng.binomial(totals[:, 1, 0], near.clip(0.01, 0.99))
+    seen = CountsPosterior(BetaBinomial(priors), successes, totals, None)
+    question = Question("dfr", 1, 0, value)
+    found = seen.covers(question, level)
+    assert 0.2 < found.mean() < 0.95
+    assert (found == Posterior.covers(seen, question, level)).all()
+
+
+def test_four_moments_are_within_half_of_what_is_left_to_them():
+    """Of both arms no parameter is below the least; also where one arm is far from normal."""
+    rng = np.random.default_rng(7)
+    worst = 0.0
+    for value in (0.0, 0.03, 0.1, 0.3, 0.6):
+        a, b = np.rint(np.exp(rng.uniform(np.log(LEAST), np.log(600), (2, 2, 3_000))))
+        # half of them within a few standard deviations of the value
+        size, want = a[0] + b[0], (a[1] / (a[1] + b[1]) + value).clip(0.001, 0.999)
+        moved = np.rint(size * (want + rng.normal(0, 1.5, 3_000) / np.sqrt(size)).clip(0, 1))
+        a[0, ::2], b[0, ::2] = moved[::2], (size - moved)[::2]
+        some = np.minimum(a, b).min(axis=0) >= LEAST
+        one, other = ((a[k, some], b[k, some]) for k in (0, 1))
+        counts = [(x - 1, x + y - 2) for x, y in (one, other)]
+        counts = tuple(part.astype(np.int64) for pair in counts for part in pair)
+        exact = difference_above(FLAT, FLAT, counts, value)
+        worst = max(worst, np.abs(nearly_above(one, other, value) - exact).max())
+    assert 0.001 < worst < ROOM / 2

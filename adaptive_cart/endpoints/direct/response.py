@@ -15,7 +15,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
 
-FEW = 3  # different probabilities
+FEW = 6  # different probabilities
 
 
 class Response(DirectTruth):
@@ -37,18 +37,21 @@ class Response(DirectTruth):
         u, values, arm, stratum = drawing.uniforms(), drawing.values, drawing.arm, drawing.stratum
         if stratum is not None:
             return u < np.array(values, dtype=np.float64)[arm, stratum]
-        distinct = {by_stratum[0]: None for by_stratum in values}
+        chances = [by_stratum[0] for by_stratum in values]
+        distinct = sorted(set(chances))
         if len(distinct) > FEW:
-            return u < np.array([by_stratum[0] for by_stratum in values]).take(arm)
-        # few arms: comparing whole blocks costs less than looking up everybody's probability
-        found: Booleans | None = None
-        for probability in distinct:
-            inside: Booleans = u < probability
-            others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
-            for other in others:
-                inside &= arm != other
-            found = inside if found is None else found | inside
-        assert found is not None
+            return u < np.array(chances).take(arm)
+        below = drawing.latents.made_once(
+            f"below:{drawing.name}", tuple(distinct), lambda: [u < chance for chance in distinct]
+        )
+        # few probabilities: who responds with a smaller one does so with a larger one, so that
+        # only those with a larger one are looked up
+        found: Booleans = below[0].copy()
+        for chance, under in zip(distinct[1:], below[1:], strict=True):
+            for own in (place for place, its in enumerate(chances) if its == chance):
+                inside: Booleans = arm == own
+                inside &= under
+                found |= inside
         return found
 
     def drawn(

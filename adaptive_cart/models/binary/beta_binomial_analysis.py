@@ -23,6 +23,7 @@ from adaptive_cart.models.arm_priors_analysis import (
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.binary.borrowing import AnyBorrowed, BorrowedCounts
 from adaptive_cart.models.periods.adjustment import TrendAdjustment
+from adaptive_cart.models.posterior import tails, within_tails
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import path_in
@@ -187,6 +188,22 @@ class CountsPosterior(Posterior):
         model = self._own(question)
         found = model.interval(question.arm, question.minus, *self._table(question), level)
         return found[:, 0], found[:, 1]
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        if type(self) is not CountsPosterior or question.kind != "level" or question.minus is None:
+            return super().covers(question, level)
+        from adaptive_cart.models.binary.beta_cover import plainly_covered
+
+        priors, arms = self._own(question).priors, [question.arm, question.minus]
+        successes, totals = (table[:, arms] for table in self._table(question))
+        pair = priors[question.arm], priors[question.minus]
+        inside, plain = plainly_covered(pair, successes, totals, question.value, tails(level))
+        if not plain.all():
+            asked = question.compared_with(*tails(level))
+            found = self.each([asked], ~plain[:, None])
+            answer = self.probability(asked) if found is None else found[:, 0]
+            inside = np.where(plain, inside, within_tails(answer, level))
+        return inside
 
     def best(self, question: Question, rows: Integers) -> Floats:
         successes, totals = self._table(question)
