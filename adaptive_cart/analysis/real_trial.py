@@ -464,7 +464,7 @@ class RealTrial(Conduct):
         for name in self.design.endpoints:
             analysis.summary(name)
         snapshot = analysis.snapshot
-        randomised = snapshot.population.tally(snapshot.enrolled)
+        randomised = snapshot.enrolled_by_group
         return LookRecord(
             look, np.ones(1, dtype=np.bool_), snapshot.date, randomised, self.infused(snapshot),
             analysis.summaries, asked, None, between=True,

@@ -185,7 +185,7 @@ class Conduct:
             look,
             held,
             date,
-            analysis.snapshot.population.tally(analysis.snapshot.enrolled),
+            analysis.snapshot.enrolled_by_group,
             infused,
             analysis.summaries,
             probabilities,
@@ -356,8 +356,9 @@ class Conduct:
         here = asked[analysis.trials]
         found = analysis.probabilities(part, here)
         probability[analysis.trials] = found
-        for place in np.flatnonzero(here.any(axis=0)) if isinstance(threshold, float) else ():
-            # a test's answers have no error
+        if not isinstance(threshold, float):  # a test's answers have no error
+            return probability, unsure
+        for place in np.flatnonzero(here.any(axis=0)):
             unsure[analysis.trials, place] = analysis.undecided(
                 part, part.targets[place], found[:, place], threshold
             )
@@ -455,7 +456,7 @@ class Conduct:
         self.ended_at(analysis, look, ended, infused, between=True)
         for name in self.recorded:
             analysis.summary(name)
-        randomised = analysis.snapshot.population.tally(analysis.snapshot.enrolled)
+        randomised = analysis.snapshot.enrolled_by_group
         self.records.append(
             LookRecord(
                 look, ended, analysis.snapshot.date, randomised, infused, analysis.summaries,

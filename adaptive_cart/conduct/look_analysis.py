@@ -308,7 +308,7 @@ class LookAnalysis:
 
         totals, due = pooled(counts.totals), pooled(counts.due)
         if enrolled:
-            planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
+            planned = pooled(self.snapshot.enrolled_by_group)
         else:
             planned = self._planned(target.stratum)
         final = totals + np.maximum(planned - due, 0)
@@ -336,7 +336,7 @@ class LookAnalysis:
         closed = self.closed_by_now()
         if closed is None:
             return np.rint(np.array([design.planned]) * share).astype(np.int64)
-        by_cell = rows_of(self.snapshot.population.tally(self.snapshot.enrolled), self.trials)
+        by_cell = rows_of(self.snapshot.enrolled_by_group, self.trials)
         randomised, date = over_strata(by_cell), self.snapshot.date[self.trials]
         planned = planned_ahead(design, date, randomised, closed[self.trials])
         inside = by_cell[:, :, stratum] if stratum >= 0 else randomised

@@ -45,7 +45,7 @@ def ahead_of(
     """
     population = snapshot.population
     inside = snapshot.enrolled.mask(population.participants)
-    now = population.tally(snapshot.enrolled)
+    now = snapshot.enrolled_by_group
     shares = np.array(design.shares)
     together = None if apart or enrolled or len(shares) == 1 else shares
     open_ahead: ArmsAhead | None = None

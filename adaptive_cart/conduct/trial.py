@@ -161,7 +161,7 @@ class SimulatedConduct(Conduct):
         if not ended.any():
             return
         block, snapshot = self.block, analysis.snapshot
-        randomised = over_strata(snapshot.population.tally(snapshot.enrolled))
+        randomised = over_strata(snapshot.enrolled_by_group)
         primary = analysis.summary(self.design.primary)
         block.look[ended] = look
         block.months[ended] = snapshot.date[ended]

@@ -80,7 +80,7 @@ class EventRate(EndpointBase):
         events = np.where(inside, prepared.events.count(months), 0)
         counts = population.totals(events.astype(np.float64), snapshot.enrolled)
         years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
-        return Exposure(counts.astype(np.int64), years, population.tally(snapshot.enrolled))
+        return Exposure(counts.astype(np.int64), years, snapshot.enrolled_by_group)
 
     def to_come(
         self,

@@ -268,6 +268,13 @@ class Snapshot:
         """Those randomised by the look, but for who is not analysed."""
         return self._first(self.randomised)
 
+    @cached_property
+    def enrolled_by_group(self) -> Integers:
+        """How many they are, ``(trial, arm, stratum)``; read only."""
+        counts = self.population.tally(self.enrolled)
+        counts.setflags(write=False)
+        return counts
+
     def _first(self, number: Integers) -> ParticipantSet:
         """The first so many, ``(trial,)``, but for who is not analysed."""
         found = ParticipantSet.first(number, self.population.participants)

@@ -73,9 +73,11 @@ class Shares:
                 continue
             now = windows.enrolling(month)
             changed = later & (now != before).any(axis=1)
-            if changed.any():
-                moved = moved_shares(values, before, now, rule, self.learned)
-                values = np.where(changed[:, None], moved, values)
+            rows = np.flatnonzero(changed)
+            if len(rows):
+                own = values[rows], before[rows], now[rows]
+                values = values.copy()
+                values[rows] = moved_shares(*own, rule, self.learned[rows])
                 before = np.where(changed[:, None], now, before)
                 yield np.where(changed, month, np.inf), values
 

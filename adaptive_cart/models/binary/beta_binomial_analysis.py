@@ -157,12 +157,13 @@ class CountsPosterior(Posterior):
         model = self._own(first)
         pairs = np.array([(question.arm, question.minus) for question in questions])
         rows, places = np.nonzero(asked)
-        counts = [table[rows[:, None], pairs[places], None] for table in self._table(first)]
+        one, two = rows[:, None], pairs[places]
+        successes, totals = (table[one, two, None] for table in self._table(first))
         found = np.full(asked.shape, np.nan)
         for pair, here in model.by_priors(pairs[places]):
             # of two arms alone, and of all targets that have their priors together
-            two = CountsPosterior(pair, *(part[here] for part in counts), None)
-            found[rows[here], places[here]] = two.probability(replace(alike, stratum=ALL))
+            alone = CountsPosterior(pair, successes[here], totals[here], None)
+            found[rows[here], places[here]] = alone.probability(replace(alike, stratum=ALL))
         return found
 
     def sides(self, question: Question) -> Sides:
