@@ -298,6 +298,15 @@ def test_every_quantity_that_a_model_of_times_can_be_asked_about_has_a_true_valu
         "until = getattr(one, 'horizon', None)",
         "match one:\n    case object(horizon=until): pass",
         "if type(one).__name__ == 'Landmark': pass",
+        "if one.what == 'time_to_event': pass",
+        "if one.what in ('time_to_event', 'other'): pass",
+        "match one.what:\n    case 'time_to_event': pass",
+        "kind = KINDS['time_to_event']",
+        "kind = KINDS.get('time_to_event')",
+        "of_course = one.what.startswith('time_to_event')",
+        "known = ('landmark', 'ordinal')",
+        "if 'horizon' in type(one).model_fields: pass",
+        "if isinstance(one, Clocked): pass",
     ],
 )
 def test_however_it_is_asked_it_is_found(text: str) -> None:
