@@ -51,7 +51,9 @@ Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), position
 
 def block_size(design: Design) -> int:
     """Trials in a block; any other number gives the same results, only slower."""
-    return max(32, min(STRETCH, CELLS // design.enrolment.max_n))
+    # shares are renewed at every look, and most of that costs the same for any number of trials
+    cells = CELLS if design.randomisation.by_shares is None else 2 * CELLS
+    return max(32, min(STRETCH, cells // design.enrolment.max_n))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.file import load_design
+from adaptive_cart.design.file import load_design, read_tables
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.running.region import needs_calibration, with_threshold
@@ -33,6 +33,7 @@ from adaptive_cart.running.stretches import block_size
 
 HERE = Path(__file__).parent
 DESIGNS = HERE.parents[1] / "designs"
+ADAPTIVE = HERE / "designs" / "four_arms_adaptive.toml"
 RESULTS = HERE / "growth.csv"
 HEAD = ("design", "grows", "value", "microseconds", "slope_of_last_step", "slope_of_all")
 
@@ -56,6 +57,27 @@ def settings() -> Iterator[tuple[str, str, float, Design]]:
             number,
             _with("hello", {"enrolment.max_n": 240, "looks.observed": looks}),
         )
+
+    for arms in (2, 4, 8):
+        yield "four_arms_adaptive", "arms, 250 each", arms, adaptive(arms)
+
+
+def adaptive(arms: int) -> Design:
+    """The response-adaptive design with so many arms and 250 participants each, as many looks."""
+    raw = read_tables(ADAPTIVE)
+    (control, _), *_, (name, last) = raw["arms"].items()
+    others = [f"{name}{number}" for number in range(1, arms)]
+    raw["arms"] = {control: raw["arms"][control]} | {other: last for other in others}
+    raw["enrolment"]["max_n"] = most = 250 * arms
+    looks = len(raw["looks"]["observed"])
+    raw["looks"]["observed"] = [most * look // (looks + 1) for look in range(2, looks + 2)]
+    raw["randomisation"]["burn_in"] = raw["looks"]["observed"][0]
+    for scenario in raw["scenarios"].values():
+        for endpoint, rates in scenario.items():
+            first, *rest = rates.values()
+            more = {other: rest[k % len(rest)] for k, other in enumerate(others)}
+            scenario[endpoint] = {control: first} | more
+    return Design(**raw)
 
 
 def _with(name: str, changes: dict[str, object]) -> Design:
