@@ -52,8 +52,8 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option(
     "--tiles",
     type=int,
-    help="Truths that --certify simulates, at most, where more than one rate runs  [1000]: the "
-    "more, the nearer the bound.",
+    help="Truths that --certify simulates: the more, the nearer the bound  [as many as bring it "
+    "near, at most 1000].",
 )
 @options.formats("Of the figure")
 @options.out("Folder of curve, certificate and figure; else worst_case/<name of the design file>.")

@@ -149,6 +149,13 @@ class SimulatedConduct(Conduct):
         }
 
     # ── looks ─────────────────────────────────────────────────────────────────────────────
+    def hold_all(self, even_for_none: bool = False) -> None:
+        """Hold looks, until no trial goes on; or to the last one whether or not any does."""
+        for look in range(1, self.plan.schedule.number + 1):
+            self.look(look)
+            if not self.standing.running.any() and not even_for_none:
+                break
+
     def ended_at(
         self,
         analysis: LookAnalysis,
@@ -489,7 +496,7 @@ def run_block(
     beside = conduct.as_observed() if as_observed else None
     block = _held(conduct, keep_population)
     if beside is not None:
-        _hold(beside)
+        beside.hold_all()
         beside.estimate_ends()
         block.as_observed = beside.block
     return block
@@ -514,21 +521,13 @@ def run_looks(plan: Plan, truth: Truth, latents: Latents) -> Standing:
     takes a fraction of the time where it matters only how often trials end in a way.
     """
     conduct = EndingsAlone(replace(plan, estimands=()), truth, (), latents)
-    _hold(conduct)
+    conduct.hold_all()
     return conduct.standing
-
-
-def _hold(conduct: SimulatedConduct, all_of_them: bool = False) -> None:
-    """Hold looks, until no trial goes on."""
-    for look in range(1, conduct.plan.schedule.number + 1):
-        conduct.look(look)
-        if not conduct.standing.running.any() and not all_of_them:
-            break
 
 
 def _held(conduct: SimulatedConduct, keep_population: bool = False) -> Block:
     """Hold all looks of a block, and finish it."""
-    _hold(conduct, keep_population)
+    conduct.hold_all(keep_population)
     block = conduct.finish()
     if keep_population:
         block.population = conduct.population

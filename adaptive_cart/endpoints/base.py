@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,6 +24,7 @@ from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.lost import Lost, Unseen
+from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category, Cut
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
@@ -307,6 +309,13 @@ class EndpointBase(Part):
     def summary(self, prepared: Any, snapshot: Snapshot) -> Summary:
         """Summarise what is visible at a look by ``(trial, arm, stratum)``."""
         raise NotImplementedError  # abstract: every kind supplies it
+
+    def revealed(self, prepared: Any, snapshot: Snapshot) -> ParticipantSet:
+        """Those whose own outcome can have been looked at by then; never fewer.
+
+        Of an outcome that one has or has not.
+        """
+        return replace(snapshot, left_out=None).enrolled
 
     def to_come(self, prepared: Any, snapshot: Snapshot, summary: Any, ahead: Ahead) -> Coming:
         """What is still to be seen by the last look, for the model to complete.

@@ -53,7 +53,7 @@ from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.staged import IN, OUT, Staged
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
@@ -298,11 +298,9 @@ class Landmark(EndpointBase):
         """Whether participants are in the endpoint's state; nothing where it has none."""
         if population.course is None or not self.states:
             return None
-
-        def states_at(trial: Integers, month: Floats) -> Booleans:
-            return self._in_states(population, lambda spells: spells.rows(trial).hold_at(month))
-
-        return states_at
+        return lambda trial, month: self._in_states(
+            population, lambda spells: spells.rows(trial).hold_at(month)
+        )
 
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
@@ -326,6 +324,9 @@ class Landmark(EndpointBase):
             return Counts(population.tally(response), population.tally(seen), missing, due)
         imputed = lost & self._drawn(prepared, seen)
         return Counts(population.tally(response | imputed), passed, missing, due)
+
+    def revealed(self, prepared: Outcomes, snapshot: Snapshot) -> ParticipantSet:
+        return prepared.of_those(replace(snapshot, left_out=None).told_at(self.month))
 
     def _drawn(self, prepared: Outcomes, seen: ParticipantSet) -> ParticipantSet:
         """The missing participants who are taken to respond, given whose outcome is known."""

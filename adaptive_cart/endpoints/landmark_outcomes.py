@@ -33,3 +33,7 @@ class Outcomes:
     imputation: Imputation | None = None
     outside: ParticipantSet | None = None
     early: dict[Sequence[float], Chain] = field(default_factory=dict)
+
+    def of_those(self, told: ParticipantSet) -> ParticipantSet:
+        """Of those of whom the state at the month can be told the ones who are not missing."""
+        return told if self.missing is None else told.without(self.missing)

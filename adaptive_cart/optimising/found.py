@@ -349,7 +349,7 @@ def _bounded(found: Bounded) -> str:
     return (
         f"worst case: with {found.confidence:.0%} confidence the error exceeds "
         f"{at_most(found.bound, 6)} nowhere over {found.over} ({found.tiles:,} truths, "
-        f"{found.trials:,} trials each, and an exponential tilt between them)"
+        f"{found.trials:,} trials each)"
     )
 
 

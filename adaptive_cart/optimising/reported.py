@@ -288,8 +288,7 @@ def _shown(confirmed: Confirmed) -> Line:
 def _bounded(evidence: Evidence, found: Bounded) -> Line:
     return prose(
         "In the worst case, with {sure} confidence, its error exceeds {bound} nowhere over {over}: "
-        "{tiles} truths were simulated, {trials} trials each, with an exponential tilt between "
-        "them.",
+        "{tiles} truths were simulated, {trials} trials each.",
         sure=given(f"{found.confidence:.0%}", SEARCH),
         bound=given(at_most(found.bound, 6), SEARCH),
         over=given(evidence.labelled(found.over), SEARCH),

@@ -111,15 +111,18 @@ class Stated:
     bound
         The number, and the ``confidence`` with which it holds.
     found
-        The largest share of false successes of a tile, and ``at`` which truth.
+        The largest estimate, and ``at`` which truth.
     tiles
-        Into how many parts the truths were cut; ``trials`` were simulated in each.
+        At how many truths ``trials`` were simulated each.
     seed
         Of these trials.
     tried, exceeded
         Random truths that were simulated too; at how many the error is larger, beyond chance.
     over
         The truths, in words; blank for the margins of claims over the control rates.
+    weighed
+        Whether all trials were weighed for the truths between; else a tilt led there, each from its
+        own, and ``found`` is the largest share of trials.
     """
 
     bound: float
@@ -132,6 +135,7 @@ class Stated:
     tried: int
     exceeded: int
     over: str = ""
+    weighed: bool = False
 
     @property
     def holds(self) -> bool:
@@ -139,8 +143,21 @@ class Stated:
         return self.exceeded == 0 and self.found <= self.bound
 
     @property
+    def how(self) -> str:
+        """What it was worked out from, in words."""
+        if self.weighed:
+            return (
+                f"{self.trials:,} trials at each of {self.tiles:,} truths, all weighed by "
+                f"likelihood for those between"
+            )
+        return (
+            f"Clopper-Pearson bounds at {self.tiles:,} truths, {self.trials:,} trials each, and an "
+            f"exponential tilt between them"
+        )
+
+    @property
     def gap(self) -> float:
-        """How far it lies above the largest share seen."""
+        """How far it lies above the largest estimate."""
         return self.bound - self.found
 
 
@@ -378,10 +395,9 @@ def _with_confidence(found: Stated, smallest: bool) -> str:
         f", which lies {found.gap:.2g} {'above' if smallest else 'below'} it" if found.over else ""
     )
     return (
-        f"with confidence {sure}: over {over}, it is nowhere {side} {told}; the {which} seen is "
-        f"{seen:.6f} at {found.at}{gap}. Clopper-Pearson bounds at {found.tiles:,} truths, "
-        f"{found.trials:,} trials each, and an exponential tilt between them; tried at "
-        f"{found.tried} random truths: at none is the error {side} it, beyond chance"
+        f"with confidence {sure}: over {over}, it is nowhere {side} {told}; the {which} estimate "
+        f"is {seen:.6f} at {found.at}{gap}. {found.how}; tried at {found.tried} random truths: "
+        f"at none is the error {side} it, beyond chance"
     )
 
 

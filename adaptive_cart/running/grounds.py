@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
@@ -27,7 +28,7 @@ from adaptive_cart.design.null_ranges import ELSEWHERE
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.running.null_region import (
     POINTS,
     Point,
@@ -40,6 +41,7 @@ from adaptive_cart.running.region import Region
 from adaptive_cart.running.simulated_error import endings, false_successes
 
 HALVINGS = 5  # of a side of a box, to leave out what is true
+LAST = 256  # truths of which true values are kept
 
 Place = tuple[float, ...]
 Limits = tuple[float, float]
@@ -124,6 +126,13 @@ class Ground:
         """What counts in a box."""
         return self.counted(self._extremes(low, high))
 
+    def alike_between(self, low: Place, high: Place) -> tuple[Counted | None, bool]:
+        """What counts in a box, and whether the same does at every truth of it."""
+        extremes = self._extremes(low, high)
+        found = self.counted(extremes)
+        alike = not self.partly or all(self.counted([one]) == found for one in extremes)
+        return found, alike
+
     def _extremes(self, low: Place, high: Place) -> list[Truth]:
         """The truths of a box in which each arm has its lowest or its highest rates."""
         base = self.truth(low)[1]
@@ -134,11 +143,10 @@ class Ground:
 
     def shrunk(self, low: Place, high: Place) -> tuple[Place, Place] | None:
         """The box without the margins of it in which nothing counts; nothing where it has none."""
-        if self.counted_between(low, high) is None:
+        extremes = self._extremes(low, high)
+        if self.counted(extremes) is None:
             return None
-        if not self.partly or all(
-            self.counted([one]) is not None for one in self._extremes(low, high)
-        ):
+        if not self.partly or all(self.counted([one]) is not None for one in extremes):
             return low, high
         for axis in range(len(low)):
             for upper in (False, True):
@@ -173,20 +181,37 @@ class Falsely:
     ----------
     calibrated
         Those of which one has to be false for a truth to count.
+    known
+        True values of the last truths.
     """
 
     design: Design
     success: Sequence[ResolvedRule]
     calibrated: Sequence[ResolvedRule]
     latents: SobolLatents = field(default_factory=lambda: SobolLatents(points=POINTS))
+    known: dict[int, tuple[Truth, TrueValues]] = field(default_factory=dict)
 
     def __call__(self, truths: Sequence[Truth]) -> Counted | None:
         """Positions of the targets by rule; nothing where none is."""
-        true = [true_values(self.design, truth, self.latents) for truth in truths]
+        true = [self._true(truth) for truth in truths]
         found = {rule.name: falsely(rule, *true) for rule in self.success}
         if not any(found[rule.name] for rule in self.calibrated):
             return None
         return Counted(found)
+
+    def _true(self, truth: Truth) -> TrueValues:
+        """The true values of a truth; often it is one of those last asked about."""
+        if id(truth) not in self.known:
+            if len(self.known) >= LAST:
+                self.known.clear()
+            found = true_values(self.design, truth, self.latents, plan=self.plan)
+            self.known[id(truth)] = truth, found  # which keeps it alive, and so its number its own
+        return self.known[id(truth)][1]
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """The design, ready to run."""
+        return Plan.of(self.design)
 
 
 # ── the grounds of a design ───────────────────────────────────────────────────────────────────

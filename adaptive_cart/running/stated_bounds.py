@@ -1,8 +1,6 @@
-"""Which truths a simulated probability is bounded over, with confidence, and by which cut of them.
+"""Which truths a simulated probability is bounded over, with confidence.
 
-Along the margins of claims over one control rate they are cut into intervals from end to end
-(:mod:`adaptive_cart.running.stated_certificate`); where more rates run, or trials are counted by
-how they end, into boxes (:mod:`adaptive_cart.running.stated_boxes`).
+How they are bounded is :mod:`adaptive_cart.running.stated_boxes`.
 """
 
 from __future__ import annotations
@@ -25,12 +23,12 @@ from adaptive_cart.running.grounds import (
     ground_of_line,
     grounds_of_spans,
 )
+from adaptive_cart.running.margin_grounds import grounds_of_margins
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.null_spans import LEVELS, Spans
 from adaptive_cart.running.region import Region, calibrated_rules
 from adaptive_cart.running.simulated_error import Progress
 from adaptive_cart.running.stated_boxes import stated_over
-from adaptive_cart.running.stated_certificate import stated
 
 
 @dataclass(frozen=True)
@@ -55,25 +53,18 @@ class Confirming:
 
 def bound_over(design: Design, region: Region, found: WorstCase, effort: Confirming) -> Stated:
     """Bound what was looked at over all its truths; with trials of other seeds than the curve's."""
-    seeds = tuple(fresh_seed(effort.seed, CALIBRATION, times) for times in (2, 3, 4))
-    alone = found.over == "control" and not region.spans and not found.of.at_effect
-    if alone:
-        return stated(
-            design, region, found.places, effort.trials, (seeds[0], seeds[1]), effort.jobs,
-            effort.progress,
-        )  # fmt: skip
+    first, told, tried = (fresh_seed(effort.seed, CALIBRATION, times) for times in (4, 2, 3))
     grounds, words = _grounds(design, region, found)
     seen = [place.figure.estimate for place in found.places]
     largest = 1.0 - min(seen) if found.of.smallest else max(seen)
-    of_boxes = (seeds[2], seeds[0], seeds[1])
     return stated_over(
-        grounds, design, words, effort.trials, effort.tiles, largest, of_boxes, effort.jobs,
-        effort.progress, effort.tell,
+        grounds, design, words, effort.trials, effort.tiles, largest,
+        (first, told, tried), effort.jobs, effort.progress, effort.tell,
     )  # fmt: skip
 
 
 def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Ground], str]:
-    """The truths that were looked at, and in words."""
+    """The truths that were looked at, and in words; blank for the margins by one control rate."""
     if found.of.at_effect:
         assert found.effect is not None
         (name,) = found.axes
@@ -82,6 +73,8 @@ def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Gro
         of = found.of
         line = ground_of_line(design, region, limits, found.effect, of.ending, of.smallest)
         return [line], found.region
+    if found.over == "control" and not region.spans:
+        return grounds_of_margins(design, region), ""
     words = words_over(design, region, found.over)
     if found.over == "arms":
         return [arms_of(design, region)], words

@@ -1,17 +1,18 @@
-"""What a simulated probability exceeds nowhere over more than one rate, with 95% confidence.
+"""What a simulated probability exceeds nowhere over a region of rates, with 95% confidence.
 
-The bound between truths is that of :mod:`adaptive_cart.running.stated_certificate`: an exponential
-tilt from a truth that was simulated to all others of a box. There are too many boxes to lay them
-evenly, so they are cut where it pays:
+Trials are simulated at truths all over the region, and all of them are weighed for every other
+truth (:mod:`adaptive_cart.running.weighed`). Where truths are needed is found by boxes:
 
     the whole region ─► the boxes whose bound is foreseen to be the largest are halved ─► …
 
-until no bound is foreseen to lie far above the largest probability, or as many boxes are there as
-were allowed. What is foreseen comes from a tenth of the trials, of a seed of their own; the boxes
-are then simulated in full with another one. So the boxes were laid before what is told was seen,
-and the truth with the largest probability lies in one of them, whose bound holds there with 95%
-confidence: the largest bound of all holds with at least that. Where few boxes are allowed it lies
-farther above what was found, and is as true.
+until as many boxes are there as were asked for, or else no bound is foreseen to lie far above the
+largest probability; a truth in each is simulated. What is foreseen comes from a tenth of the
+trials, of a seed of their own; the truths are then simulated in full with another one. So they were
+chosen before what is told was seen. The boxes are then cut into pieces, which costs no trials,
+until the bound over all of a piece is hardly more than that at its middle, wherever it is largest.
+
+Rates that two grounds share with all else alike are one region for this. A single truth, as a null
+scenario beside the rates, has the Clopper-Pearson bound of its own trials.
 """
 
 from __future__ import annotations
@@ -19,28 +20,30 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.worst_case import Stated
 from adaptive_cart.running.grounds import Ground, Place, Spot, events
+from adaptive_cart.running.pieces import Piece, alike, largest_bound, pieces_of
+from adaptive_cart.running.revealing import Kinds, numbered, shown_at
 from adaptive_cart.running.simulated_error import Progress
 from adaptive_cart.running.stated_certificate import (
     CONFIDENCE,
     SURE,
     clopper_pearson,
-    feared,
     lower_bound,
-    tilted,
 )
+from adaptive_cart.running.weighed import Pieces, Shown, Weighed
 from adaptive_cart.running.workers import spread, worth_processes
 
 MOST_BOXES = 1_000  # truths that are simulated in full, unless told otherwise
-ROOM = 1.08  # how far boxes may bring the bound above the largest probability that was foreseen
+ROOM = 1.05  # how far boxes may bring the bound above the largest probability that was foreseen
 PILOT, FEWEST = 10, 100  # one in so many trials foresees, and at least so many
 AT_ONCE = 4  # one in so many boxes is halved before the others are looked at again
 TRIED = 60  # random truths at which the bound is tried
@@ -49,14 +52,14 @@ TIMED = 200  # trials that tell how long the others take
 
 @dataclass(frozen=True)
 class Box:
-    """Truths between two corners of a ground, simulated at the middle.
+    """Truths between two corners of a ground, and the one of them that is simulated.
 
     Attributes
     ----------
+    spot
+        What is simulated, and what counts somewhere in the box.
     inside
-        ``(cell,)`` what is drawn in the middle, by arm and stratum.
-    ends
-        ``(end, cell)`` the lowest and the highest of it in the box.
+        ``(cell,)`` what is drawn there, by arm and stratum.
     """
 
     ground: Ground
@@ -64,31 +67,16 @@ class Box:
     high: Place
     spot: Spot
     inside: Floats
-    ends: Floats
 
-    def bound(self, probability: float, participants: int) -> float:
-        """What a probability is at most anywhere in it, given what it is at most in the middle."""
-        return tilted(probability, self.inside, self.ends, participants)
+    @property
+    def piece(self) -> Piece:
+        """All of it."""
+        return Piece(self.ground, self.low, self.high, self.spot.counted)
 
     def halves(self) -> Iterator[Box]:
         """Both halves of its widest side, as far as anything counts there."""
-        middle = _middle(self.low, self.high)
-        widths = []
-        for axis, (a, b) in enumerate(zip(self.low, self.high, strict=True)):
-            ends = [(*middle[:axis], end, *middle[axis + 1 :]) for end in (a, b)]
-            first, last = (np.arcsin(np.sqrt(self.ground.drawn(end))) for end in ends)
-            widths.append(float(np.abs(last - first).max()))
-        axis = int(np.argmax(widths))
-        cut = middle[axis]
-        for low, high in (
-            (self.low, (*self.high[:axis], cut, *self.high[axis + 1 :])),
-            ((*self.low[:axis], cut, *self.low[axis + 1 :]), self.high),
-        ):
+        for low, high in self.piece.halved():
             yield from box_of(self.ground, low, high)
-
-
-def _middle(low: Place, high: Place) -> Place:
-    return tuple((a + b) / 2.0 for a, b in zip(low, high, strict=True))
 
 
 def box_of(ground: Ground, low: Place, high: Place) -> Iterator[Box]:
@@ -98,10 +86,27 @@ def box_of(ground: Ground, low: Place, high: Place) -> Iterator[Box]:
         return
     counted = ground.counted_between(*held)
     assert counted is not None
-    name, truth = ground.truth(_middle(*held))
-    inside = ground.drawn(_middle(*held)).ravel()
-    ends = np.stack([end.ravel() for end in ground.between(*held)])
-    yield Box(ground, *held, Spot(name, truth, counted), inside, ends)
+    place = _simulated_in(ground, *held)
+    name, truth = ground.truth(place)
+    yield Box(ground, *held, Spot(name, truth, counted), ground.drawn(place).ravel())
+
+
+def _simulated_in(ground: Ground, low: Place, high: Place) -> Place:
+    """The middle of a box; at the edge of the region where the box touches it.
+
+    So the truths at an edge lie between some that are simulated. Nothing can be told from one where
+    nobody responds, or everybody.
+    """
+    found = [(a + b) / 2.0 for a, b in zip(low, high, strict=True)]
+    for axis, (first, last) in enumerate(ground.limits.values()):
+        touched = [end for end in {first, last} if end in (low[axis], high[axis])]
+        if len(touched) != 1:
+            continue
+        moved = [*found[:axis], touched[0], *found[axis + 1 :]]
+        rates = ground.drawn(tuple(moved))
+        if ((rates > 0.0) & (rates < 1.0)).all():
+            found = moved
+    return tuple(found)
 
 
 def stated_over(
@@ -123,9 +128,9 @@ def stated_over(
     over
         The truths, in words.
     trials
-        At each box.
+        At each truth that is simulated.
     boxes
-        At most, together.
+        So many such truths, together; if left out as many as bring the bound near, up to a limit.
     largest
         The largest probability that is foreseen, by an earlier simulation of some truths.
     seeds
@@ -133,7 +138,7 @@ def stated_over(
     tell
         Who is told, before it begins, how long it may take.
     """
-    most, participants = boxes or MOST_BOXES, design.enrolment.max_n
+    most = boxes or MOST_BOXES
     first = [box for ground in grounds for box in box_of(ground, *_corners(ground))]
     if not first:
         raise InputError("--certify: at no truth of the region is a claim false")
@@ -149,18 +154,14 @@ def stated_over(
         f"bound with confidence: at most {most:,} truths, {trials:,} trials each, and {few:,} at "
         f"twice as many that foresee where: up to {_long(each * many)} of one core (--tiles)"
     )
-    goal = ROOM * feared(largest, trials)
-    laid = cut(first, design, few, trials, most, goal, seeds[0], jobs, progress)
-    counted = functools.partial(events, design, trials=trials, seed=seeds[1])
-    seen = [*_over(counted, [box.spot for box in laid], jobs, each * trials, progress, trials)]
-    bound = max(
-        box.bound(clopper_pearson(number, trials), participants)
-        for box, number in zip(laid, seen, strict=True)
-    )
-    at = int(np.argmax(seen))
+    simulation = Simulation(design, grounds[0].endpoint, Kinds.of(design, first[0].spot.counted))
+    goal = ROOM * largest if boxes is None else 0.0
+    laid = cut(first, simulation, few, trials, most, goal, seeds[0], jobs, progress)
+    told = simulation.at(laid, trials, seeds[1], jobs, each * trials, progress)
+    found = bound_of(laid, told, simulation, trials)
     one = Stated(
-        bound, CONFIDENCE, seen[at] / trials, laid[at].spot.name, len(laid), trials, seeds[1], 0, 0,
-        over,
+        found.bound, CONFIDENCE, found.estimate, found.name, len(laid), trials, seeds[1], 0, 0,
+        over, weighed=True,
     )  # fmt: skip
     return _tried(one, laid, design, seeds[2], jobs, each)
 
@@ -170,9 +171,180 @@ def _corners(ground: Ground) -> tuple[Place, Place]:
     return tuple(low for low, _ in ends), tuple(high for _, high in ends)
 
 
+@dataclass
+class Simulation:
+    """Simulates truths of boxes, and weighs the trials of all that tell of each other."""
+
+    design: Design
+    endpoint: str
+    kinds: Kinds
+    bases: list[Truth] = field(default_factory=list)
+
+    def at(
+        self,
+        boxes: Sequence[Box],
+        trials: int,
+        seed: int,
+        jobs: int | None,
+        seconds: float,
+        progress: Progress = lambda what, done, total: None,
+        before: int = 0,
+    ) -> list[Shown]:
+        """What trials at the truths of some boxes were shown, none of two the same.
+
+        Parameters
+        ----------
+        seconds
+            That one truth takes.
+        before
+            Trials of this seed that are taken.
+        """
+        at = functools.partial(
+            shown_at, self.design, endpoint=self.endpoint, kinds=self.kinds, seed=seed
+        )
+        where = numbered([box.spot.truth for box in boxes], trials, before)
+        number = jobs if worth_processes(seconds * len(boxes)) else 1
+        found = []
+        for one in spread(at, where, number):
+            found.append(one)
+            progress("certificate", len(found) * trials, len(boxes) * trials)
+        return found
+
+    def region(self, box: Box) -> int:
+        """Which region a box is in: truths alike but for their rates; -1 for a single truth."""
+        if not box.ground.limits:
+            return -1
+        base = replace(box.spot.truth.with_direct(self.endpoint, ()), name="", role="")
+        if base not in self.bases:
+            self.bases.append(base)
+        return self.bases.index(base)
+
+    def by_region(self, boxes: Sequence[Box]) -> dict[int, list[int]]:
+        """Places of boxes by the region they are in."""
+        found: dict[int, list[int]] = {}
+        for place, box in enumerate(boxes):
+            found.setdefault(self.region(box), []).append(place)
+        return found
+
+    def weighed(self, boxes: Sequence[Box], shown: Sequence[Shown], trials: int) -> Weighed:
+        """Trials at all truths of a region, to be weighed for others of it."""
+        truths = np.stack([box.inside for box in boxes])
+        everybody = self.design.enrolment.max_n
+        return Weighed(truths, Shown.together(shown), trials * len(boxes), everybody)
+
+
+@dataclass(frozen=True)
+class Largest:
+    """What a probability exceeds nowhere, and the largest estimate of it.
+
+    Attributes
+    ----------
+    estimate, name
+        At a truth that was simulated, from all trials; the truth in words.
+    """
+
+    bound: float
+    estimate: float
+    name: str
+
+
+def bound_of(
+    laid: Sequence[Box], told: Sequence[Shown], simulation: Simulation, trials: int
+) -> Largest:
+    """The largest bound of all boxes, and the largest estimate."""
+    kinds = simulation.kinds
+    found = []
+    for region, places in simulation.by_region(laid).items():
+        boxes, shown = [laid[k] for k in places], [told[k] for k in places]
+        if region >= 0:
+            weighed = simulation.weighed(boxes, shown, trials)
+            upper = largest_bound([box.piece for box in boxes], weighed, kinds)
+            found.append(Largest(upper, *largest_estimate(boxes, weighed, kinds)))
+            continue
+        for box, one in zip(boxes, shown, strict=True):
+            number = one.counting(kinds.columns(box.spot.counted))
+            upper = clopper_pearson(number, trials)
+            found.append(Largest(upper, number / trials, box.spot.name))
+    most = max(found, key=lambda one: one.estimate)
+    return replace(most, bound=max(one.bound for one in found))
+
+
+def largest_estimate(boxes: Sequence[Box], weighed: Weighed, kinds: Kinds) -> tuple[float, str]:
+    """The largest estimate at the truths that were simulated, from all trials, and at which."""
+    counted = [box.ground.counted([box.spot.truth]) for box in boxes]
+    told = [
+        (box, replace(box.piece, counted=own))
+        for box, own in zip(boxes, counted, strict=True)
+        if own is not None
+    ]
+    found = (0.0, "")
+    for columns, places in alike([piece for _, piece in told], kinds):
+        rates = np.stack([told[place][0].inside for place in places])
+        means, _ = weighed.means(Pieces.points(rates), columns)
+        at = int(means.argmax())
+        found = max(found, (float(means[at]), told[places[at]][0].spot.name))
+    return found
+
+
+# ── the boxes ─────────────────────────────────────────────────────────────────────────────────
+@dataclass
+class Foreseen:
+    """Boxes as they are cut, with what few trials at the truths of all so far foresee."""
+
+    simulation: Simulation
+    few: int
+    trials: int
+    seed: int
+    jobs: int | None
+    every: list[Box] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    each: float = 0.0
+
+    def add(self, new: Sequence[Box]) -> None:
+        """Simulate the truths of more boxes."""
+        began = time.perf_counter()
+        taken = len(self.every) * self.few
+        self.shown += self.simulation.at(
+            new, self.few, self.seed, self.jobs, self.each, before=taken
+        )
+        self.every += new
+        self.each = (time.perf_counter() - began) / max(len(new), 1)
+
+    def bounds(self, boxes: Sequence[Box]) -> Floats:
+        """The bound that all trials are foreseen to have at the truth of each box, ``(box,)``."""
+        simulation, kinds = self.simulation, self.simulation.kinds
+        found, every = np.zeros(len(boxes)), simulation.by_region(self.every)
+        for region, places in simulation.by_region(boxes).items():
+            if region < 0:
+                found[places] = self._alone([boxes[place] for place in places])
+                continue
+            among = every[region]
+            weighed = simulation.weighed(
+                [self.every[k] for k in among], [self.shown[k] for k in among], self.few
+            )
+            of_region = [boxes[place].piece for place in places]
+            for columns, some in alike(of_region, kinds):
+                own = [places[k] for k in some]
+                rates = pieces_of([of_region[k] for k in some])
+                inside = np.stack([boxes[place].inside for place in own])
+                still = 0.0 * rates.moves, 0.0 * rates.off
+                here = Pieces(inside, rates.low, rates.high, *still)
+                found[own], _ = weighed.upper(here, columns, self.trials * len(places))
+        return found
+
+    def _alone(self, boxes: Sequence[Box]) -> list[float]:
+        """The same of single truths."""
+        found = []
+        for box in boxes:
+            one = next(o for b, o in zip(self.every, self.shown, strict=True) if b is box)
+            share = one.counting(self.simulation.kinds.columns(box.spot.counted)) / self.few
+            found.append(clopper_pearson(round(share * self.trials), self.trials))
+        return found
+
+
 def cut(
     first: Sequence[Box],
-    design: Design,
+    simulation: Simulation,
     few: int,
     trials: int,
     most: int,
@@ -186,56 +358,34 @@ def cut(
     Parameters
     ----------
     few, trials
-        Trials that foresee, and those that will be simulated in each box.
+        Trials that foresee, and those that will be simulated at the truth of each box.
     most
         Boxes, at most.
     goal
         Bounds that are foreseen to be no larger are small enough.
     """
-    participants = design.enrolment.max_n
-    counted = functools.partial(events, design, trials=few, seed=seed)
-    boxes: list[Box] = []
-    new = [*first]
-    bounds = np.zeros(0)
-    each = 0.0
+    foreseen = Foreseen(simulation, few, trials, seed, jobs)
+    boxes, new = [*first], [*first]
     while True:
-        began = time.perf_counter()
-        shares = np.array([*_over(counted, [box.spot for box in new], jobs, each)]) / few
-        each = (time.perf_counter() - began) / max(len(new), 1)
-        boxes += new
-        foretold = [
-            box.bound(feared(float(share), trials), participants)
-            for box, share in zip(new, shares, strict=True)
-        ]
-        bounds = np.concatenate([bounds, foretold])
+        foreseen.add(new)
         progress("boxes", min(len(boxes), most), most)
-        wide = [box.low != box.high for box in boxes]
-        loose = np.flatnonzero((bounds > goal) & np.array(wide))
+        bounds = foreseen.bounds(boxes)
+        wide = np.array([box.low != box.high for box in boxes])
+        loose = np.flatnonzero((bounds > goal) & wide)
         room = most - len(boxes)
         if not len(loose) or room <= 0:
             return boxes
         order = loose[np.argsort(-bounds[loose], kind="stable")]
-        chosen = order[: min(max(len(boxes) // AT_ONCE, 1), room)]
-        new = [half for place in chosen for half in boxes[int(place)].halves()]
-        kept = np.ones(len(boxes), dtype=np.bool_)
-        kept[chosen] = False
-        boxes = [box for box, stays in zip(boxes, kept, strict=True) if stays]
-        bounds = bounds[kept]
+        chosen = {int(k) for k in order[: min(max(len(boxes) // AT_ONCE, 1), room)]}
+        new = [half for place in sorted(chosen) for half in boxes[place].halves()]
+        boxes = [box for place, box in enumerate(boxes) if place not in chosen] + new
 
 
 def _over(
-    counted: Callable[[Spot], int],
-    spots: Sequence[Spot],
-    jobs: int | None,
-    seconds: float,
-    progress: Progress = lambda what, done, total: None,
-    trials: int = 1,
+    counted: Callable[[Spot], int], spots: Sequence[Spot], jobs: int | None, seconds: float
 ) -> Iterator[int]:
     """Numbers of events, over the cores where that is worth it; ``seconds`` of one truth."""
-    number = jobs if worth_processes(seconds * len(spots)) else 1
-    for done, found in enumerate(spread(counted, spots, number), start=1):
-        progress("certificate", done * trials, len(spots) * trials)
-        yield found
+    yield from spread(counted, spots, jobs if worth_processes(seconds * len(spots)) else 1)
 
 
 def _seconds(design: Design, spot: Spot, seed: int) -> float:

@@ -108,10 +108,10 @@ def worst_case(
     jobs
         Processes; all cores if left out. Changes no result.
     certify_simulated
-        Of a simulated probability, state with 95% confidence what it exceeds nowhere, hundreds of
-        truths more.
+        Of a simulated probability, state with 95% confidence what it exceeds nowhere, from trials
+        at more truths.
     tiles
-        Of these truths at most, where more than one rate runs, or an effect is asked about.
+        How many; if left out as many as bring the bound near, at most 1,000.
     tell
         Who is told how long that may take, before it begins.
 

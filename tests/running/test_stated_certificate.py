@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,13 @@ from adaptive_cart.report.document import Paragraph, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.kept_worst_case import read_worst_case
-from adaptive_cart.running import stated_certificate
+from adaptive_cart.running import stated_boxes, weighed
 from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.margin_grounds import where_false
 from adaptive_cart.running.stated_certificate import (
     POWERS,
-    Tile,
-    bound_of,
     clopper_pearson,
-    laid,
     log_moment,
     tilted,
 )
@@ -41,9 +38,9 @@ from checks import raw_design, tiny_design
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wide tiles, and few truths at which the bound is tried."""
-    monkeypatch.setattr(stated_certificate, "ROOM", 3.0)
-    monkeypatch.setattr(stated_certificate, "TRIED", 4)
+    """A bound far above the error, from few truths, tried at few."""
+    monkeypatch.setattr(stated_boxes, "ROOM", 3.0)
+    monkeypatch.setattr(stated_boxes, "TRIED", 8)
 
 
 def exact_error() -> ExactError:
@@ -82,17 +79,6 @@ def test_a_bound_is_the_error_itself_where_nothing_moves() -> None:
     assert tilted(0.04, inside, np.stack([inside, inside]), 24) == pytest.approx(0.04, rel=1e-3)
 
 
-def test_tiles_cover_all_control_rates_without_a_gap() -> None:
-    tiles = [*laid(lambda c: np.array([c, c]), (0.0, 1.0), lambda c: 0.02 + 0.05 * c, 60, 1000)]
-    assert tiles[0].ends[0, 0] == 0.0
-    assert tiles[-1].ends[1, 0] == pytest.approx(1.0)
-    for one, other in itertools.pairwise(tiles):
-        assert one.ends[1, 0] == other.ends[0, 0]
-        assert one.ends[0, 0] < one.control < one.ends[1, 0]
-    wide = [tile.ends[1, 0] - tile.ends[0, 0] for tile in tiles]
-    assert wide[0] > min(wide)  # finer where larger errors are foreseen
-
-
 @pytest.mark.parametrize("ends", [(0.0, 0.3339), (0.66667, 1.0), (0.12345, 0.54321), (0.0, 1.0)])
 def test_the_line_of_control_rates_goes_to_where_a_claim_is_no_longer_false(
     ends: tuple[float, float],
@@ -100,7 +86,7 @@ def test_the_line_of_control_rates_goes_to_where_a_claim_is_no_longer_false(
     def at(control: float) -> Any:
         return control if ends[0] <= control <= ends[1] else None
 
-    found = stated_certificate._where_false(at, (0.0, 1.0))
+    found = where_false(at, (0.0, 1.0))
     assert found == pytest.approx(ends, abs=1e-12)
     assert found is not None
     assert ends[0] <= found[0] <= found[1] <= ends[1]
@@ -111,33 +97,6 @@ def test_the_upper_bound_is_that_of_clopper_and_pearson() -> None:
         bound = clopper_pearson(events, 100)
         assert stats.binom.cdf(events, 100, bound) == pytest.approx(0.05)
     assert clopper_pearson(100, 100) == 1.0
-
-
-# ── coverage ──────────────────────────────────────────────────────────────────────────────────
-def test_the_bound_is_above_the_largest_error_as_often_as_it_says() -> None:
-    error = exact_error()
-    largest = error.worst(np.nan).error
-    draw = np.random.default_rng(8)
-
-    def true(control: float) -> float:
-        return float(error.at(np.array([[control, control]]))[0])
-
-    tiles = [*laid(lambda c: np.array([c, c]), (0.0, 1.0), true, 24, 20_000)]
-    chances = [true(tile.control) for tile in tiles]
-    bounds = np.array(
-        [bound_of(tiles, draw.binomial(20_000, chances).tolist(), 20_000, 24) for _ in range(60)]
-    )
-    assert (bounds >= largest).mean() >= 0.95
-    assert np.median(bounds) < 1.25 * largest
-
-
-def test_bounds_of_tiles_alone_would_fail_as_often_as_they_may() -> None:
-    """At the truth that was simulated nothing is added: there it is the confidence that counts."""
-    draw, inside = np.random.default_rng(5), np.array([0.3, 0.3])
-    tile = Tile(0.3, inside, np.stack([inside, inside]))
-    counts = draw.binomial(1000, 0.06, 2000)
-    held = [bound_of([tile], [int(k)], 1000, 24) >= 0.06 * (1.0 - 1e-3) for k in counts]
-    assert 0.94 < np.mean(held) < 0.975
 
 
 # ── as it is asked for ────────────────────────────────────────────────────────────────────────
@@ -157,7 +116,7 @@ def test_the_command_states_it_and_the_report_tells_it(tmp_path: Path, few: None
     blocks = WorstCaseExhibit(found).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
     assert "With confidence 95% the error exceeds" in said
-    assert f"{found.stated.tiles} intervals" in said
+    assert f"at {found.stated.tiles} of them 400 fresh trials were simulated" in said
 
 
 def test_it_is_told_that_an_enumerated_error_needs_none(tmp_path: Path) -> None:
@@ -171,7 +130,7 @@ def test_it_is_told_that_an_enumerated_error_needs_none(tmp_path: Path) -> None:
 def test_a_shrunken_bound_is_found_out(
     tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stated_certificate, "tilted", lambda error, *rest: 0.2 * error)
+    monkeypatch.setattr(weighed, "bound", lambda mean, *rest: 0.2 * mean)
     design = Design(**tiny_design())
     found = ac.worst_case(
         design, engine="simulate", points=5, trials=400, jobs=1, certify_simulated=True
@@ -209,7 +168,7 @@ def test_the_bound_of_claims_at_several_margins_is_above_both_known_errors(few: 
     )
     assert found.stated is not None
     assert found.stated.holds
-    assert found.stated.tried == 8  # four random truths at each margin
+    assert found.stated.tried == 8
     error = ExactError(design, set(), (0.0, 1.0))
     controls = np.linspace(0.0, 1.0, 201)
     largest = [
@@ -217,9 +176,9 @@ def test_the_bound_of_claims_at_several_margins_is_above_both_known_errors(few: 
         for gap in (rule["posterior"]["above"], asked["above"])
     ]
     assert max(largest) == pytest.approx(error.worst(np.nan).error, rel=0.02)
-    assert largest[1] > 1.5 * largest[0]  # tiles along the first margin alone would miss it
+    assert largest[1] > 1.5 * largest[0]  # the first margin alone would miss it
     assert max(largest) < found.stated.bound < 1.0
-    assert found.stated.found > 1.2 * largest[0]  # seen at the second margin
+    assert found.stated.found > 1.2 * largest[0]  # at the second margin
 
 
 def test_what_no_bound_can_be_stated_for_is_refused() -> None:

@@ -227,22 +227,27 @@ def _with_confidence(evidence: Evidence, found: WorstCase, stated: Stated) -> Li
         "tried": given(stated.tried, SOURCE),
         "tiles": given(stated.tiles, SOURCE),
     }
+    shown = (
+        " To show it, at {tiles} of them {trials} fresh trials were simulated, and all of these "
+        "weighed for every other truth, by how likely what they showed is there. "
+        if stated.weighed
+        else " To show it, at {tiles} of them {trials} fresh trials were simulated, with "
+        "Clopper-Pearson bounds there and an exponential tilt between them. "
+    )
     if not stated.over:
         return said + prose(
-            "nowhere over these control rates, at the effects at which the claim is just false. "
-            "They were cut into {tiles} intervals, and {trials} fresh trials simulated in each: a "
-            "Clopper-Pearson bound there, and an exponential tilt from there to the ends of the "
-            "interval. The largest share seen is {found} at {at}. It was tried at {tried} random "
-            "truths: at none is the error above it, beyond chance. Smaller effects are not "
-            "bounded.",
+            "nowhere over these control rates, at the effects at which the claim is just false."
+            + shown
+            + "The largest estimate is {found} at {at}. It was tried at {tried} random truths: at "
+            "none is the error above it, beyond chance. Smaller effects are not bounded.",
             **rest,
         )
     return said + prose(
-        "{nowhere}over {over}. These truths were cut into {tiles} boxes, and {trials} fresh trials "
-        "simulated in each: a Clopper-Pearson bound there, and an exponential tilt from there to "
-        "the corners of the box. The {which} share seen is {found} at {at}; the bound lies {gap} "
-        "from it, and more boxes would bring it nearer. It was tried at {tried} random truths: at "
-        "none is {what} beyond it by more than chance.",
+        "{nowhere}over {over}."
+        + shown
+        + "The {which} estimate is {found} at {at}; the bound lies {gap} from it, and more such "
+        "truths would bring it nearer. It was tried at {tried} random truths: at none is {what} "
+        "beyond it by more than chance.",
         nowhere="" if lower else "nowhere ",
         over=given(evidence.labelled(stated.over), SOURCE),
         which="smallest" if lower else "largest",
