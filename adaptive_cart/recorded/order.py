@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -141,6 +141,25 @@ def after_last_contact(months: Mapping[str, float], last: float) -> Found:
     death = months.get("death_month", np.inf)
     if np.isfinite(death) and last > death + SAME:
         yield "last_contact_month", f"found {last:g}, after death (month {death:g})"
+
+
+def known_ahead(found: Sequence[tuple[int, float]], delay: float) -> list[str]:
+    """Tell infusions that came longer after the last contact than data should take.
+
+    Parameters
+    ----------
+    found
+        Row and months after the last contact of each.
+    """
+    if not found:
+        return []
+    rows = sorted({row for row, _ in found})
+    where = f"row{'s' if len(rows) > 1 else ''} {one_of([str(row) for row in rows])}"
+    return [
+        f"an infusion or crossover is up to {max(months for _, months in found):g} months after "
+        f"the last contact ({where}), and follow_up.reporting_delay is {delay:g}: taken as known "
+        "before what was seen by then; is it so?"
+    ]
 
 
 def after_withdrawal(months: Mapping[str, float], last: float, withdrawn: float) -> Found:

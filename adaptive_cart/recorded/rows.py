@@ -31,6 +31,7 @@ from adaptive_cart.recorded.order import (
     after_last_contact,
     after_withdrawal,
     impossible,
+    known_ahead,
     outside_their_part,
 )  # fmt: skip
 from adaptive_cart.recorded.table import (
@@ -77,6 +78,7 @@ class Reading:
         self.rows, columns = table.rows, table.columns
         self.problems: list[tuple[int, int, Problem]] = []
         self.notes: list[str] = []
+        self._ahead: list[tuple[int, float]] = []
         self.columns = columns
         self.infused_arms = infused_arms(design)
         self._absent: list[str] = []
@@ -303,7 +305,7 @@ class Reading:
             missed.append(self._missed(row, cells) if self._every is not None else frozenset())
             wrong = [
                 *impossible(design, self.infused_arms, known, int(arm[place])),
-                *after_last_contact(self._delayed(known, ends[0]), ends[0]),
+                *after_last_contact(self._delayed(row, known, ends[0]), ends[0]),
                 *after_withdrawal(known, *ends),
             ]
             settled = min(mine["death_month"], mine["rescue_month"])
@@ -326,6 +328,7 @@ class Reading:
             why = f"; the window of {one_of(opening)} opens at infusion"
             self.report(0, "column infused_month", f"missing{why}")
         self._told_units()
+        self.notes += known_ahead(self._ahead, self._delay)
         if self.problems:
             return None
         # an event is a contact; it may be rounded to just after the last one
@@ -411,11 +414,17 @@ class Reading:
             found[place, list(numbers)] = True
         return found
 
-    def _delayed(self, months: Mapping[str, float], last: float) -> Mapping[str, float]:
-        """The months without an infusion that the table has sooner than what was seen at it."""
+    def _delayed(self, row: int, months: Mapping[str, float], last: float) -> Mapping[str, float]:
+        """The months without what a table has sooner than what was seen by then: an infusion.
+
+        How much sooner is not for the plan to say: data may take longer than it expects.
+        """
         at_once = (*AT_ONCE, *infusions_in(months)) if self._delay else ()
-        soon = [c for c in at_once if months[c] <= last + self._delay + SAME]
-        return {c: m for c, m in months.items() if c not in soon}
+        found = [months[c] - last for c in at_once if np.isfinite(months[c])]
+        ahead = [after for after in found if after > self._delay + SAME]
+        if ahead:
+            self._ahead.append((row, max(ahead)))
+        return {c: m for c, m in months.items() if c not in at_once}
 
     def _told_units(self) -> None:
         """Refuse a table in days or weeks by name, instead of all that follows from it."""
