@@ -43,7 +43,7 @@ SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
 CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
 TELLING = 0.3  # of the seconds that processes take to start: work that tells of the rest
-SHORT = 0.3  # seconds of work in the last stretches, about: that long one job waits for another
+SHORT = 0.5  # seconds of work in the last stretches at most: longer ones let a job wait for another
 AFFORDED = 1.0  # seconds of work that one job may lose where it is stopped
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
@@ -258,16 +258,16 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
     those after them tell that more jobs are needed, unless the first took very long. They are few,
     since other cores wait, and twice as many until they took long enough to tell. That one job does
     is told by any of them, since a trial costs most where few are run together; what is left
-    is then cut as for one.
+    is then cut as for one. Seconds are of the processor, whatever else it does meanwhile.
     """
     trials, warm, telling = SHORTEST_STRETCH, False, TELLING * seconds_to_start()
     while left:
         start, stop, positions = left[0]
         middle = min(start + min(trials, job.block), stop)
         left[0:1] = [(middle, stop, positions)] if middle < stop else []
-        began = time.perf_counter()
+        began = time.process_time()
         run = run_stretch(job, (start, middle, positions))
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         done(run)
         if not worth_processes(seconds / run * trials_in(left)):
             left[:] = joined(left)

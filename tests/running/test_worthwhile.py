@@ -34,7 +34,7 @@ def test_few_trials_are_run_before_others_help(monkeypatch, seconds, cold, trial
         return (stop - start) * len(positions)
 
     monkeypatch.setattr(stretches, "run_stretch", run)
-    monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(stretches.time, "process_time", lambda: clock[0])
     monkeypatch.setattr(workers, "can_be_copied", lambda: False)  # processes take a second to start
     left = stretches.pieces_of({0: [(0, trials)]}, 2_500)
     told: list[int] = []
@@ -62,7 +62,7 @@ def test_copies_are_made_for_less(monkeypatch, copied, seconds, jobs, here):
         return piece[1] - piece[0]
 
     monkeypatch.setattr(stretches, "run_stretch", run)
-    monkeypatch.setattr(stretches.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(stretches.time, "process_time", lambda: clock[0])
     monkeypatch.setattr(workers, "can_be_copied", lambda: copied)
     told: list[int] = []
     left = stretches.pieces_of({0: [(0, 20_000)]}, 2_500)
