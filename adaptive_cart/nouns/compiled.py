@@ -18,11 +18,12 @@ def compiled(*loops: Callable[..., Any]) -> tuple[Any, ...]:
     """Loops, compiled once for a machine and kept."""
     import numba
 
-    # neither fast-math nor threads: sums stay in order
+    # neither fast-math nor threads: sums stay in order; what is divided by nought is what it is in
+    # arrays
     try:
-        return tuple(numba.njit(cache=True)(loop) for loop in loops)
+        return tuple(numba.njit(cache=True, error_model="numpy")(loop) for loop in loops)
     except RuntimeError:  # there is no folder to keep what has been compiled
-        return tuple(numba.njit(loop) for loop in loops)
+        return tuple(numba.njit(error_model="numpy")(loop) for loop in loops)
 
 
 class Loops:

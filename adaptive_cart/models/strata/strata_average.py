@@ -7,19 +7,18 @@ Biometrika 38:481) with frequencies in equal steps, whose number the posterior's
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.strata.strata_lattice import Block, Real, chunks
+from adaptive_cart.models.strata.strata_lattice import Block, chunks
+from adaptive_cart.models.strata.strata_turns import product, profiles, turns
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 
 SPAN: Final = 7.0  # standard deviations of the average that a period holds beyond the threshold
 BEYOND: Final = 12.0  # standard deviations from which on a threshold is out of reach
@@ -28,15 +27,12 @@ BLIND: Final = 3.0  # radians in a posterior standard deviation: what turns slow
 UNSEEN: Final = 2e-2  # probability of what has not decayed that is neglected
 STEEP_REACH: Final = 3.0  # posterior standard deviations within which a risk may turn fast
 FINER: Final = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32])  # refinements of a lattice that turns fast
-FILTER_REACH: Final = 8  # lattice points that a finer point is interpolated from, to either side
-FILTER_WIDTH: Final = 3.2
 
 
 def several_strata(
     block: Block,
     rows: Integers,
     scale: Floats,
-    faint: Booleans,
     coefficient: Floats,
     value: float,
     mean: Floats,
@@ -49,9 +45,8 @@ def several_strata(
     ----------
     rows
         Tables of the block that are asked about.
-    scale, faint
-        Largest likelihood of each stratum, ``(table, stratum)``, and whether double precision is
-        needed, ``(table,)``; of the whole block.
+    scale
+        Largest likelihood of each stratum, ``(table, stratum)``, of the whole block.
     coefficient
         ``(row, arm, stratum)``.
     mean, square
@@ -65,24 +60,21 @@ def several_strata(
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
     at_value = (centre + near * sd) * base
     needed = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
-    low = faint[rows]
-    kind = np.stack([needed, refinement(block, rows, coefficient, base, needed), low], axis=1)
+    kind = np.stack([needed, refinement(block, rows, coefficient, base, needed)], axis=1)
     kind[np.abs(away) > BEYOND] = -1
     classes, member = np.unique(kind, axis=0, return_inverse=True)
-    for which, (number, finer, wide) in enumerate(classes.tolist()):
+    for which, (number, finer) in enumerate(classes.tolist()):
         if number < 0:
             continue
         at = np.flatnonzero(member == which)
-        real = np.float64 if wide else np.float32
         each = mean.shape[2] * block.columns
-        each *= max(block.rows * number, block.nodes.weight[0].size, 2 * finer * number)
+        each *= block.nodes.weight[0].size
         for part in chunks(at.size, each):
             here = at[part]
             r = rows[here]
             answer[block.tables[r]] = above(
                 block.take(r),
                 scale[r],
-                real,
                 number,
                 finer,
                 coefficient[here] * base[here, None, None],
@@ -114,15 +106,21 @@ def centre_and_sds(coefficient: Floats, mean: Floats, square: Floats) -> tuple[F
 def frequencies(mean: Floats, sd: Floats, coefficient: Floats, base: Floats) -> Integers:
     """How many frequencies of the characteristic function a table needs, ``(table,)``."""
     needed = np.full(base.shape, FREQUENCIES[-1])
-    for number in FREQUENCIES[-2::-1]:
+    left = np.arange(base.size)
+    for number in FREQUENCIES[:-1]:  # what suffices is not asked about more
         # where a proportion p turns slower than BLIND radians a posterior sd, p (1 - p) is below
         with np.errstate(divide="ignore", over="ignore"):
-            slow = BLIND / ((number - 0.5) * base[:, None, None] * np.abs(coefficient) * sd)
+            turn = (number - 0.5) * base[left, None, None] * np.abs(coefficient[left])
+            slow = BLIND / (turn * sd[left])
         edge = 0.5 - np.sqrt(np.maximum(0.25 - slow, 0.0))
         edge = special.logit(np.maximum(edge, 1e-300))
-        share = special.ndtr((edge - mean) / sd) + special.ndtr((edge + mean) / sd)
-        unseen = np.minimum(share, 1.0).prod(axis=(1, 2))
-        needed = np.where(unseen < UNSEEN, number, needed)
+        share = special.ndtr((edge - mean[left]) / sd[left])
+        share += special.ndtr((edge + mean[left]) / sd[left])
+        enough = np.minimum(share, 1.0).prod(axis=(1, 2)) < UNSEEN
+        needed[left[enough]] = number
+        left = left[~enough]
+        if not left.size:
+            break
     return needed
 
 
@@ -144,7 +142,6 @@ def refinement(
 def above(
     block: Block,
     scale: Floats,
-    real: Real,
     number: int,
     finer: int,
     rate_of: Floats,
@@ -161,86 +158,27 @@ def above(
     at_value
         ``(table,)`` radians of the value.
     """
-    columns = block.columns
-    by_control, by_effect = block.kernels(real)
-    by_control /= scale.astype(real)[..., None, None]
-    turn_0 = turns(block.control, block.step, rate_of[:, 0], real, number, finer)
-    turn_1 = turns(block.experimental, block.step, rate_of[:, 1], real, number, finer)
-    turn_1 *= block.likelihood[..., None].astype(real)
-    tables, strata = scale.shape
-    outer, inner = block.nodes.weight.shape[1:]
-    waves_each = turn_0.shape[-1]
-    width = columns * waves_each
-    # (row, column, frequency) as a view of (row + column, frequency)
-    window = np.lib.stride_tricks.as_strided(
-        turn_1, (tables, strata, block.rows, width), turn_1.strides, writeable=False
+    rows, columns, lattice = block.rows, block.columns, block.lattice
+    by_control, by_effect = block.kernels()
+    by_control /= scale[..., None, None]
+    of_control = turns(lattice.control, lattice.step, rows, rate_of[:, 0], number, finer)
+    of_experimental = turns(
+        lattice.control + lattice.effect,
+        lattice.step,
+        rows + columns - 1,
+        rate_of[:, 1],
+        number,
+        finer,
     )
-    turned = np.repeat(turn_0, columns, axis=2).reshape(window.shape)
-    turned *= window
-    profile = by_control @ turned.view(real)
-    profile = profile.reshape(tables, strata, -1, columns, 2 * waves_each)
-    wave = (by_effect @ profile).reshape(tables, strata, outer * inner, 2 * waves_each)
-    wave = wave.view(turn_0.dtype)
-    product = wave[:, 0]
-    for s in range(1, strata):
-        product = product * wave[:, s]
-    weight: npt.NDArray[Any] = block.nodes.weight.reshape(tables, 1, -1).astype(real)
-    wave = (weight @ product.view(real)).view(turn_0.dtype)[:, 0].astype(np.complex128)
+    of_experimental *= block.experimental.likelihood[:, :, None]
+    profile = profiles(by_control, of_control, of_experimental)
+    wave = product(profile @ by_effect.transpose(0, 1, 3, 2, 4))
+    wave = (wave @ block.nodes.weight[..., None])[..., 0].sum(axis=1)
+    real, imaginary = wave[:, : number + 1], wave[:, number + 1 :]
     order = np.arange(number) + 0.5
-    back = np.exp(-1j * at_value[:, None] * order)
-    back *= wave[:, 1:]
-    back /= wave[:, :1].real
-    found: Floats = 0.5 + (back.imag / order).sum(axis=-1) / math.pi
+    back = at_value[:, None] * order
+    # the imaginary part of the wave turned back
+    wave = imaginary[:, 1:] * np.cos(back) - real[:, 1:] * np.sin(back)
+    wave /= real[:, :1] * order
+    found: Floats = 0.5 + wave.sum(axis=-1) / math.pi
     return found
-
-
-def turns(logit: Floats, step: Floats, rate: Floats, real: Real, number: int, finer: int) -> Any:
-    """Characteristic exponentials of a risk, ``(table, stratum, point, 1 + number)``.
-
-    The first is that of frequency nought; the others are at odd multiples of half the rate. They
-    are powers of one another. On a lattice that turns fast they are worked out between its points
-    too, and filtered to it.
-    """
-    points = logit.shape[-1]
-    reach = FILTER_REACH if finer > 1 else 0
-    fine = np.arange((points - 1 + 2 * reach) * finer + 1) / finer - reach
-    angle = logit[..., :1] + step[..., None] * fine
-    np.negative(angle, out=angle)
-    np.exp(angle, out=angle)
-    angle += 1.0
-    np.divide(0.5 * rate[..., None], angle, out=angle)
-    # whole turns off before the precision goes down
-    angle -= 2.0 * math.pi * np.rint(angle / (2.0 * math.pi))
-    angle = angle.astype(real)
-    once = np.empty(angle.shape, np.result_type(real, np.complex64))
-    np.cos(angle, out=once.real)
-    np.sin(angle, out=once.imag)
-    turn = np.empty((*once.shape[:-1], number + 1, once.shape[-1]), once.dtype)
-    turn[..., 0, :] = 1.0
-    turn[..., 1, :] = once
-    once *= once
-    done = 1
-    while done < number:
-        more = min(done, number - done)
-        np.multiply(
-            turn[..., 1 : 1 + more, :],
-            once[..., None, :],
-            out=turn[..., 1 + done : 1 + done + more, :],
-        )
-        once *= once
-        done += more
-    turn = np.ascontiguousarray(turn.swapaxes(-1, -2))
-    if finer == 1:
-        return turn
-    return (band(points, finer).astype(real) @ turn.view(real)).view(turn.dtype)
-
-
-@functools.lru_cache(maxsize=256)
-def band(points: int, finer: int) -> Floats:
-    """(point, finer point) weights."""
-    fine = np.arange((points - 1 + 2 * FILTER_REACH) * finer + 1) / finer - FILTER_REACH
-    distance = fine - np.arange(points)[:, None]
-    weight: Floats = np.sinc(distance) * np.exp(-((distance / FILTER_WIDTH) ** 2))
-    weight[np.abs(distance) > FILTER_REACH] = 0.0
-    weight /= weight.sum(axis=1, keepdims=True)
-    return weight

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.draws import within_cells
-from adaptive_cart.models.strata.strata_lattice import NARROWEST, Block, Lattice, pairs
+from adaptive_cart.models.strata.strata_kernels import NARROWEST
+from adaptive_cart.models.strata.strata_lattice import Block, Lattice, pairs
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,8 +70,8 @@ def drawn_logits(block: Block, successes: Floats, totals: Floats, chance: Floats
         coarse = block.take(at)
         lattice = Lattice(
             coarse.step / FINER,
-            coarse.control[..., 0],
-            coarse.effect[..., 0],
+            coarse.lattice.control,
+            coarse.lattice.effect,
             np.array([rows]),
             np.array([columns]),
         )
@@ -81,8 +82,6 @@ def drawn_logits(block: Block, successes: Floats, totals: Floats, chance: Floats
             coarse.mean,
             coarse.sd,
             lattice,
-            rows,
-            columns,
             coarse.nodes,
         )
         found[table] = _of_table(fine, chance)
@@ -91,8 +90,10 @@ def drawn_logits(block: Block, successes: Floats, totals: Floats, chance: Floats
 
 def _of_table(block: Block, chance: Floats) -> Floats:
     """Draws of the only table of a block, ``(arm, stratum, draw)``."""
-    by_control, by_effect = (np.maximum(part[0], 0.0) for part in block.kernels(np.float64))
-    likelihood = pairs(block.likelihood, block.columns)[0]
+    by_control, by_effect = (np.maximum(part[0], 0.0) for part in block.kernels())
+    by_control = np.ascontiguousarray(by_control.swapaxes(-1, -2))
+    by_effect = np.ascontiguousarray(by_effect.transpose(0, 2, 3, 1))
+    likelihood = pairs(block.experimental.likelihood, block.columns)[0]
     profile = by_control @ likelihood
     level = (by_effect @ profile[..., None])[..., 0]
     level /= level.max(axis=(1, 2), keepdims=True)
@@ -111,9 +112,9 @@ def _of_table(block: Block, chance: Floats) -> Floats:
         step = block.step[0, s]
         column = within_cells(other[outer, inner] * profile[s, outer], chance[1 + 2 * s])
         near = np.clip(np.rint(column), 0, block.columns - 1).astype(np.int64)
-        effect = block.effect[0, s, 0] + step * column
+        effect = block.lattice.effect[0, s] + step * column
         effect = of_effect.narrowed(effect, step)
         row = within_cells(own[outer] * likelihood[s].T[near], chance[2 + 2 * s])
-        found[0, s] = of_control.narrowed(block.control[0, s, 0] + step * row, step)
+        found[0, s] = of_control.narrowed(block.lattice.control[0, s] + step * row, step)
         found[1, s] = found[0, s] + effect
     return found

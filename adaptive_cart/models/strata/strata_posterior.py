@@ -53,15 +53,14 @@ from adaptive_cart.models.strata.strata_approximation import (
 from adaptive_cart.models.strata.strata_average import centre_and_sds, several_strata
 from adaptive_cart.models.strata.strata_cut import one_stratum
 from adaptive_cart.models.strata.strata_draws import drawn_logits
+from adaptive_cart.models.strata.strata_joint import Joint, moments
 from adaptive_cart.models.strata.strata_lattice import (
     Block,
     HyperGrid,
     chunks,
     lay_out,
-    marginals,
-    pairs,
-    total_of,
 )
+from adaptive_cart.models.strata.strata_loops import LOOPS
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -71,7 +70,6 @@ TABLES_AT_ONCE: Final = 2**12
 # deviations, than 1.64 less 0.35 times its skewness. What lies nearer is covered; to spare there is
 SPARE: Final = 0.15
 FEWEST_LEVEL: Final = 0.9
-SMALLEST: Final = 1e-25  # joint likelihood below which single precision does not do
 
 
 class Posterior:
@@ -86,25 +84,13 @@ class Posterior:
     def __init__(self, successes: Floats, totals: Floats) -> None:
         self.failed = np.zeros(len(totals), dtype=np.bool_)
         self._counts = successes, totals
-        self._blocks: list[tuple[Block, Floats, Floats, Booleans]] = []
+        self._blocks: list[tuple[Block, Joint]] = []
 
     def _add(self, block: Block) -> None:
         """Work out the joint weights of tables on grids of one size."""
-        tables = block.tables
-        mass = np.empty((*block.step.shape, block.rows, block.columns), np.float32)
-        scale = np.empty(block.step.shape)
-        faint = np.empty(tables.size, dtype=np.bool_)
-        each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
-        for at in chunks(tables.size, each):
-            share, scale[at], total = marginals(block.take(at), np.float32)
-            low = ~(np.minimum(scale[at].min(axis=1), total) >= SMALLEST)
-            if low.any():  # strata that pull far apart need the longer numbers
-                again = np.arange(at.start, at.stop)[low]
-                share[low], scale[again], total[low] = marginals(block.take(again), np.float64)
-            self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
-            faint[at] = low
-            mass[at] = share
-        self._blocks.append((block, mass, scale, faint))
+        joint = Joint.of(block)
+        self.failed[block.tables] = ~(np.isfinite(joint.total) & (joint.total > 0.0))
+        self._blocks.append((block, joint))
 
     @functools.cached_property
     def _moments(self) -> tuple[Floats, Floats]:
@@ -112,22 +98,11 @@ class Posterior:
         tables, _, strata = self._counts[1].shape
         mean = np.full((tables, 2, strata), np.nan)
         square = np.full((tables, 3, strata), np.nan)
-        for block, mass, *_ in self._blocks:
-            of = block.tables
-            ones = np.ones(block.columns, np.float32)  # a product with it sums rows, and fast
-            for at in chunks(of.size, strata * block.columns * block.rows):
-                chance_0 = special.expit(block.control[at].astype(np.float32))
-                chance_1 = special.expit(block.experimental[at].astype(np.float32))
-                chance_1 = pairs(chance_1, block.columns)
-                share = mass[at]
-                share_0 = share @ ones
-                mean_0 = (share_0 * chance_0).sum(axis=-1)
-                square_0 = (share_0 * chance_0**2).sum(axis=-1)
-                share = share * chance_1
-                mean[of[at]] = np.stack([mean_0, total_of(share)], axis=1)
-                product = ((share @ ones) * chance_0).sum(axis=-1)
-                share *= chance_1
-                square[of[at]] = np.stack([square_0, total_of(share), product], axis=1)
+        for block, joint in self._blocks:
+            shape = block.tables.size, 3, strata
+            of_block = np.empty((shape[0], 2, strata)), np.empty(shape)
+            moments(block, joint, *of_block)
+            mean[block.tables], square[block.tables] = of_block
         return mean, square
 
     def difference_above(
@@ -242,16 +217,14 @@ class Posterior:
         several = ~alone
         if asked is not None:
             alone, several = alone & asked, several & asked
-        for block, mass, scale, faint in self._blocks:
-            size = block.rows * block.columns
-            here = used[block.tables]
-            for s in range(used.shape[1]):
-                rows = np.flatnonzero(alone[block.tables] & here[:, s])
-                for at in chunks(rows.size, size):
-                    of = block.tables[rows[at]]
-                    answer[of] = one_stratum(
-                        block, mass, rows[at], s, coefficient[of[0], :, s], value
-                    )
+        only = used.argmax(axis=1)  # the stratum, where one is asked about
+        for block, joint in self._blocks:
+            rows = np.flatnonzero(alone[block.tables])
+            for at in chunks(rows.size, block.rows * block.columns):
+                of = block.tables[rows[at]]
+                stratum = only[of]
+                first, second = coefficient[of[0], :, stratum[0]]
+                answer[of] = one_stratum(block, joint, rows[at], stratum, (first, second), value)
             rows = np.flatnonzero(several[block.tables])
             if rows.size:
                 of = block.tables[rows]
@@ -259,8 +232,7 @@ class Posterior:
                 several_strata(
                     block,
                     rows,
-                    scale,
-                    faint,
+                    joint.scale,
                     coefficient[of],
                     value,
                     mean[of],
@@ -284,6 +256,7 @@ def posterior(
     """
     x, n = np.asarray(successes, np.float64), np.asarray(totals, np.float64)
     found = Posterior(x, n)
+    LOOPS.pay(len(n))
     for first in range(0, len(n), TABLES_AT_ONCE):
         here = slice(first, first + TABLES_AT_ONCE)
         near = approximate(x[here], n[here], prior)
@@ -291,7 +264,7 @@ def posterior(
         lattice = lay_out(near, grid)
         sizes = np.stack([lattice.rows, lattice.columns, grid.outer, grid.inner], axis=1)
         classes, member = np.unique(sizes, axis=0, return_inverse=True)
-        for number, (r, c, outer, inner) in enumerate(classes.tolist()):
+        for number, (_, _, outer, inner) in enumerate(classes.tolist()):
             rows = np.flatnonzero(member == number)
             at = rows + first
             found._add(
@@ -302,8 +275,6 @@ def posterior(
                     near.mean[rows],
                     np.sqrt(near.variance[rows]),
                     lattice.take(rows),
-                    r,
-                    c,
                     grid.place(rows, outer, inner),
                 )
             )
