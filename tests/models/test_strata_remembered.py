@@ -13,7 +13,8 @@ from adaptive_cart.models.strata import strata_remembered
 from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
 from adaptive_cart.models.strata.logistic import Logistic
 from adaptive_cart.models.strata.strata_approximation import Normal
-from adaptive_cart.models.strata.strata_cut import _POINTS, cut, cuts_along
+from adaptive_cart.models.strata.strata_cut import cut, cuts_along
+from adaptive_cart.models.strata.strata_loops import PHASES
 from adaptive_cart.models.strata.strata_remembered import Remembered, keys_of, remembered
 
 LOGISTIC = Logistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), Normal(0.0, 0.7), Normal(0.0, 0.7))
@@ -103,7 +104,7 @@ def test_keys_tell_tables_apart() -> None:
 def test_cuts_in_a_row_are_cuts_one_by_one() -> None:
     chance = np.random.default_rng(5)
     for reach in (3, 60, 5000):  # lattice steps: among the ripples, about their end, far out
-        place = chance.integers(-reach * _POINTS, (reach + 60) * _POINTS, (50, 3))
+        place = chance.integers(-reach * PHASES, (reach + 60) * PHASES, (50, 3))
         for number in (1, 24, 40, 41):
-            row = [cut(place + k * _POINTS) for k in range(number)]
+            row = [cut(place + k * PHASES) for k in range(number)]
             np.testing.assert_array_equal(cuts_along(place, number), np.stack(row, axis=-1))
