@@ -26,6 +26,7 @@ DISEASE = (
     "taper",
 )
 COMMON = ("dropout", "death")
+FEEDS = ("events", "rates", "scores")  # by names of endpoints, and of what no endpoint reads
 
 
 class Infusion(Part):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adaptive_cart.courses.tables import FEEDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.validation import Steps, at, meant, path_to, shown, steps_of
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
@@ -25,7 +26,6 @@ _NAMED = {  # tables whose names are given elsewhere in the design: a new one wo
     "scenarios": "scenario",
     "utility": "utility",
 }
-_FEEDS = ("events", "rates", "scores")  # of a course: by names that need not be endpoints
 _KEY = re.compile(r'(?:(?:^|\.)(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")|\[\d+\])+')
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _NONE = object()
@@ -218,7 +218,7 @@ def _found(
         what, known = _NAMED[str(path[0])], list(inner)
         there = f"there are {one_of(known)}" if known else f"the design has no [{path[0]}]"
         return Problem(key, f"no {what} '{step}'{meant(step, known)}; {there}")
-    if path and path[-1] in _FEEDS and path[0] in ("truth", "scenarios") and step not in inner:
+    if path and path[-1] in FEEDS and path[0] in ("truth", "scenarios") and step not in inner:
         known = list(dict.fromkeys([*inner, *design.endpoints]))
         if step not in known:
             return Problem(key, f"no '{step}' there{meant(step, known)}; known are {one_of(known)}")

@@ -10,6 +10,7 @@ from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.tables import (
     COMMON,
     DISEASE,
+    FEEDS,
     ArmCourse,
     Durability,
     Hazard,
@@ -31,9 +32,7 @@ class CourseReader(Places):
     """Reads what happens to participants, by arm and stratum."""
 
     def _has_course(self) -> bool:
-        keys = {*DISEASE, "infusion", "events", "rates", "scores", "same_as", "strata"} - set(
-            COMMON
-        )
+        keys = {*DISEASE, "infusion", *FEEDS, "same_as", "strata"} - set(COMMON)
         return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
 
     def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
+from adaptive_cart.courses.tables import COMMON, DISEASE, FEEDS, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
 from adaptive_cart.design.external_truths import outside_value
@@ -32,8 +32,6 @@ from adaptive_cart.design.validation import (
 )
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
-
-FEEDS = ("events", "rates", "scores")  # parts of a course that are read by the names of endpoints
 
 
 def check_scenarios(frame: Frame) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.courses.tables import FEEDS
 from adaptive_cart.design.column_names import INFUSION, SPELL
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
@@ -208,7 +209,7 @@ def without_endpoint(design: Design) -> set[str]:
         name
         for course in courses
         if isinstance(course, dict)
-        for part in ("events", "rates", "scores")
+        for part in FEEDS
         if isinstance(course.get(part), dict)
         for name in course[part]
     }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.courses.group import GroupCourse
-from adaptive_cart.courses.tables import COMMON, DISEASE
+from adaptive_cart.courses.tables import COMMON, DISEASE, FEEDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
@@ -410,7 +410,7 @@ def _not_simulated(design: Design, truth: Truth) -> Iterator[str]:
     named: dict[str, None] = {}
     for arm, by_stratum in zip(truth.arms, truth.courses or (), strict=bool(truth.courses)):
         for group in by_stratum:
-            for feed in ("events", "rates", "scores"):
+            for feed in FEEDS:
                 used = (*design.endpoints, *(followed if feed == "rates" else ()))
                 unread = [name for name in getattr(group, feed) if name not in used]
                 named |= dict.fromkeys(path_to(arm, feed, name) for name in unread)
