@@ -44,7 +44,8 @@ def looks_of(raw: Table, trials: int, scenario: str, looks: int = 1) -> tuple[He
     """The first looks of some trials of one scenario."""
     design = Design(**raw)
     plan = Plan.of(design)
-    conduct = Held(plan, design.truths[scenario], (), latents_for(design, 5, 0, trials))
+    unknown = (np.nan,) * len(plan.estimands)  # nobody asks how near estimates come
+    conduct = Held(plan, design.truths[scenario], unknown, latents_for(design, 5, 0, trials))
     conduct.kept = []
     for look in range(1, looks + 1):
         conduct.look(look)
