@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.nouns.windows import Windows
 
 RUNNING = -1  # among the codes of endings
+
+EQUAL: Final = 1e-12  # probabilities that differ by no more are equal in a choice
 
 
 @dataclass(frozen=True)
@@ -348,7 +351,8 @@ class Standing:
         own = [rule.condition.whose(0, place) for place in range(len(rule.targets))]
         answers = held.probabilities[0][:, own]
         answers = np.where(held.where, answers if rule.parts[0].at_least else -answers, -np.inf)
-        best = np.argmax(answers, axis=1)
+        # equal data have answers that differ by rounding alone
+        best = np.argmax(answers >= answers.max(axis=1, keepdims=True) - EQUAL, axis=1)
         others = np.arange(len(own)) != best[:, None]
         return replace(held, where=others & any_of(held.where)[:, None] & self.open_to(rule))
 

@@ -14,6 +14,7 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.errors import CartError, DesignError
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.estimand import target_values, true_values
@@ -137,6 +138,30 @@ def test_equal_arms_leave_the_first_and_one_arm_goes_on() -> None:
     _, block = block_of(raw, 20)
     assert (block.standing.dropped[:, 1] == 0).all()
     assert (block.standing.dropped[:, 2] == 1).all()
+
+
+@pytest.mark.parametrize("then", ["at_least", "below"])
+def test_of_arms_that_have_done_alike_the_first_written_goes_on(then: str) -> None:
+    """Each is the better one with a probability of one half, told by sums in two orders."""
+    raw = design_of({"participants": 30})
+    raw["rules"][1] = {**NO_CHOICE, then: 0.0 if then == "at_least" else 1.0}
+    if then == "below":
+        del raw["rules"][1]["at_least"]
+    del raw["rules"][0]
+    raw["arms"]["high"] = {}
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 80, [30, 60]
+    _, block = block_of(raw, 200)
+    first = block.looks[0]
+    seen = first.summaries["free"]
+    assert isinstance(seen, Counts)
+    alike = np.ones(200, dtype=np.bool_)
+    for counts in (seen.successes, seen.totals):
+        alike &= (counts[:, 1] == counts[:, 2]).all(axis=-1)
+    answers = first.probabilities["chosen"][alike]
+    assert alike.sum() > 20
+    assert len(np.unique(answers)) > 1, "they differ by rounding"
+    assert (block.standing.dropped[alike, 1] == 0).all()
+    assert (block.standing.dropped[alike, 2] == 1).all()
 
 
 @pytest.mark.parametrize("counts", [False, True])

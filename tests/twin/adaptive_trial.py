@@ -1275,13 +1275,13 @@ def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
         return False
 
     if rule["then"] == "choose_arm":
-        # the best by the first question; of equal ones the first
+        # the best by the first question; of those that are equal but for rounding the first
         first = conditions.comparisons(rule)[0]
         best, most = None, -NEVER
         for record in holding:
             value = record["probability"]
             value = value[0] if isinstance(value, list) else value
-            if (value if "at_least" in first else -value) > most:
+            if (value if "at_least" in first else -value) > most + 1e-12:
                 best, most = record["arm"], value if "at_least" in first else -value
         for arm in open_arms:
             if arm != best:
