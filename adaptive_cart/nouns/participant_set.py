@@ -80,8 +80,8 @@ class ParticipantSet:
     def count(self) -> npt.NDArray[np.int64]:
         """Count the participants in the set, ``(trial,)``."""
         counts = np.bitwise_count(self.words)
-        number = counts[:, 0].astype(np.int64)
-        for word in range(1, counts.shape[1]):  # a few words: faster than a sum along a short axis
+        number = np.zeros(len(counts), dtype=np.int64)
+        for word in range(counts.shape[1]):  # a few words: faster than a sum along a short axis
             number += counts[:, word]
         return number
 

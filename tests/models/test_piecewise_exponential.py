@@ -350,6 +350,12 @@ def test_groups_that_are_split_at_once_are_as_each_by_itself():
                 assert not np.signbit(time).any()
 
 
+def test_nobody_has_no_events_in_no_months():
+    for cuts in ((), (6.0,)):
+        count, time = model(cuts=cuts).split(*np.zeros((3, 2, 0)))
+        assert count.tolist() == time.tolist() == [[0] * (len(cuts) + 1)] * 2
+
+
 def test_split_does_not_depend_on_the_batch_or_the_layout():
     rng = np.random.default_rng(9)
     durations = rng.exponential(8.0, size=(700, 160))

@@ -15,7 +15,7 @@ WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300)
 @st.composite
 def masks(draw: st.DrawFn) -> np.ndarray:
     trials = draw(st.integers(1, 4))
-    width = draw(st.sampled_from(WIDTHS))
+    width = draw(st.sampled_from((0, *WIDTHS)))
     seed = draw(st.integers(0, 2**32 - 1))
     share = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
     return np.random.default_rng(seed).random((2, trials, width)) < share
