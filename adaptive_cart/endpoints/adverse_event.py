@@ -139,6 +139,11 @@ class AdverseEvent(EndpointBase):
         events = population.tally(event)
         return Counts(events, totals, np.zeros_like(totals), totals)
 
+    def revealed(self, prepared: Windows, snapshot: Snapshot) -> ParticipantSet:
+        """Whoever has a window at all: of those who are never infused nothing is to be seen."""
+        enrolled = super().revealed(prepared, snapshot)
+        return enrolled & ParticipantSet.where(np.isfinite(prepared.closes))
+
     def true_values(self, name: str, population: Population) -> Floats | None:
         windows = self.prepare(name, population)
         analysed = np.isfinite(windows.closes)

@@ -10,10 +10,12 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.revealed import run_revealing
 from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.conduct.trial import run_looks
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.running.grounds import Counted
 from adaptive_cart.running.simulated_error import blocks
@@ -76,11 +78,19 @@ class Kinds:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A truth, and which trials are simulated there: no two truths have any in common."""
+    """A truth, and which trials are simulated there: no two truths have any in common.
+
+    Attributes
+    ----------
+    alone
+        Whether they are weighed for no other truth, so that what they were shown is not asked: it
+        may be what a course leads to, and have no rate.
+    """
 
     truth: Truth
     first: int
     trials: int
+    alone: bool = False
 
 
 def shown_at(design: Design, where: Numbered, *, endpoint: str, kinds: Kinds, seed: int) -> Shown:
@@ -88,10 +98,20 @@ def shown_at(design: Design, where: Numbered, *, endpoint: str, kinds: Kinds, se
     plan, found = Plan.of(design), []
     for start, many in blocks(design, where.trials):
         latents = latents_for(design, seed, where.first + start, many)
-        ended, ones, others = run_revealing(plan, where.truth, latents, endpoint)
-        seen = np.concatenate([ones.reshape(many, -1), others.reshape(many, -1)], axis=1)
+        ended, seen = _ended_and_seen(plan, where, latents, endpoint)
         found.append(Shown.of(kinds.told(ended), seen, np.ones(many, dtype=np.int64)))
     return Shown.together(found)
+
+
+def _ended_and_seen(
+    plan: Plan, where: Numbered, latents: Latents, endpoint: str
+) -> tuple[Standing, Integers]:
+    """How trials ended, and ``(trial, 2 cells)`` who responded by then and who did not."""
+    many = latents.trials
+    if where.alone:
+        return run_looks(plan, where.truth, latents), np.zeros((many, 0), dtype=np.int64)
+    ended, ones, others = run_revealing(plan, where.truth, latents, endpoint)
+    return ended, np.concatenate([ones.reshape(many, -1), others.reshape(many, -1)], axis=1)
 
 
 def numbered(truths: Sequence[Truth], trials: int, before: int = 0) -> list[Numbered]:

@@ -16,7 +16,6 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.null_ranges import NullRanges
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.worst_case import Over, Stated, WorstCase
-from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.grounds import (
     Ground,
     ground_of_arms,
@@ -29,6 +28,8 @@ from adaptive_cart.running.null_spans import LEVELS, Spans
 from adaptive_cart.running.region import Region, calibrated_rules
 from adaptive_cart.running.simulated_error import Progress
 from adaptive_cart.running.stated_boxes import stated_over
+
+WORST_CASE = "worst case"  # what its seeds are for: no trial by which a threshold was found
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Confirming:
 
 def bound_over(design: Design, region: Region, found: WorstCase, effort: Confirming) -> Stated:
     """Bound what was looked at over all its truths; with trials of other seeds than the curve's."""
-    first, told, tried = (fresh_seed(effort.seed, CALIBRATION, times) for times in (4, 2, 3))
+    first, told, tried = (fresh_seed(effort.seed, WORST_CASE, times) for times in (4, 2, 3))
     grounds, words = _grounds(design, region, found)
     seen = [place.figure.estimate for place in found.places]
     largest = 1.0 - min(seen) if found.of.smallest else max(seen)

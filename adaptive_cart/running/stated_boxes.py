@@ -44,6 +44,7 @@ from adaptive_cart.running.workers import spread, worth_processes
 
 MOST_BOXES = 1_000  # truths that are simulated in full, unless told otherwise
 ROOM = 1.05  # how far boxes may bring the bound above the largest probability that was foreseen
+FAR = 1.5  # times the largest probability that was foreseen: it is told what helps
 PILOT, FEWEST = 10, 100  # one in so many trials foresees, and at least so many
 AT_ONCE = 4  # one in so many boxes is halved before the others are looked at again
 TRIED = 60  # random truths at which the bound is tried
@@ -156,7 +157,8 @@ def stated_over(
     )
     simulation = Simulation(design, grounds[0].endpoint, Kinds.of(design, first[0].spot.counted))
     goal = ROOM * largest if boxes is None else 0.0
-    laid = cut(first, simulation, few, trials, most, goal, seeds[0], jobs, progress)
+    laid, foreseen = cut(first, simulation, few, trials, most, goal, seeds[0], jobs, progress)
+    tell(f"{len(laid):,} truths are laid: {_outlook(foreseen, largest)}")
     told = simulation.at(laid, trials, seeds[1], jobs, each * trials, progress)
     found = bound_of(laid, told, simulation, trials)
     one = Stated(
@@ -202,7 +204,10 @@ class Simulation:
         at = functools.partial(
             shown_at, self.design, endpoint=self.endpoint, kinds=self.kinds, seed=seed
         )
-        where = numbered([box.spot.truth for box in boxes], trials, before)
+        taken = numbered([box.spot.truth for box in boxes], trials, before)
+        where = [
+            replace(one, alone=not box.ground.limits) for one, box in zip(taken, boxes, strict=True)
+        ]
         number = jobs if worth_processes(seconds * len(boxes)) else 1
         found = []
         for one in spread(at, where, number):
@@ -352,7 +357,7 @@ def cut(
     seed: int,
     jobs: int | None,
     progress: Progress,
-) -> list[Box]:
+) -> tuple[list[Box], float]:
     """Boxes that cover the same truths, halved where the largest bounds are foreseen.
 
     Parameters
@@ -363,6 +368,10 @@ def cut(
         Boxes, at most.
     goal
         Bounds that are foreseen to be no larger are small enough.
+
+    Returns
+    -------
+    The boxes, and the largest bound that is foreseen at the truths simulated in them.
     """
     foreseen = Foreseen(simulation, few, trials, seed, jobs)
     boxes, new = [*first], [*first]
@@ -374,7 +383,7 @@ def cut(
         loose = np.flatnonzero((bounds > goal) & wide)
         room = most - len(boxes)
         if not len(loose) or room <= 0:
-            return boxes
+            return boxes, float(bounds.max())
         order = loose[np.argsort(-bounds[loose], kind="stable")]
         chosen = {int(k) for k in order[: min(max(len(boxes) // AT_ONCE, 1), room)]}
         new = [half for place in sorted(chosen) for half in boxes[place].halves()]
@@ -394,6 +403,15 @@ def _seconds(design: Design, spot: Spot, seed: int) -> float:
     began = time.perf_counter()
     events(design, spot, trials=TIMED, seed=seed)
     return (time.perf_counter() - began) / TIMED
+
+
+def _outlook(foreseen: float, largest: float) -> str:
+    """What the bound is foreseen to be, and what would bring it nearer."""
+    if foreseen >= 1.0:
+        return "too few to say anything, it is foreseen: write more --tiles, or --trials"
+    told = f"the bound is foreseen to be about {foreseen:.3g}"
+    far = foreseen > FAR * largest
+    return f"{told}; more --tiles or --trials bring it nearer" if far else told
 
 
 def _long(seconds: float) -> str:

@@ -25,7 +25,6 @@ from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
 from adaptive_cart.running.calibrating.overruled import all_binding
-from adaptive_cart.running.calibrating.search import CALIBRATION
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
 from adaptive_cart.running.certificate import (
     certify,
@@ -51,6 +50,7 @@ from adaptive_cart.running.region import (
 )
 from adaptive_cart.running.simulated_error import Progress, endings, false_successes
 from adaptive_cart.running.stated_bounds import (
+    WORST_CASE,
     Confirming,
     bound_over,
     of_strata,
@@ -332,7 +332,7 @@ def _simulated(
     again = next(point for point in points if point.name == worst.name)
     many = max(trials, CONFIRMING) if asked.over == "region" else trials
     fresh: Figure = proportion(
-        false_successes(design, again, many, fresh_seed(seed, CALIBRATION)), many
+        false_successes(design, again, many, fresh_seed(seed, WORST_CASE)), many
     )
     words = words_over(design, region, asked.over)
     return replace(
@@ -380,7 +380,7 @@ def _at_effect(
     values = [place.figure.estimate for place in places]
     at = int(np.argmin(values) if asked.of.smallest else np.argmax(values))
     many = max(trials, CONFIRMING)
-    again = endings(design, truths[at], asked.of.ending, many, fresh_seed(seed, CALIBRATION))
+    again = endings(design, truths[at], asked.of.ending, many, fresh_seed(seed, WORST_CASE))
     notes = asked.notes
     if region.spans:
         more = " and ".join(region.ranges.described())

@@ -91,7 +91,7 @@ def _laid(case: Case, design: Design, seed: int) -> tuple[Simulation, list[Box]]
     first = [box for ground in case.grounds(design) for box in _whole(ground)]
     simulation = Simulation(design, "dfr", Kinds.of(design, first[0].spot.counted))
     few = max(case.trials // 10, 100)
-    boxes = cut(first, simulation, few, case.trials, case.truths, 0.0, seed, 1, lambda *_: None)
+    boxes, _ = cut(first, simulation, few, case.trials, case.truths, 0.0, seed, 1, lambda *_: None)
     return simulation, boxes
 
 

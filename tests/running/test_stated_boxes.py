@@ -29,16 +29,18 @@ from adaptive_cart.results.worst_case import WorstCase
 from adaptive_cart.running import stated_boxes, weighed
 from adaptive_cart.running import worst_case as simulated
 from adaptive_cart.running.exact_error import ExactError
-from adaptive_cart.running.grounds import Counted, Ground, ground_of_arms
+from adaptive_cart.running.grounds import Counted, Ground, Spot, events, ground_of_arms
 from adaptive_cart.running.margin_grounds import grounds_of_margins
 from adaptive_cart.running.pieces import Piece, largest_bound, pieces_of
 from adaptive_cart.running.region import calibrated_rules, region_of
 from adaptive_cart.running.revealing import Kinds, Numbered, shown_at
-from adaptive_cart.running.stated_boxes import Box, Simulation, box_of, cut
+from adaptive_cart.running.stated_boxes import Box, Simulation, bound_of, box_of, cut
+from adaptive_cart.running.stated_certificate import clopper_pearson
 from adaptive_cart.running.weighed import Pieces
 from checks import tiny_design
 
 SHARES = {"a": 0.5, "b": 0.5}
+NONE = np.zeros(0)  # rates
 
 
 def ground(design: Design) -> Ground:
@@ -97,7 +99,7 @@ def test_the_largest_bound_is_that_of_a_fine_grid_and_little_more() -> None:
     whole = ground(design)
     first = [*box_of(whole, (0.2, 0.0), (0.5, 1.0))]
     simulation = Simulation(design, "dfr", Kinds.of(design, first[0].spot.counted))
-    boxes = cut(first, simulation, 100, 400, 6, 0.0, 1, 1, lambda *_: None)
+    boxes, _ = cut(first, simulation, 100, 400, 6, 0.0, 1, 1, lambda *_: None)
     shown = simulation.at(boxes, 400, 2, 1, 0.0)
     weighed = simulation.weighed(boxes, shown, 400)
     found = largest_bound([box.piece for box in boxes], weighed, simulation.kinds)
@@ -164,7 +166,7 @@ def test_boxes_cover_every_truth_at_which_a_claim_is_false() -> None:
     design = Design(**tiny_design())
     first = [*box_of(ground(design), (0.0, 0.0), (1.0, 1.0))]
     simulation = Simulation(design, "dfr", Kinds.of(design, first[0].spot.counted))
-    boxes = cut(first, simulation, 100, 1_000, 30, 0.0, 1, 1, lambda *_: None)
+    boxes, _ = cut(first, simulation, 100, 1_000, 30, 0.0, 1, 1, lambda *_: None)
     assert len(boxes) == 30
     draw = np.random.default_rng(6)
     for rates in draw.random((300, 2)):
@@ -230,6 +232,63 @@ def test_two_strata_run_by_themselves_and_may_differ(quick: None) -> None:
     assert "of one core" in told[0]
     with pytest.raises(InputError, match="the region has 3 parts"):
         ac.worst_case(Design(**raw), points=2, tiles=2, **asked)
+
+
+def test_it_is_told_before_the_trials_where_they_cannot_say_anything(quick: None) -> None:
+    told: list[str] = []
+    found = ac.worst_case(
+        Design(**tiny_design()), over="arms", points=2, trials=100, jobs=1, engine="simulate",
+        certify_simulated=True, tiles=1, tell=told.append,
+    )  # fmt: skip
+    assert stated(found).bound == 1.0
+    assert told[1] == (
+        "1 truths are laid: too few to say anything, it is foreseen: write more --tiles, or "
+        "--trials"
+    )
+
+
+def test_what_is_foreseen_of_the_bound_is_near_it_and_what_helps_is_told() -> None:
+    design = Design(**tiny_design())
+    first = [*box_of(ground(design), (0.2, 0.2), (0.4, 0.4))]
+    simulation = Simulation(design, "dfr", Kinds.of(design, first[0].spot.counted))
+    boxes, foreseen = cut(first, simulation, 400, 4_000, 8, 0.0, 1, 1, lambda *_: None)
+    found = bound_of(boxes, simulation.at(boxes, 4_000, 2, 1, 0.0), simulation, 4_000).bound
+    assert foreseen == pytest.approx(found, rel=0.3)
+    assert stated_boxes._outlook(0.2, 0.1).endswith("; more --tiles or --trials bring it nearer")
+    assert stated_boxes._outlook(0.12, 0.1) == "the bound is foreseen to be about 0.12"
+
+
+def test_a_null_scenario_that_is_a_course_is_counted_beside_the_rates(quick: None) -> None:
+    """It has no rate, and trials at it are weighed for no other truth."""
+    raw = tiny_design(strata=SHARES)
+    course = {
+        "remission": {"probability": 0.2, "onset": {"dist": "fixed", "value": 1.0}},
+        "durability": {"cured": 1.0},
+    }
+    raw["scenarios"]["of_course"] = {"role": "null", "soc": course, "cart": course}
+    raw["calibration"] = {
+        "type_one_error": 0.1, "null_region": {"soc.a": [0.1, 0.3], "soc": [0.1, 0.3]},
+    }  # fmt: skip
+    found = ac.worst_case(
+        Design(**raw), points=2, trials=200, jobs=1, certify_simulated=True, tiles=6,
+        engine="simulate",
+    )  # fmt: skip
+    assert "of_course" in {place.name for place in found.places}
+    assert stated(found).tiles == 6
+
+
+def test_a_single_truth_has_the_bound_of_its_own_trials() -> None:
+    design = Design(**tiny_design())
+    truth = design.truths["null"]
+    count = Counted({"efficacy": (0,)})
+    spot = Spot("null", truth, count)
+    box = Box(Ground({}, lambda _: ("null", truth), "dfr", lambda _: count), (), (), spot, NONE)
+    simulation = Simulation(design, "dfr", Kinds.of(design, count))
+    shown = simulation.at([box], 300, 2, 1, 0.0)
+    number = events(design, spot, trials=300, seed=2)
+    found = bound_of([box], shown, simulation, 300)
+    assert found.estimate == number / 300 > 0.0
+    assert found.bound == clopper_pearson(number, 300)
 
 
 def test_a_shrunken_bound_is_found_out(

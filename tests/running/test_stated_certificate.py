@@ -17,6 +17,7 @@ from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError
 from adaptive_cart.figures.worst_case import write_worst_case
+from adaptive_cart.nouns import streams
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
 from adaptive_cart.report.document import Paragraph, plain
@@ -24,9 +25,10 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.kept_worst_case import read_worst_case
 from adaptive_cart.running import stated_boxes, weighed
-from adaptive_cart.running.calibrating.search import CALIBRATION
+from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.margin_grounds import where_false
+from adaptive_cart.running.stated_bounds import WORST_CASE
 from adaptive_cart.running.stated_certificate import (
     POWERS,
     clopper_pearson,
@@ -111,12 +113,35 @@ def test_the_command_states_it_and_the_report_tells_it(tmp_path: Path, few: None
     found = read_worst_case(out)
     assert found.stated is not None
     assert found.stated.bound > exact_error().worst(np.nan).error
-    assert found.stated.seed == fresh_seed(found.seed, CALIBRATION, times=2)
+    assert found.stated.seed == fresh_seed(found.seed, WORST_CASE, times=2)
     run = ac.simulate(ac.load_design(path), trials=20, jobs=1, engine="simulate")
     blocks = WorstCaseExhibit(found).blocks(Evidence(run, Facts(), 0))
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
     assert "With confidence 95% the error exceeds" in said
     assert f"at {found.stated.tiles} of them 400 fresh trials were simulated" in said
+
+
+def test_no_trial_by_which_a_threshold_was_found_tells_its_worst_case(
+    few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One seed for both, as of one design file: or the bound is of trials that it was made for."""
+    drawn, uniforms = set[int](), streams.uniforms
+
+    def noted(seed: int, *rest: Any) -> Any:
+        drawn.add(seed)
+        return uniforms(seed, *rest)
+
+    monkeypatch.setattr(streams, "uniforms", noted)
+    raw = tiny_design(calibration={"type_one_error": 0.1, "null_region": {"soc": [0.2, 0.4]}})
+    to_find = raw | {"rules": [raw["rules"][0] | {"at_least": "calibrate"}]}
+    calibrate(Design(**to_find), trials=1_000, seed=3, jobs=1, engine="simulate")
+    finding = set(drawn)
+    drawn.clear()
+    asked: dict[str, Any] = {"trials": 100, "seed": 3, "jobs": 1, "engine": "simulate"}
+    ac.worst_case(Design(**raw), points=2, certify_simulated=True, tiles=4, **asked)
+    assert len(finding) >= 2
+    assert len(drawn) >= 4  # the curve, its worst anew, what foresees, what is told, what is tried
+    assert not drawn & finding
 
 
 def test_it_is_told_that_an_enumerated_error_needs_none(tmp_path: Path) -> None:

@@ -199,6 +199,23 @@ def _dropping() -> dict[str, Any]:
     return raw
 
 
+def _of_events() -> dict[str, Any]:
+    """Claims fewer adverse events after an infusion that some never have."""
+    raw = tiny_design(endpoints={"sae": {"type": "adverse_event", "within_months": 1.0}})
+    raw["arms"] = {
+        "soc": {"control": True, "product": "standard_of_care"},
+        "cart": {"product": "autologous"},
+    }
+    raw["truth"] = {
+        "cart": {"infusion": {"failure": 0.4, "delay": {"dist": "fixed", "value": 1.0}}}
+    }
+    raw["looks"] = {"months": [6, 12]}
+    asked = {"endpoint": "sae", "arm": "cart", "minus": "soc", "below": 0.0}
+    raw["rules"] = [raw["rules"][0] | {"posterior": asked, "at_least": 0.9}]
+    raw["scenarios"] = {"null": {"role": "null", "sae": {"soc": 0.3, "cart": 0.3}}}
+    return raw
+
+
 DESIGNS: dict[str, dict[str, Any]] = {
     "two looks": tiny_design(),
     "strata": tiny_design(strata={"a": 0.4, "b": 0.6}),
@@ -212,6 +229,10 @@ DESIGNS: dict[str, dict[str, Any]] = {
         endpoints={"dfr": {"type": "landmark", "month": 4, "missing": "impute"}},
         truth={"dropout": {"per_year": 0.6}},
     ),
+    "visits that are missed": tiny_design(
+        follow_up={"visit_every": 1.0, "window": 1.0, "missed": 0.2, "reporting_delay": 0.5}
+    ),
+    "adverse events of the infused": _of_events(),
 }
 
 
@@ -226,10 +247,10 @@ def test_trials_of_one_truth_tell_how_others_end(name: str) -> None:
     there[0] -= 0.05
 
     def at(rates: Any) -> Any:
-        return base.with_direct("dfr", tuple(tuple(map(float, row)) for row in rates))
+        return base.with_direct(design.primary, tuple(tuple(map(float, row)) for row in rates))
 
     latents = latents_for(design, 5, 0, trials)
-    ended, ones, others = run_revealing(Plan.of(design), at(here), latents, "dfr")
+    ended, ones, others = run_revealing(Plan.of(design), at(here), latents, design.primary)
     weights = np.exp(
         (ones * np.log(there / here) + others * np.log((1 - there) / (1 - here))).sum(axis=(1, 2))
     )
