@@ -14,6 +14,7 @@ import click
 PIPE = 140  # characters of a line where nobody says how wide the terminal is
 
 _FIRST_LINE = 60.0  # seconds before a line says how far a command is
+_REDRAWN = 0.1  # seconds before a bar that has moved is drawn anew
 _LATER = 1.5  # times as long as until the last one
 
 
@@ -103,7 +104,11 @@ def _lasting(seconds: float) -> str:
 
 @contextmanager
 def progress() -> Iterator[Bar]:
-    """Show a bar with rate and time left on a terminal; in a pipe messages, and a line at times."""
+    """Show a bar with rate and time left on a terminal; in a pipe messages, and a line at times.
+
+    The bar is drawn when it is told of something: a thread that drew it at times would keep this
+    process from being copied (:mod:`adaptive_cart.running.forked`).
+    """
     if not sys.stderr.isatty():
         yield Bar(_Lines().show, lambda message: click.echo(message, err=True))
         return
@@ -125,20 +130,25 @@ def progress() -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, tuple[TaskID, int, float]] = {}
+    drawn = -_REDRAWN
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
 
         def show(what: str, done: int, total: int) -> None:
+            nonlocal drawn
+            now = time.monotonic()
             if what not in tasks:
                 for task, _, _ in tasks.values():
                     bar.update(task, visible=False)
                 task = bar.add_task(what, total=total, completed=done, rate="")
-                tasks[what] = task, done, time.monotonic()
+                tasks[what] = task, done, now
             task, first, began = tasks[what]
-            elapsed = time.monotonic() - began
+            elapsed = now - began
             rate = (done - first) / elapsed if elapsed > 0 else 0.0
             shown = f"{rate:,.0f}/s" if rate >= 1.0 else ""
-            bar.update(task, completed=done, total=total, rate=shown)
+            due = now - drawn >= _REDRAWN or done == total
+            drawn = now if due else drawn
+            bar.update(task, completed=done, total=total, rate=shown, refresh=due)
 
         def tell(message: str) -> None:
             # through the bar's own console, which moves the bar below it

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
+from adaptive_cart.nouns.passing_folder import removed_with
 from adaptive_cart.results.averages import read_averages
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.operating import COLUMNS
@@ -44,7 +43,7 @@ class Result:
         self.folder = folder
         self.temporary = temporary
         if temporary:  # such a folder lives as long as its result
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            removed_with(self, folder)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -36,7 +36,11 @@ _ends: set[Connection] = set()  # of this process, of the pipes to all its copie
 
 
 class WorkersDied(Exception):
-    """So many copies have died with no call finished in between."""
+    """Copies have died so many times with no call finished in between."""
+
+
+class NoneToBeHad(Exception):
+    """No copy can be made: another thread is under way, or there is no room."""
 
 
 def can_be_copied() -> bool:
@@ -72,45 +76,49 @@ class Crew:
     ) -> Iterator[tuple[int, Found]]:
         """Results of calls with their numbers, each when it is there.
 
-        Where a copy dies its call is given to another one, and a new one is made.
+        Where a copy dies its call is given to another one, and a new one is made. Where no more
+        can be had, those that there are do the work.
 
         Parameters
         ----------
         jobs
             Copies at most.
         patience
-            How many may die with no call finished in between.
+            How many times some may die with no call finished in between; those that were at work
+            when another one died may have died with it, and are counted with it.
 
         Raises
         ------
         WorkersDied
-            If so many do, or none is left and this process cannot be copied any more.
+            If they do so often.
+        NoneToBeHad
+            If there is none, and none can be made.
         """
         waiting = deque(items)
-        busy: dict[Connection, tuple[_Copy, int]] = {}
+        busy: dict[Connection, tuple[_Copy, int, int]] = {}  # … and deaths when it was given
         deaths = 0
         try:
             while waiting or busy:
                 while waiting and len(busy) < jobs and (copy := self._another()) is not None:
                     number = waiting.popleft()
-                    busy[copy.pipe] = copy, number
+                    busy[copy.pipe] = copy, number, deaths
                     with suppress(OSError):  # it has died: its pipe tells below
-                        copy.pipe.send_bytes(_packed((work, items[number])))
+                        copy.pipe.send_bytes(_packed_call((work, items[number])))
                 if not busy:
-                    raise WorkersDied
+                    raise NoneToBeHad
                 for pipe in wait(list(busy)):
                     assert isinstance(pipe, Connection)
                     try:
                         found, failure, where = pickle.loads(pipe.recv_bytes())
                     except (EOFError, OSError):
-                        copy, number = busy.pop(pipe)
+                        copy, number, before = busy.pop(pipe)
                         copy.end()
                         waiting.appendleft(number)
-                        deaths += 1
+                        deaths += before >= deaths
                         if deaths >= patience:
                             raise WorkersDied from None
                         continue
-                    copy, number = busy.pop(pipe)
+                    copy, number, _ = busy.pop(pipe)
                     self._idle.append(copy)
                     if failure is not None:
                         failure.add_note(where)  # for those who look for a fault of ours
@@ -118,28 +126,45 @@ class Crew:
                     deaths = 0
                     yield number, found
         finally:
-            for copy, _ in busy.values():  # nobody waits for what they do
-                copy.end()
+            with _without_ctrl_c():
+                for copy, _, _ in busy.values():  # nobody waits for what they do
+                    copy.end()
 
     def _another(self) -> _Copy | None:
-        if self._idle:
-            return self._idle.pop()
-        return _copied() if can_be_copied() else None
+        if not self._idle and can_be_copied():
+            # where Ctrl-C has waited, it is raised when the new one is among those that are ended
+            with _without_ctrl_c(), suppress(OSError):  # no room for another one
+                self._idle.append(_copied())
+        return self._idle.pop() if self._idle else None
 
     def close(self) -> None:
         """End all copies."""
-        while self._idle:
-            self._idle.pop().end()
+        with _without_ctrl_c():
+            while self._idle:
+                self._idle.pop().end()
+
+
+def _by_value(message: Any) -> bytes:
+    from joblib.externals.loky.backend.reduction import dumps
+
+    return bytes(dumps(message))
 
 
 def _packed(message: Any) -> bytes:
-    """As bytes; by value what lies in the user's own script, which may be younger than a copy."""
+    """As bytes: functions and classes by name, or by value where they have none."""
     try:
         return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, AttributeError, TypeError):
-        from joblib.externals.loky.backend.reduction import dumps
+        return _by_value(message)
 
-        return bytes(dumps(message))
+
+def _packed_call(call: Any) -> bytes:
+    """The same; by value what lies in the user's own script, where a copy may know an older one."""
+    packed = _packed(call)
+    if b"__main__" in packed:
+        with suppress(Exception):  # by name, if it holds what cannot be sent
+            return _by_value(call)
+    return packed
 
 
 @contextmanager
@@ -152,15 +177,23 @@ def _without_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _written_out() -> None:
+    """Let nothing wait in the buffers of what is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # there is none, or it is closed
+            stream.flush()
+
+
 def _copied() -> _Copy:
-    """A copy of this process, which waits for calls."""
+    """A copy of this process, which waits for calls; Ctrl-C must be waiting."""
     here, there = Pipe()
     parent = os.getpid()
-    with _without_ctrl_c(), warnings.catch_warnings():
+    _written_out()  # else a copy would write it once more
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see the top
         process = os.fork()
-        if process == 0:
-            _serve_and_end(parent, here, there)
+    if process == 0:
+        _serve_and_end(parent, here, there)
     there.close()
     _ends.add(here)
     return _Copy(process, here)
@@ -170,13 +203,17 @@ def _serve_and_end(parent: int, here: Connection, there: Connection) -> None:
     """What a copy does until its pipe is closed. It ends without tidying up: nothing is its own."""
     try:
         gc.freeze()  # what is shared stays shared: it is not looked through
+        if callable(signal.getsignal(signal.SIGTERM)):  # the run's way of ending, not a worker's
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         here.close()
         for end in _ends:
             end.close()
         _ends.clear()
         belong_to(parent)
         while True:
-            there.send_bytes(_answer(there.recv_bytes()))
+            answer = _answer(there.recv_bytes())
+            _written_out()
+            there.send_bytes(answer)
     finally:
         os._exit(0)
 
@@ -188,7 +225,8 @@ def _answer(call: bytes) -> bytes:
         return _packed((work(item), None, ""))
     except BaseException as error:
         where = "".join(traceback.format_exception(error))
-        try:
-            return _packed((None, error, where))
-        except Exception:
-            return _packed((None, RuntimeError(repr(error)), where))
+        with suppress(Exception):
+            packed = _packed((None, error, where))
+            pickle.loads(packed)  # not every error that can be sent can be made again
+            return packed
+        return _packed((None, RuntimeError(repr(error)), where))

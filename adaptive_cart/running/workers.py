@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.running.belonging import belong_to
-from adaptive_cart.running.forked import Crew, WorkersDied, can_be_copied
+from adaptive_cart.running.forked import Crew, NoneToBeHad, WorkersDied, can_be_copied
 
 PATIENCE = 3  # times that workers die with no call finished in between, before we give up
 SECONDS_FOR_WORKERS = 60
@@ -309,13 +309,19 @@ def _over_processes(
         kept_crew = _crew.get()
         crew = Crew() if kept_crew is None else kept_crew
         try:
-            yield from crew.numbered(work, left, jobs, PATIENCE)
+            for number, found in crew.numbered(work, left, jobs, PATIENCE):
+                del left[number]
+                yield number, found
         except WorkersDied:
             raise given_up from None
+        except NoneToBeHad:
+            pass
         finally:
             if kept_crew is None:
                 crew.close()
-        return
+        if can_be_copied():  # but there is no room: what is left is done here
+            yield from ((number, work(item)) for number, item in left.items())
+            return
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     deaths = 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +21,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.validation import at, path_to, shown, steps_of
 from adaptive_cart.errors import InputError, nearest, one_of
+from adaptive_cart.nouns.passing_folder import removed_with
 from adaptive_cart.sweeps.varying import AS_WRITTEN, How, Variant
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ class Sweep:
         for cell in self.rows:
             self._cells[cell.variant.label, cell.scenario, cell.key] = cell
         if self.temporary:  # such a folder lives as long as its sweep
-            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+            removed_with(self, self.folder)
 
     # ── numbers ───────────────────────────────────────────────────────────────────────────
     def cell(self, variant: Variant, scenario: str, key: Key) -> Cell | None:

@@ -1,6 +1,10 @@
-"""What a command shows where no bar can move: how far it is, in a line at times."""
+"""What a command shows where no bar can move: how far it is, in a line at times; and the bar."""
 
 from __future__ import annotations
+
+import io
+import sys
+import threading
 
 import click
 import pytest
@@ -58,3 +62,24 @@ def test_a_part_that_has_just_begun_or_has_ended_says_no_time(
         "first: 10 of 10 after 3 minutes",
         "second: 0 of 5 after 2.5 hours",
     ]
+
+
+def test_the_bar_has_no_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside one the command could not be copied for its workers."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    seen = Terminal()
+    monkeypatch.setattr(sys, "stderr", seen)
+    before = threading.enumerate()
+    with progress() as bar:
+        for done in range(0, 1_001):
+            bar.show("trials", done, 1_000)
+        bar.tell("a message")
+        assert threading.enumerate() == before
+    shown = seen.getvalue()
+    assert "1000/1000" in shown
+    assert "a message" in shown
+    assert shown.count("trials") < 500, "drawn at times, not with every trial"

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_cart.errors import DesignError, Problem, ResultsError, RunError
+from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.nouns.locked_folder import locked
+from adaptive_cart.nouns.passing_folder import removed_with
 from adaptive_cart.running import forked, workers
 from adaptive_cart.running.forked import Crew, can_be_copied
 from adaptive_cart.running.workers import at_work, spread, spread_as_finished
@@ -23,6 +24,7 @@ from adaptive_cart.running.workers import at_work, spread, spread_as_finished
 PACKAGE = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("copied")
 remembered: list[str] = []
+held: list[object] = []
 
 
 def process_of(_: int) -> int:
@@ -43,6 +45,34 @@ def odd(_: int) -> int:
         """Known to nobody else."""
 
     raise OddError("not known elsewhere")
+
+
+class WordsError(Exception):
+    """Can be sent, but not made again: it has fewer words than it was made of."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def made_of_two(_: int) -> int:
+    raise WordsError("this", "that")
+
+
+def ended_politely(marks: Path, number: int) -> int:
+    if number == 1 and not (marks / "asked").exists():
+        (marks / "asked").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30.0)
+    return number
+
+
+def printed(number: int) -> int:
+    sys.stdout.write(f"from {number}\n")
+    return number
+
+
+def forgets(_: int) -> None:
+    held.clear()
 
 
 def hidden_signals(_: int) -> set[signal.Signals | int]:
@@ -173,12 +203,112 @@ def test_beside_another_thread_processes_are_started_anew(monkeypatch):
     assert workers.seconds_to_start() == workers.OF_A_COPY
 
 
-def test_where_none_can_be_copied_any_more_it_is_told(monkeypatch, crew):
+def test_where_none_can_be_copied_any_more_the_rest_is_done_otherwise(monkeypatch, crew):
     monkeypatch.setattr(forked, "can_be_copied", lambda: False)
-    with pytest.raises(forked.WorkersDied):
+    with pytest.raises(forked.NoneToBeHad):
         list(crew.numbered(process_of, {0: 0}, 2, 3))
-    with pytest.raises(RunError, match="ended from outside"):
-        list(spread(process_of, [0, 1], 2))
+    assert list(spread(process_of, [0, 1], 2)) == [os.getpid()] * 2
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_where_there_is_room_for_fewer_these_do_the_work(monkeypatch, room):
+    copies, fork = [], os.fork
+
+    def for_some() -> int:
+        if len(copies) == room:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        process = fork()
+        copies.append(process)
+        return process
+
+    monkeypatch.setattr(os, "fork", for_some)
+    assert set(spread(process_of, range(4), 3)) == (set(copies) or {os.getpid()})
+
+
+def test_copies_that_are_ended_together_count_as_one(monkeypatch):
+    with at_work(jobs=4):
+        before = set(spread(process_of, range(8), 4))
+        assert len(before) == 4
+        for process in before:
+            os.kill(process, signal.SIGKILL)
+        after = set(spread(process_of, range(8), 4))
+    assert len(after) == 4
+    assert not before & after
+
+
+def test_an_error_that_cannot_be_made_again_is_told_in_its_words():
+    with pytest.raises(RuntimeError, match="this and that") as caught:
+        list(spread(made_of_two, [0, 1], 2))
+    assert "in made_of_two" in caught.value.__notes__[0]
+
+
+def test_what_the_users_script_says_now_is_done(monkeypatch):
+    main = sys.modules["__main__"]
+
+    def written(words: str) -> object:
+        script = {"__name__": "__main__"}
+        exec(f"def of_the_script(number): return {words!r}", script)
+        monkeypatch.setattr(main, "of_the_script", script["of_the_script"], raising=False)
+        return main.of_the_script
+
+    with at_work(jobs=2):
+        assert list(spread(process_of, [0, 1], 2))  # before there was any
+        assert list(spread(written("first"), [0, 1], 2)) == ["first"] * 2
+        assert list(spread(written("then"), [0, 1], 2)) == ["then"] * 2
+
+
+def test_a_copy_that_is_asked_to_end_ends_and_its_call_is_done_again(tmp_path):
+    usual = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))
+    try:
+        assert list(spread(functools.partial(ended_politely, tmp_path), range(4), 2)) == [*range(4)]
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    assert (tmp_path / "asked").exists()
+
+
+def test_what_is_printed_is_printed_once(tmp_path, monkeypatch):
+    with (tmp_path / "out").open("w+") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        out.write("before\n")  # and still in the buffer
+        list(spread(printed, [1, 2], 2))
+        monkeypatch.undo()
+    assert sorted((tmp_path / "out").read_text().split("\n")) == ["", "before", "from 1", "from 2"]
+
+
+def test_a_folder_goes_with_what_it_belongs_to_but_not_in_a_copy(tmp_path):
+    class Owner:
+        """Of a folder."""
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    held.append(Owner())
+    removed_with(held[0], folder)
+    list(spread(forgets, [0, 1], 2))
+    assert folder.exists()
+    held.clear()
+    assert not folder.exists()
+
+
+def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew):
+    copies, fork = [], os.fork
+
+    def at_ctrl_c() -> int:
+        process = fork()
+        if process:
+            copies.append(process)
+            os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(os, "fork", at_ctrl_c)
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have hidden it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(crew.numbered(process_of, {0: 0, 1: 1}, 2, 3))
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    crew.close()
+    assert len(copies) == 1
+    assert not any(map(runs, copies))
 
 
 @pytest.mark.slow
