@@ -9,7 +9,8 @@ after every fifth kill it is left to finish. `between`: it is killed in the midd
 before the first, second, … file of the run gets its name. `dask`: two workers, one of which is
 killed every few seconds until the run has ended; nobody types anything again. What is compared are
 the tables of the results folder, byte for byte, with those of a run in one piece. Writes a row to
-``kills.csv``; a row of the same name is replaced.
+``kills.csv``, renewed after every run; a row of the same name is replaced, and gone on with where
+its trials and its seed are the same and it has fewer kills.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -88,40 +91,37 @@ def killed_at(typed: list[str], seconds: float) -> bool:
     return False
 
 
-def at_random(scratch: Path, kills: int, trials: int, seed: int) -> tuple[int, list[str], int]:
-    """Kills, fingerprints of the finished runs, and how often it was typed again."""
-    draw = random.Random(seed)
+Found = Iterator[tuple[int, str, int]]  # of a run: kills, fingerprint, how often typed again
+
+
+def at_random(scratch: Path, done: int, kills: int, trials: int, seed: int) -> Found:
+    """Runs that are killed at random moments, until there are so many kills."""
     began = time.monotonic()
     finish(command(scratch / "timed", trials))
     whole = time.monotonic() - began
-    done, found, again = 0, [], 0
     while done < kills:
-        out = scratch / f"run {len(found)}"
-        for _ in range(KILLS_A_RUN):
-            done += killed_at(command(out, trials), draw.uniform(0.2, 0.6 * whole))
-            again += 1
+        draw = random.Random(f"{seed} {done}")
+        out = scratch / f"run {done}"
+        moments = [draw.uniform(0.2, 0.6 * whole) for _ in range(KILLS_A_RUN)]
+        killed = sum(killed_at(command(out, trials), moment) for moment in moments)
         finish(command(out, trials))
-        found.append(bytes_of(out))
-        print(f"{done} kills, {len(found)} runs", flush=True)
-    return done, found, again
+        done += killed
+        yield killed, bytes_of(out), KILLS_A_RUN
 
 
-def between_writes(scratch: Path, kills: int, trials: int) -> tuple[int, list[str], int]:
+def between_writes(scratch: Path, done: int, kills: int, trials: int) -> Found:
     """The same, killed before the first, second, … file gets its name."""
-    found = []
-    for number in range(kills):
+    for number in range(done, kills):
         out = scratch / f"run {number}"
         dying = [sys.executable, "-c", DYING, str(number), *command(out, trials, "--jobs", "1")[3:]]
         process = subprocess.run(dying, cwd=ROOT, capture_output=True, check=False)
         if process.returncode != -signal.SIGKILL:
             sys.exit(f"nothing was written {number + 1} times: {process.stderr.decode()}")
         finish(command(out, trials))
-        found.append(bytes_of(out))
-        print(f"{number + 1} kills", flush=True)
-    return kills, found, kills
+        yield 1, bytes_of(out), 1
 
 
-def on_a_cluster(scratch: Path, seconds: float, trials: int) -> tuple[int, list[str], int]:
+def on_a_cluster(scratch: Path, seconds: float, trials: int) -> Found:
     """The same over two dask workers, one of which is killed every few seconds."""
     import psutil
 
@@ -147,7 +147,7 @@ def on_a_cluster(scratch: Path, seconds: float, trials: int) -> tuple[int, list[
     stop.set()
     if process.returncode:
         sys.exit(told.decode())
-    return kills, [bytes_of(out)], 0
+    yield kills, bytes_of(out), 0
 
 
 def main() -> None:
@@ -159,26 +159,44 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=4_000, help="a scenario")
     parser.add_argument("--seed", type=int, default=20261129)
     wanted = parser.parse_args()
+    row = _gone_on_with(wanted)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         finish(command(scratch / "in one piece", wanted.trials))
         right = bytes_of(scratch / "in one piece")
         if wanted.how == "random":
-            found = at_random(scratch, wanted.kills, wanted.trials, wanted.seed)
+            runs = at_random(scratch, row["kills"], wanted.kills, wanted.trials, wanted.seed)
         elif wanted.how == "between":
-            found = between_writes(scratch, wanted.kills, wanted.trials)
+            runs = between_writes(scratch, row["kills"], wanted.kills, wanted.trials)
         else:
-            found = on_a_cluster(scratch, wanted.seconds, wanted.trials)
-    kills, bytes_found, again = found
-    same = sum(one == right for one in bytes_found)
-    row = (wanted.how, kills, wanted.trials, len(bytes_found), same, again, wanted.seed)
-    rows = [row for row in _kept() if row[0] != wanted.how] + [tuple(map(str, row))]
+            runs = on_a_cluster(scratch, wanted.seconds, wanted.trials)
+        for kills, found, again in runs:
+            row["kills"] += kills
+            row["runs"] += 1
+            row["runs_with_the_same_bytes"] += found == right
+            row["typed_again"] += again
+            _write(row)
+            print(row, flush=True)
+    sys.exit(row["runs"] != row["runs_with_the_same_bytes"])
+
+
+def _gone_on_with(wanted: argparse.Namespace) -> dict[str, Any]:
+    """The row that is there, where it is of what is wanted; else one of nothing."""
+    asked = {"how": wanted.how, "trials": wanted.trials, "seed": wanted.seed}
+    for kept in _kept():
+        row = dict(zip(HEAD, [kept[0], *map(int, kept[1:])], strict=True))
+        if wanted.how != "dask" and asked.items() <= row.items() and row["kills"] < wanted.kills:
+            return row
+    return dict.fromkeys(HEAD, 0) | asked
+
+
+def _write(row: dict[str, Any]) -> None:
+    written = tuple(str(row[name]) for name in HEAD)
+    rows = [kept for kept in _kept() if kept[0] != row["how"]] + [written]
     with RESULTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEAD)
         writer.writerows(sorted(rows))
-    print(dict(zip(HEAD, row, strict=True)))
-    sys.exit(same != len(bytes_found))
 
 
 def _kept() -> list[tuple[str, ...]]:
