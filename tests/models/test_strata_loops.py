@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy import special
+from scipy import special, stats
 
+from adaptive_cart.models.base import within_tails
 from adaptive_cart.models.strata import strata_cut, strata_loops
 from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
 from adaptive_cart.models.strata.logistic import Logistic
 from adaptive_cart.models.strata.strata_approximation import Normal
 from adaptive_cart.models.strata.strata_kernels import NARROWEST
 from adaptive_cart.models.strata.strata_lattice import Block
-from adaptive_cart.models.strata.strata_posterior import Posterior
+from adaptive_cart.models.strata.strata_posterior import ENDS, Posterior
 
 Floats = npt.NDArray[np.float64]
 Model = Logistic | HierarchicalLogistic
@@ -184,3 +185,29 @@ def test_sums_are_what_plain_sums_over_the_same_nodes_are(
                 slow = slow_difference(block, place, x[table], n[table], s, value)
                 worst = max(worst, abs(slow - fast[table]))
     assert worst < 1e-11
+
+
+@pytest.mark.parametrize(("level", "end", "nearer"), ENDS)
+def test_intervals_of_gamma_distributions_end_no_nearer(
+    level: float, end: float, nearer: float
+) -> None:
+    skewness = np.linspace(0.01, 4.0, 400)
+    shape = 4.0 / skewness**2
+    tails = np.array([[0.5 - level / 2.0], [0.5 + level / 2.0]])
+    ends = np.abs(stats.gamma.ppf(tails, shape) - shape) / np.sqrt(shape)
+    spare = ends.min(axis=0) - (end - nearer * skewness)
+    inside = end > nearer * skewness  # further out nothing is said
+    assert 0.0 < spare[inside].min() < 0.05
+
+
+@pytest.mark.parametrize(("model", "strata"), [(LOGISTIC, 2), (NARROW, 2)])
+def test_what_an_interval_plainly_covers_is_what_the_probability_says(
+    model: Model, strata: int
+) -> None:
+    posterior = model.posterior(*drawn(30, strata))
+    for weights in (np.full(strata, 1.0 / strata), np.eye(strata)[0]):
+        for value in (-0.1, 0.2):
+            above = posterior.difference_above(value, weights)
+            for level in (0.5, 0.9, 0.949, 0.95, 0.99):
+                found = posterior.difference_covers(value, weights, level)
+                np.testing.assert_array_equal(found, within_tails(above, level))

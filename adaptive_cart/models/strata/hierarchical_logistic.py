@@ -163,15 +163,25 @@ class Evidence:
     def log(self, effect_sd: Floats, rows: Integers | slice) -> Floats:
         """Log density of tau given the data, (table, node), up to a constant."""
         prior = self.prior
-        precision = 1.0 / (effect_sd[..., None] ** 2 + self.variance[rows, None])
-        total = precision.sum(axis=-1) + prior.effect_mean_sd**-2.0
-        centre = (precision * self.mean[rows, None]).sum(axis=-1)
-        centre = (centre + prior.effect_mean * prior.effect_mean_sd**-2.0) / total
-        misfit = (precision * (self.mean[rows, None] - centre[..., None]) ** 2).sum(axis=-1)
-        misfit += ((centre - prior.effect_mean) / prior.effect_mean_sd) ** 2
+        spread, strata = effect_sd**2, self.mean.shape[1]
+        mean, variance = self.mean[rows], self.variance[rows]
+        precision = [1.0 / (spread + variance[:, s, None]) for s in range(strata)]
+        total = np.full(spread.shape, prior.effect_mean_sd**-2.0)
+        centre = np.full(spread.shape, prior.effect_mean * prior.effect_mean_sd**-2.0)
+        for s in range(strata):
+            total += precision[s]
+            centre += precision[s] * mean[:, s, None]
+        centre /= total
+        misfit = ((centre - prior.effect_mean) / prior.effect_mean_sd) ** 2
         misfit += (effect_sd / prior.effect_sd) ** 2
         misfit += np.log(total)
-        misfit -= np.log(np.where(precision > 0.0, precision, 1.0)).sum(axis=-1)
+        for s in range(strata):
+            away = mean[:, s, None] - centre
+            away *= away
+            away *= precision[s]
+            misfit += away
+            # a stratum that says nothing has no precision
+            misfit -= np.log(np.where(precision[s] > 0.0, precision[s], 1.0))
         return -0.5 * misfit
 
 

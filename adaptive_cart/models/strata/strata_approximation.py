@@ -141,8 +141,8 @@ def combine(
 
 
 # Nodes of one logit in posterior standard deviations, closer together in the middle.
-_STRETCH: Final[Floats] = np.sinh(0.4 * np.arange(-8, 9))
-_STRETCH_SLOPE: Final[Floats] = np.cosh(0.4 * np.arange(-8, 9))
+_STRETCH: Final[Floats] = np.sinh(0.4 * np.arange(-8, 9))[:, None, None, None]
+_STRETCH_SLOPE: Final[Floats] = np.cosh(0.4 * np.arange(-8, 9))[:, None, None, None]
 
 
 def softplus(logit: Floats) -> Floats:
@@ -164,14 +164,17 @@ def moments(
         logit = logit + np.clip(slope / curvature, -2.0, 2.0)
     share = special.expit(logit)
     sd = 1.0 / np.sqrt(totals * share * (1.0 - share) + 1.0 / variance)
-    node = logit[..., None] + sd[..., None] * _STRETCH
-    log_density = successes[..., None] * node - totals[..., None] * softplus(node)
-    log_density -= (node - mean[..., None]) ** 2 / (2.0 * variance[..., None])
-    log_density -= log_density[..., 8:9]
-    density = np.exp(log_density) * _STRETCH_SLOPE
-    total = density.sum(axis=-1)
-    first = (density * _STRETCH).sum(axis=-1) / total
-    second = (density * _STRETCH**2).sum(axis=-1) / total
+    node = logit + sd * _STRETCH  # (node, table, arm, stratum), added node by node
+    density = successes * node - totals * softplus(node)
+    density -= (node - mean) ** 2 / (2.0 * variance)
+    density -= density[8]
+    np.exp(density, out=density)
+    density *= _STRETCH_SLOPE
+    total = density.sum(axis=0)
+    density *= _STRETCH
+    first = density.sum(axis=0) / total
+    density *= _STRETCH
+    second = density.sum(axis=0) / total
     return logit + sd * first, sd**2 * (second - first**2)
 
 

@@ -172,8 +172,7 @@ def above(
     )
     of_experimental *= block.experimental.likelihood[:, :, None]
     profile = profiles(by_control, of_control, of_experimental)
-    wave = product(profile @ by_effect.transpose(0, 1, 3, 2, 4))
-    wave = (wave @ block.nodes.weight[..., None])[..., 0].sum(axis=1)
+    wave = product(profile @ by_effect.transpose(0, 1, 3, 2, 4), block.nodes.weight)
     real, imaginary = wave[:, : number + 1], wave[:, number + 1 :]
     order = np.arange(number) + 0.5
     back = at_value[:, None] * order

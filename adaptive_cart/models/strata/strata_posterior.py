@@ -66,10 +66,10 @@ Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 TABLES_AT_ONCE: Final = 2**12
-# The equal-tailed 90% interval of a gamma distribution ends no nearer to its mean, in standard
-# deviations, than 1.64 less 0.35 times its skewness. What lies nearer is covered; to spare there is
+# Level of an equal-tailed interval of a gamma distribution, how near to the mean it ends at most,
+# in standard deviations, and by how much nearer for a skewness of one. What lies nearer is covered.
+ENDS: Final = ((0.9, 1.64, 0.35), (0.95, 1.95, 0.51))
 SPARE: Final = 0.15
-FEWEST_LEVEL: Final = 0.9
 
 
 class Posterior:
@@ -191,9 +191,13 @@ class Posterior:
         centre, sds = centre_and_sds(coefficient, *self._moments)
         # strata that learn from one another vary together: apart they vary least
         sd = np.sqrt((sds**2).sum(axis=1))
+        plain = np.zeros(sd.shape, dtype=np.bool_)
         with np.errstate(divide="ignore", invalid="ignore"):
-            end = 1.64 - SPARE - 0.35 * self._third_moment(coefficient) / sd**3
-        plain = (np.abs(value - centre) < end * sd) & (level >= FEWEST_LEVEL)
+            away = np.abs(value - centre) / sd + SPARE
+            skewness = self._third_moment(coefficient) / sd**3
+            for at_least, end, nearer in ENDS:
+                if level >= at_least:
+                    plain |= away < end - nearer * skewness
         asked = ~plain if asked is None else ~plain & asked
         inside = within_tails(self._above(coefficient, value, asked), level)
         found: Booleans = (plain | inside) & ~self.failed

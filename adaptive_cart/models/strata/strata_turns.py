@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.strata.strata_joint import in_order
 from adaptive_cart.models.strata.strata_loops import LOOPS
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ def weights(finer: int) -> Floats:
 def _turn(
     angles: Floats, rate: Floats, sine: Floats, cosine: Floats, weight: Floats, found: Floats
 ) -> None:
-    """What :func:`strata_loops.turn` fills in, over arrays."""
+    """What :func:`strata_wave_loops.turn` fills in, over arrays."""
     number, points = found.shape[2] // 2, found.shape[3]
     angle = rate[..., None] / (1.0 + angles)
     angle -= 2.0 * math.pi * np.floor(angle / (2.0 * math.pi) + 0.5)  # whole turns off
@@ -125,7 +126,7 @@ def profiles(by_control: Floats, of_control: Floats, of_experimental: Floats) ->
 def _profiles(
     by_control: Floats, of_control: Floats, of_experimental: Floats, found: Floats
 ) -> None:
-    """What :func:`strata_loops.profiles` fills in, over arrays."""
+    """What :func:`strata_wave_loops.profiles` fills in, over arrays."""
     number, columns = found.shape[3] // 2, found.shape[-1]
     found[...] = 0.0
     line = np.empty((*found.shape[:2], 1, *found.shape[3:]))
@@ -141,24 +142,29 @@ def _profiles(
         found += by_control[:, :, row, :, None, None] * line
 
 
-def product(wave: Floats) -> Floats:
-    """Products over strata, ``(table, outer, 2 (1 + number), inner)``.
+def product(wave: Floats, weight: Floats) -> Floats:
+    """Products over strata, summed over all nodes, ``(table, 2 (1 + number))``.
 
     Parameters
     ----------
     wave
         ``(table, stratum, outer, 2 (1 + number), inner)`` real and imaginary parts.
+    weight
+        ``(table, outer, inner)``
     """
-    found = np.empty((wave.shape[0], *wave.shape[2:]))
-    (LOOPS.compiled[8] if LOOPS.used else _product)(wave, found)
+    found = np.empty((len(wave), wave.shape[3]))
+    (LOOPS.compiled[8] if LOOPS.used else _product)(wave, weight, found)
     return found
 
 
-def _product(wave: Floats, found: Floats) -> None:
-    """What :func:`strata_loops.product` fills in, over arrays."""
+def _product(wave: Floats, weight: Floats, found: Floats) -> None:
+    """What :func:`strata_wave_loops.product` fills in, over arrays."""
     number = wave.shape[3] // 2
     real, imaginary = wave[:, 0, :, :number], wave[:, 0, :, number:]
     for s in range(1, wave.shape[1]):
         x, y = wave[:, s, :, :number], wave[:, s, :, number:]
         real, imaginary = real * x - imaginary * y, real * y + imaginary * x
-    found[:, :, :number], found[:, :, number:] = real, imaginary
+    found[...] = 0.0
+    for node in range(weight.shape[1]):
+        for part, to in ((real, found[:, :number]), (imaginary, found[:, number:])):
+            to += in_order(part[:, node] * weight[:, node, None])
