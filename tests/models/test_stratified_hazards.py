@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import signal, stats
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
@@ -17,6 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.hazards.average_ratio import AverageRatio
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
@@ -302,3 +303,31 @@ def test_it_needs_strata_and_check_says_what_strata_do() -> None:
         Design(**raw)
     assert 'write model = "piecewise_exponential"' in str(caught.value)
     assert "the cuts must be increasing" in str(caught.value)
+
+
+class Known:
+    """The posterior of one stratum's log hazard ratio: normal, or failed."""
+
+    prior_sd = 1.0
+
+    def __init__(self, mean: Any, failed: Any) -> None:
+        self.mean, self.failed = mean, failed
+
+    def range(self) -> tuple[Any, Any]:
+        return self.mean - 8.0, self.mean + 8.0
+
+    def lattice(self, rows: slice, points: int) -> tuple[Any, Any]:
+        beta = self.mean[rows, None] + np.linspace(-8.0, 8.0, points)
+        mass = np.exp(-0.5 * (beta - self.mean[rows, None]) ** 2)
+        mass[self.failed[rows]] = 0.0
+        return beta, mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
+
+
+@pytest.mark.parametrize("failed", [range(64), [0, 70], range(130), range(64, 128), []])
+def test_tables_that_all_fail_leave_the_averages_after_them_alone(failed: Any) -> None:
+    means = np.linspace(-1.0, 1.0, 130)
+    lost = np.isin(np.arange(130), list(failed))
+    found = AverageRatio([Known(means, lost)], np.ones((130, 1))).hazard_ratio_below(1.2)
+    assert (np.isnan(found) == lost).all()
+    known = stats.norm.cdf(math.log(1.2) - means)
+    np.testing.assert_allclose(found[~lost], known[~lost], atol=1e-6)

@@ -128,7 +128,8 @@ class AverageRatio:
             left = size < SMALL
             ended[going[left]] = True
             going = going[~left]
-        return np.array(real), np.array(imaginary), ended
+        # where all have failed there are no terms, of so many tables
+        return np.reshape(real, (-1, number)), np.reshape(imaginary, (-1, number)), ended
 
     def _wave(self, place: int, rows: slice) -> _Wave:
         stratum = self._strata[place]
@@ -144,8 +145,6 @@ class AverageRatio:
         below = x.copy()
         first = 0
         for real, imaginary in self._terms:
-            if not len(real):
-                continue
             rows = slice(first, first + real.shape[1])
             first += real.shape[1]
             for k, (a, b) in enumerate(zip(real, imaginary, strict=True), start=1):
