@@ -67,6 +67,7 @@ NAMED_RESULT = RESULT.with_name("mutants_named.csv")
 WORK = ROOT / "build" / "mutants"
 COLUMNS = ("module", "line", "operator", "was", "is", "outcome", "killed_by", "tests", "why")
 WRITTEN = "survived; the test was written for it"
+THERE = "survived those that take less time; the test was there"
 BUDGET = 20.0  # seconds of tests that one mutant is given
 SECONDS = 240  # of a processor, after which a mutant that hangs counts as killed
 LEFT_OUT = ("Exception", "Decorator")
@@ -518,8 +519,8 @@ def broken(copy: Path, row: dict[str, Any]) -> Iterator[None]:
         file.write_text(text, "utf-8")
 
 
-def kill(module: str, tests: list[str]) -> None:
-    """Give tests that were written for survivors to those of a module."""
+def kill(module: str, tests: list[str], why: str) -> None:
+    """Give tests to survivors of a module: those written for them, or others that were there."""
     copy, rows = copied(), rows_of(RESULT)
     for row in rows:
         if row["outcome"] == "killed" or row["module"] != module:
@@ -527,7 +528,7 @@ def kill(module: str, tests: list[str]) -> None:
         with broken(copy, row):
             killed = failing(copy, tests)
         if killed:
-            row |= {"outcome": "killed", "killed_by": killed, "why": WRITTEN}
+            row |= {"outcome": "killed", "killed_by": killed, "why": why}
         print(f"{killed or 'survived'}: {key_of(row)}", flush=True)
         written(RESULT, COLUMNS, rows)
     shutil.rmtree(copy)
@@ -604,6 +605,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--part", default="1/1", help="every second one: 1/2 and 2/2; all are joined"
     )
+    parser.add_argument("--there", action="store_true", help="of kill: the tests are older")
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     if asked.what == "cover":
@@ -617,7 +619,7 @@ if __name__ == "__main__":
     elif asked.what == "anew":
         anew(asked.rooms)
     elif asked.what == "kill":
-        kill(*asked.tests[:1], asked.tests[1:])
+        kill(*asked.tests[:1], asked.tests[1:], THERE if asked.there else WRITTEN)
     elif asked.what == "named":
         named()
     else:

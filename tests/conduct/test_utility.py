@@ -20,9 +20,9 @@ import adaptive_cart as ac
 from adaptive_cart.analysis import analyze
 from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.conduct.look_analysis import LookAnalysis
-from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.plan import Plan, Weighed
 from adaptive_cart.conduct.trial import SimulatedConduct, run_block
-from adaptive_cart.conduct.weighing import chance_of_chains
+from adaptive_cart.conduct.weighing import chance_of_chains, mixed
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Question
@@ -545,3 +545,14 @@ def test_a_trial_whose_posterior_failed_has_no_benefit_and_no_harm() -> None:
         for found in (block.benefit, block.harm):
             assert np.isfinite(found[0]).all()
             assert np.isnan(found[1]).all() == (unknown is not None)
+
+
+def test_a_mixture_has_draws_of_each_part_by_its_weight_from_its_first_to_its_last() -> None:
+    five = np.arange(5.0).reshape(1, 5)
+    assert mixed([(five, 0.5), (10.0 + five, 0.3)]).tolist() == [0, 1, 2, 3, 4, 10, 12, 14]
+
+
+def test_columns_of_a_utility_name_the_arm_where_there_are_several() -> None:
+    asked = Question("net_benefit", 1)
+    assert Weighed(asked, None).suffix == "_net_benefit"
+    assert Weighed(asked, "auto").suffix == "_net_benefit_auto"

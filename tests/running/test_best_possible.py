@@ -96,6 +96,8 @@ def test_it_is_what_trying_every_rule_gives_randomised_ones_among_them(
     best = AnyDesign([FIRST, LAST], stakes(), error, NULLS, [Wish((0.2, 0.8), power)]).best(1e-9)
     assert best.bound == pytest.approx(by_hand.fun, abs=1e-6)
     assert best.attained == pytest.approx(by_hand.fun, abs=1e-5)
+    prices = [price for _, price in best.error_prices] + [*best.success_prices]
+    assert prices == pytest.approx(-by_hand.ineqlin.marginals, abs=1e-6)
     meets = (successes[:, :4].max(axis=1) <= error) & (successes[:, 4] >= power)
     assert costs[meets].min() >= best.bound - 1e-9
 

@@ -298,6 +298,10 @@ def test_what_cannot_be_met_together_is_told_by_name() -> None:
     with pytest.raises(DesignError) as told:
         calibrate(design, jobs=1)
     text = str(told.value)
+    assert [one.path for one in told.value.problems] == [
+        "calibration.false_discovery",
+        "calibration.correct_decision",
+    ]
     assert "calibration.false_discovery: found 0.001; the smallest is about" in text
     assert "calibration.correct_decision: found 0.72; the largest is about" in text
     assert "no threshold keeps both together" in text
@@ -312,6 +316,9 @@ def test_what_cannot_be_met_together_is_told_by_name() -> None:
 def test_what_the_trials_cannot_show_is_told() -> None:
     with pytest.raises(DesignError, match="50 trials in each scenario cannot show"):
         calibrate(Design(**small(false_discovery=0.01)), trials=5, jobs=1, engine="simulate")
+    beyond = Design(**small(correct_decision=0.99))  # of what the trials themselves come to
+    with pytest.raises(DesignError, match=r"correct_decision: found 0\.99; the largest is about"):
+        calibrate(beyond, trials=5, jobs=1, engine="simulate")
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

@@ -18,7 +18,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.region import with_found
+from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.region import with_found, with_threshold
 from adaptive_cart.running.shapes import Shape, rounded_up
 from adaptive_cart.telling.check import described
 from checks import raw_design
@@ -216,3 +217,13 @@ def test_thresholds_are_rounded_away_from_success() -> None:
     for value in (0.5, 0.9876543, 0.99999876543, 1 - 1e-9):
         assert value <= rounded_up(value) < 1.0
         assert 1.0 - rounded_up(value) == pytest.approx(1.0 - value, rel=0.02)
+
+
+def test_beside_a_threshold_are_the_nearest_probabilities_of_the_look() -> None:
+    numbers = with_threshold(Design(**two_arms([8, 20], 0.05, "obrien_fleming")), 0.5)
+    error = ExactError(numbers, {"efficacy"}, (0.0, 1.0))
+    asked = np.unique(error.looks[0].asked["efficacy"])  # as the last look would have them
+    low, high = asked[len(asked) // 2], asked[len(asked) // 2 + 1]
+    found = error.beside("efficacy", 1, low, high)
+    assert found == tuple(error.shape.at(float(value), 1) for value in (low, high))
+    assert error.beside("efficacy", 1, asked[-1], 2.0)[1] == 1.0

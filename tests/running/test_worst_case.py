@@ -290,6 +290,7 @@ def test_the_smallest_power_is_certified() -> None:
     assert min(powers) <= found.worst.figure.estimate + 4e-3
     assert 0.0 <= found.worst.figure.estimate - (1.0 - found.certificate.bound) <= 1e-5
     assert found.certificate.tried == 10_000
+    assert [*found.worst.rates] == ["soc"]
     assert "smallest power" in found.words()
     assert f"from the smallest found, {1.0 - found.certificate.found:.9f}" in found.words()
 
