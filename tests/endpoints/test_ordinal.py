@@ -434,3 +434,20 @@ def test_its_estimand_is_a_probability_and_no_difference_of_any() -> None:
     design = Design(**tomllib.loads(COURSE))
     told = "\n".join(told_estimands(design, design.truths))
     assert "summary measure: probability to do better (door), cart better than soc" in told
+
+
+def test_of_participants_of_two_parts_the_true_shares_are_those_of_both() -> None:
+    """Parts leave at different rates, and who left is bad: each alone is in closed form."""
+
+    def good(per_year: float, **tables: Any) -> float:
+        raw = tomllib.loads(DIRECT)
+        raw["truth"]["dropout"] = {"per_year": per_year}
+        raw["scenarios"]["expected"] = tables
+        one = Design(**raw)
+        found = true_values(one, one.truths["expected"], SobolLatents(points=2**12))
+        return float(found.categories["door"][2].values[:, 0, 0].mean())
+
+    both = good(0.2, mixture={"new": {"share": 0.3, "dropout": {"per_year": 3.0}}})
+    alone, new = good(0.2), good(3.0)
+    assert alone == pytest.approx(0.3 * np.exp(-0.2 / 2.0))
+    assert both == pytest.approx(0.7 * alone + 0.3 * new, abs=0.003)
