@@ -39,12 +39,15 @@ def command(
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.results.calibration_log import log_beside, log_text, require_own
-    from adaptive_cart.running.calibrate import calibrate, calibrated_text
+    from adaptive_cart.running.calibrate import announced, calibrate, calibrated_text
+    from adaptive_cart.running.region import needs_calibration
 
     loaded = options.load(design, settings)
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
     with progress() as bar:
+        if needs_calibration(loaded):
+            bar.tell(announced(loaded, trials))
         found = calibrate(
             loaded, trials=trials, seed=seed, jobs=jobs, progress=bar.show, engine=engine
         )

@@ -11,11 +11,13 @@ from typing import Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.results.shared_calibration import AnyCalibration
-from adaptive_cart.running.calibrating import Effort, found_by
+from adaptive_cart.running.calibrating import Effort, announced, found_by
 from adaptive_cart.running.calibrating.search import TRIALS
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import needs_calibration, put_in_place
 from adaptive_cart.running.simulated_error import Progress
+
+__all__ = ["announced", "calibrate", "calibrated_text"]
 
 
 def calibrate(

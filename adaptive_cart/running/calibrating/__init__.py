@@ -6,15 +6,17 @@ A design is taken by the first search that takes it; what that leaves is found b
 from __future__ import annotations
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.errors import one_of
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averages import Averages
 from adaptive_cart.running.calibrating.claims import SharedClaims
 from adaptive_cart.running.calibrating.overruled import Overruled
-from adaptive_cart.running.calibrating.search import Effort, Search
+from adaptive_cart.running.calibrating.search import TRIALS, Effort, Search
 from adaptive_cart.running.calibrating.several import SeveralRules
 from adaptive_cart.running.calibrating.spending import Spending
 from adaptive_cart.running.calibrating.stops import Stops
 from adaptive_cart.running.calibrating.type_one_error import TypeOneError
+from adaptive_cart.running.region import asks
 
 SEARCHES: tuple[Search, ...] = (
     Stops(),
@@ -29,8 +31,22 @@ SEARCHES: tuple[Search, ...] = (
 
 def found_by(design: Design, effort: Effort) -> AnyCalibration:
     """Find every threshold of a design that is to be calibrated."""
-    search = next(search for search in SEARCHES if search.takes(design))
-    return search.find(design, effort, found_by)
+    return _search_for(design).find(design, effort, found_by)
 
 
-__all__ = ["SEARCHES", "Effort", "Search", "found_by"]
+def announced(design: Design, trials: int | None = None) -> str:
+    """Say, before it begins, what is searched for and what that takes."""
+    search = _search_for(design)
+    names = one_of([rule.name for rule in design.rules if asks(rule)])
+    number = TRIALS if trials is None else trials
+    return (
+        f"calibrating {names}: {search.finds}; where it is simulated, by "
+        f"{number:,} trials at each truth; confirmed {search.confirmed}"
+    )
+
+
+def _search_for(design: Design) -> Search:
+    return next(search for search in SEARCHES if search.takes(design))
+
+
+__all__ = ["SEARCHES", "Effort", "Search", "announced", "found_by"]
