@@ -110,6 +110,7 @@ def test_calibrate_is_done_by_simulate(tmp_path: Path) -> None:
     raw["looks"]["observed"] = [15, 21, 30]
     said: list[str] = []
     result = ac.simulate(Design(**raw), jobs=1, out=tmp_path / "out", tell=said.append)
-    assert said[0].startswith("calibrated threshold 0.")
+    assert said[0].startswith("calibrating efficacy: the threshold for success")
+    assert said[1].startswith("calibrated threshold 0.")
     assert result.figure("null", "success").estimate < 0.12
     assert '"calibrate"' not in (tmp_path / "out" / "design.toml").read_text()
