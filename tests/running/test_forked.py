@@ -307,7 +307,7 @@ def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew):
     finally:
         signal.signal(signal.SIGINT, usual)
     crew.close()
-    assert len(copies) == 1
+    assert copies  # a signal may be met a call later
     assert not any(map(runs, copies))
 
 
