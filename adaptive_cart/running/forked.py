@@ -21,13 +21,14 @@ import threading
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TypeVar
 
 from adaptive_cart.running.belonging import belong_to
+from adaptive_cart.running.ctrl_c import ctrl_c_waits
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -69,6 +70,7 @@ class Crew:
     """Copies of this process that are kept from one lot of calls to the next."""
 
     def __init__(self) -> None:
+        self._all: set[_Copy] = set()  # that have not been ended
         self._idle: list[_Copy] = []
 
     def numbered(
@@ -112,7 +114,7 @@ class Crew:
                         found, failure, where = pickle.loads(pipe.recv_bytes())
                     except (EOFError, OSError):
                         copy, number, before = busy.pop(pipe)
-                        copy.end()
+                        self._end([copy])
                         waiting.appendleft(number)
                         deaths += before >= deaths
                         if deaths >= patience:
@@ -126,22 +128,28 @@ class Crew:
                     deaths = 0
                     yield number, found
         finally:
-            with _without_ctrl_c():
-                for copy, _, _ in busy.values():  # nobody waits for what they do
-                    copy.end()
+            self._end([copy for copy, _, _ in busy.values()])  # nobody waits for what they do
 
     def _another(self) -> _Copy | None:
         if not self._idle and can_be_copied():
             # where Ctrl-C has waited, it is raised when the new one is among those that are ended
-            with _without_ctrl_c(), suppress(OSError):  # no room for another one
-                self._idle.append(_copied())
+            with ctrl_c_waits(), suppress(OSError):  # no room for another one
+                copy = _copied()
+                self._all.add(copy)
+                self._idle.append(copy)
         return self._idle.pop() if self._idle else None
 
+    def _end(self, copies: Iterable[_Copy]) -> None:
+        with ctrl_c_waits():
+            for copy in copies:
+                if copy in self._all:  # its number may be another process's later
+                    copy.end()
+                    self._all.remove(copy)
+
     def close(self) -> None:
-        """End all copies."""
-        with _without_ctrl_c():
-            while self._idle:
-                self._idle.pop().end()
+        """End all copies, those too that Ctrl-C has let fall between two hands."""
+        self._end(list(self._all))
+        self._idle.clear()
 
 
 def _by_value(message: Any) -> bytes:
@@ -165,16 +173,6 @@ def _packed_call(call: Any) -> bytes:
         with suppress(Exception):  # by name, if it holds what cannot be sent
             return _by_value(call)
     return packed
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C wait, and copies never see it: it is the run's to answer."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # copies inherit this
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _written_out() -> None:

@@ -14,9 +14,7 @@ cluster is dask's, whose workers may be on any number of machines.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,6 +25,7 @@ from typing import Any, TypeVar
 
 from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.running.belonging import belong_to
+from adaptive_cart.running.ctrl_c import ctrl_c_waits
 from adaptive_cart.running.forked import Crew, NoneToBeHad, WorkersDied, can_be_copied
 
 PATIENCE = 3  # times that workers die with no call finished in between, before we give up
@@ -367,28 +366,17 @@ def _in_process(
 def hidden_from_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C wait while processes are started, and let them never see it.
 
-    It is the run's to answer: a worker would print a traceback of whatever it was importing, and
-    joblib is not made to be interrupted in the middle of handing out work.
+    A worker would print a traceback of whatever it was importing, and joblib is not made to be
+    interrupted in the middle of handing out work.
     """
     resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
-    waiting: list[int] = []
-    usual = None
-    if threading.current_thread() is threading.main_thread():
-        usual = signal.getsignal(signal.SIGINT)
-    if usual is not None:
-        signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit this
     # an interrupted pool may leave a semaphore to its tracker, which would tell after we have ended
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     try:
-        yield
+        with ctrl_c_waits():
+            yield
     finally:
         sys.warnoptions.pop()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if usual is not None:
-            signal.signal(signal.SIGINT, usual)
-    if waiting:
-        signal.raise_signal(signal.SIGINT)
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────

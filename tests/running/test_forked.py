@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -30,6 +31,10 @@ held: list[object] = []
 def process_of(_: int) -> int:
     time.sleep(0.05)  # so that another one takes the next call
     return os.getpid()
+
+
+def at_once(number: int) -> int:
+    return number
 
 
 def what_is_remembered(_: int) -> list[str]:
@@ -289,17 +294,20 @@ def test_a_folder_goes_with_what_it_belongs_to_but_not_in_a_copy(tmp_path):
     assert not folder.exists()
 
 
-def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew):
+@pytest.mark.parametrize("taken_by", ["this thread", "another thread"])
+def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew, taken_by):
     copies, fork = [], os.fork
 
     def at_ctrl_c() -> int:
         process = fork()
         if process:
             copies.append(process)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return process
 
     monkeypatch.setattr(os, "fork", at_ctrl_c)
+    if taken_by == "another thread":  # which does not block it
+        monkeypatch.setattr(signal, "pthread_sigmask", lambda how, which: set())
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have hidden it
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -307,8 +315,49 @@ def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew):
     finally:
         signal.signal(signal.SIGINT, usual)
     crew.close()
-    assert copies  # a signal may be met a call later
-    assert not any(map(runs, copies))
+    assert len(copies) == 1
+    assert not runs(copies[0])
+
+
+def test_a_copy_is_ended_wherever_ctrl_c_falls(monkeypatch, crew):
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    copies, fork = [], os.fork
+
+    def noted() -> int:
+        process = fork()
+        copies.append(process)
+        return process
+
+    monkeypatch.setattr(os, "fork", noted)
+
+    def pressed(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+        nonlocal steps
+        if Path(frame.f_code.co_filename).name not in ("forked.py", "ctrl_c.py"):
+            return None
+        steps -= 1
+        if steps == 0:
+            signal.raise_signal(signal.SIGINT)
+        return pressed
+
+    try:
+        pressed_at = 0
+        met = True
+        while met:
+            pressed_at += 1
+            steps, met = pressed_at, False
+            try:
+                sys.settrace(pressed)
+                found = list(crew.numbered(at_once, {0: 0, 1: 1, 2: 2}, 2, 3))
+            except KeyboardInterrupt:
+                met = True
+            finally:
+                sys.settrace(None)
+                crew.close()
+            assert not any(runs(copy) for copy in copies if copy), pressed_at
+        assert sorted(found) == [(0, 0), (1, 1), (2, 2)]
+        assert pressed_at > 100
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @pytest.mark.slow
