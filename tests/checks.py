@@ -11,12 +11,14 @@ import json
 import math
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
@@ -63,6 +65,13 @@ def tiny_design(**tables: Any) -> dict[str, Any]:
         "scenarios": {"null": {"dfr": {"soc": 0.2, "cart": 0.2}}},
     }
     return raw | tables
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Columns of a participants table in their order, those of :data:`HEADER` first."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    yield from (column for column in HEADER if column != WITHDRAWN or column in keys)
+    yield from (key for key in keys if key not in HEADER)
 
 
 def run_again() -> str:

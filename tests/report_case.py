@@ -18,7 +18,17 @@ from adaptive_cart.figures.kinds import Missing
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.report import chapters
 from adaptive_cart.report.build import Source
-from adaptive_cart.report.document import Block, Figure, Report, numbered
+from adaptive_cart.report.document import (
+    Block,
+    Equation,
+    Figure,
+    Heading,
+    Listing,
+    Report,
+    lines_of,
+    numbered,
+    plain,
+)
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
 from checks import raw_design
@@ -85,3 +95,19 @@ def with_few_figures(report: Report) -> Report:
     ]
     blocks, labels = numbered(kept)
     return replace(report, blocks=blocks, labels=labels)
+
+
+def text_of(report: Report) -> str:
+    """Everything that a report says, as bare text."""
+    told = [report.title, report.subject, report.footer, report.draft]
+    for block in report.blocks:
+        if isinstance(block, Heading):
+            told.append(f"{block.number} {block.text}")
+        elif isinstance(block, Listing):
+            told.append(block.text)
+        elif isinstance(block, Equation):
+            told += [block.words, block.source]
+        told += [plain(pieces, report.labels) for pieces in lines_of(block)]
+        if isinstance(block, Figure):
+            told.append(block.alternative)
+    return "\n".join(told)

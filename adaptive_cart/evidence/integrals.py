@@ -171,10 +171,6 @@ class Curve:
         edges = self.grid.edges
         return float(np.clip(self._below(np.clip(value, edges[0], edges[-1])), 0.0, 1.0))
 
-    def mean_of(self, of: Floats) -> float:
-        """Mean of a function of the values, ``(point,)``."""
-        return float(self.masses @ of)
-
     def quantile(self, probability: float) -> float:
         """Value that lies above this much of the distribution."""
         edges = self.grid.edges

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from adaptive_cart.errors import InputError, Problem, nearest, printable
 from adaptive_cart.recorded.dates import Day, Rows, in_months, opening
 from adaptive_cart.recorded.known import Participants, window_of
 from adaptive_cart.recorded.rows import Reading
-from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 LARGEST = 50_000_000  # bytes
 _DELIMITERS = (",", ";", "\t")  # the first that stands in the header
@@ -228,10 +227,3 @@ def _with_a_point(cell: str) -> str:
 def _commas(cells: Sequence[str]) -> bool:
     """Whether more cells are whole numbers than is likely where months are written."""
     return sum(cell.isdigit() for cell in cells) > 3
-
-
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Columns of a participants table in their order, those of :data:`HEADER` first."""
-    keys = dict.fromkeys(key for row in rows for key in row)
-    yield from (column for column in HEADER if column != WITHDRAWN or column in keys)
-    yield from (key for key in keys if key not in HEADER)

@@ -427,22 +427,6 @@ def plain(pieces: Line, labels: Mapping[str, str] | None = None) -> str:
     return "".join(shown)
 
 
-def text_of(report: Report) -> str:
-    """Everything that a report says, as bare text."""
-    told = [report.title, report.subject, report.footer, report.draft]
-    for block in report.blocks:
-        if isinstance(block, Heading):
-            told.append(f"{block.number} {block.text}")
-        elif isinstance(block, Listing):
-            told.append(block.text)
-        elif isinstance(block, Equation):
-            told += [block.words, block.source]
-        told += [plain(pieces, report.labels) for pieces in lines_of(block)]
-        if isinstance(block, Figure):
-            told.append(block.alternative)
-    return "\n".join(told)
-
-
 def without_blank_columns(table: Table) -> Table:
     """The same table without columns that hold nothing but dashes; the first one stays."""
     return _columns_of(table, _columns_that_say_more(table, ("", "–")))

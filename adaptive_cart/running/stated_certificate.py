@@ -17,42 +17,15 @@ serves where f(p0) is enumerated; where trials are simulated, they tell more
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.running.region import Region, calibrated_rules
+from adaptive_cart.running.region import Region
 
 CONFIDENCE = 0.95
-ROOM = 1.08  # how far tiles may bring the bound above the largest error that was foreseen
 POWERS = 1.0 + np.geomspace(0.02, 1e4, 60)  # q, of which the best is taken
-TRIED = 20  # random truths at which the bound is tried
 SURE = 1e-5  # how improbable it must be that a bound which holds is found exceeded
-MOST_TILES = 3_000
-HALVINGS = 12  # of what is left, to find where a tile ends
-ENDS = 40  # of a thousandth of the rates, to find where a claim can no longer be false
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An interval of control rates, simulated at one rate within it.
-
-    Attributes
-    ----------
-    control
-        The control rate at which it is simulated.
-    inside
-        ``(cell,)`` what is drawn there, by arm and stratum: the rate, before dropout.
-    ends
-        ``(end, cell)`` the same at its lower and upper end.
-    """
-
-    control: float
-    inside: Floats
-    ends: Floats
 
 
 def why_not_stated(design: Design, region: Region) -> str | None:
@@ -67,10 +40,6 @@ def why_not_stated(design: Design, region: Region) -> str | None:
     if truth.mixture is not None:
         return "parts of the participants fare otherwise, so that one rate does not say the truth"
     return None
-
-
-def _rules(design: Design) -> list[ResolvedRule]:
-    return calibrated_rules(design, resolve_rules(design))
 
 
 # ── the bound ─────────────────────────────────────────────────────────────────────────────────

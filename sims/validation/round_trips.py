@@ -36,7 +36,7 @@ from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import load_design
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.recorded.file import columns_of, read_participants
+from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.running.region import needs_calibration, with_threshold
 
@@ -141,7 +141,7 @@ def written(design: Design, block: Block, trial: int, path: Path) -> Path:
     number = int(block.randomised[trial].sum())
     rows = participants_table(design, block.population, trial, float(block.months[trial]), number)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns_of(rows)))
+        writer = csv.DictWriter(file, list(dict.fromkeys(column for row in rows for column in row)))
         writer.writeheader()
         writer.writerows(rows)
     return path

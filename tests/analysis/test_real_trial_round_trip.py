@@ -21,9 +21,9 @@ from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.recorded.file import columns_of, read_participants
+from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.table import participants_table
-from checks import raw_design
+from checks import columns_of, raw_design
 from conduct.test_order_in_time import (
     CRS,
     by_events,

@@ -17,9 +17,9 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.calendar import TIE, short_of, until
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.recorded.file import columns_of, read_participants
+from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.table import participants_table
-from checks import tiny_design
+from checks import columns_of, tiny_design
 from conduct.test_fast_equals_adaptive_twin import compare
 
 LOOKS = [10, 22, 35, 52, 60, 77]

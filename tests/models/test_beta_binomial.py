@@ -15,6 +15,7 @@ from scipy import integrate, special, stats
 
 from adaptive_cart.models.binary import beta_nodes, beta_rows, beta_tables
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary.beta_mixture import probability_above
 from adaptive_cart.models.memo import Memo
 
 UNIFORM = BetaMixture.single(1, 1)
@@ -312,7 +313,9 @@ def test_prior_summaries():
         w * stats.beta.sf(0.3, a, b)
         for w, a, b in zip(ROBUST.weights, ROBUST.a, ROBUST.b, strict=True)
     )
-    assert ROBUST.probability_above(0.3) == pytest.approx(exact, abs=1e-13)
+    nobody = np.zeros(1, dtype=np.int64)
+    found = probability_above(ROBUST, (nobody, nobody), 0.3)
+    assert found[0] == pytest.approx(exact, abs=1e-13)
 
 
 def test_component_without_weight_is_as_good_as_absent():

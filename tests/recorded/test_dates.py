@@ -21,11 +21,11 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.recorded.dates import cut_at, date_column, in_dates, moment
-from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
+from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.template import template
 from analysis.test_real_trial_round_trip import TRIALS, as_file, simulated, table, told
-from checks import raw_design
+from checks import columns_of, raw_design
 from recorded.test_participants_file import EVENTS, HELLO, RATES, SLE, course, direct
 from test_designs import NAMES, ready
 

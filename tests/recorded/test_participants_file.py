@@ -12,9 +12,9 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
-from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
+from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.known import Silence
-from checks import raw_design
+from checks import columns_of, raw_design
 
 HELLO = Design(**raw_design("hello"))
 SLE = Design(**raw_design("sle_autologous"))

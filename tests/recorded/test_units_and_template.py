@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.design.design import Design
-from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
+from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.known import WINDOW
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
 from adaptive_cart.recorded.template import template
 from adaptive_cart.recorded.units import planned_months
 from analysis.test_real_trial_round_trip import simulated, table
-from checks import raw_design
+from checks import columns_of, raw_design
 from test_designs import NAMES, ready
 
 SLE = Design(**raw_design("sle_autologous"))

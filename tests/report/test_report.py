@@ -35,7 +35,6 @@ from adaptive_cart.report.document import (
     plain,
     prose,
     secret,
-    text_of,
 )
 from adaptive_cart.report.equations import parsed
 from adaptive_cart.report.evidence import Evidence
@@ -48,7 +47,7 @@ from adaptive_cart.report.tracing import checklist, guidance
 from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.tables import summary
-from report_case import THRESHOLDS, TRIALS, result, source, tables, without_figures
+from report_case import THRESHOLDS, TRIALS, result, source, tables, text_of, without_figures
 
 
 # ── sentences ─────────────────────────────────────────────────────────────────────────────────

@@ -29,7 +29,6 @@ from adaptive_cart.report.document import (
     Table,
     lines_of,
     plain,
-    text_of,
 )
 from adaptive_cart.report.evidence import UNKNOWN, Evidence
 from adaptive_cart.report.facts import Facts
@@ -40,7 +39,7 @@ from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
 from checks import raw_design
-from report_case import without_figures
+from report_case import text_of, without_figures
 
 SAFETY = """
 name = "Donor cells in myositis"

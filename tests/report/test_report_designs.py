@@ -33,7 +33,6 @@ from adaptive_cart.report.document import (
     plain,
     row,
     secret,
-    text_of,
     without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
@@ -43,7 +42,7 @@ from adaptive_cart.report.numbers import Bound, counted, significant
 from adaptive_cart.results.figure import mean
 from adaptive_cart.running.run import simulate
 from checks import DESIGNS, raw_design, tiny_design
-from report_case import source, without_figures
+from report_case import source, text_of, without_figures
 
 NAMES = (
     "durability_event_driven",

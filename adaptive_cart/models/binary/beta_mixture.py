@@ -102,11 +102,6 @@ class BetaMixture:
             weight * a / (a + b) for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
         )
 
-    def probability_above(self, value: float) -> float:
-        """Prior probability that the arm's probability exceeds `value`."""
-        nobody = np.zeros(1, dtype=np.int64)
-        return float(probability_above(self, (nobody, nobody), value)[0])
-
 
 class MixturePosterior(NamedTuple):
     """Posterior mixtures of one arm, each (table, component)."""

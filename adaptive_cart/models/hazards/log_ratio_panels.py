@@ -43,7 +43,6 @@ from adaptive_cart.models.hazards.log_ratio_density import (
     Array,
     Density,
     Mask,
-    falling_root,
     range_of,
 )
 
@@ -132,14 +131,6 @@ class Panels:
             mean = np.exp(more.log_constant() - self.log_constant())
         return self._answer(np.where(more.failed, np.nan, mean))
 
-    def interval(self, level: float) -> Array:
-        """Equal-tailed credible interval of the log hazard ratio, (table, 2)."""
-        tail = (1.0 - level) / 2.0
-        total = self._below[:, -1]
-        lower = self._quantile(tail * total)
-        upper = self._quantile(total - tail * total)
-        return np.stack([self._answer(lower), self._answer(upper)], axis=-1)
-
     def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
         """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
 
@@ -221,31 +212,6 @@ class Panels:
         below = self._below[table, panel] + np.maximum(first, 0.0)
         above = self._above[table, panel + 1] + np.maximum(second, 0.0)
         return below, above
-
-    def _quantile(self, target: Array) -> Array:
-        """Value below which the mass is `target`, by Newton steps within a shrinking bracket."""
-        tables = len(target)
-        panel = np.zeros(tables, dtype=np.intp)
-        for edge in range(1, self._panels):
-            panel += self._below[:, edge] <= target
-        table = np.arange(tables)
-        left = self._start + panel * self._width
-        wanted = target - self._below[table, panel]
-        mass = self._mass[table, panel]
-        share = np.divide(wanted, mass, out=np.full(tables, 0.5), where=mass > 0.0)
-        value = left + np.clip(share, 0.0, 1.0) * self._width
-        tolerance = 1e-13 * np.maximum(self._width, np.abs(left))
-
-        def gap(density: Density, rows: npt.NDArray[np.intp], at: Array) -> tuple[Array, Array]:
-            peak = self._peak[rows]
-            found = self._piece(density, peak, left[rows], at - left[rows])
-            slope = np.exp(density.log(at[:, None])[:, 0] - peak)
-            return wanted[rows] - found, slope
-
-        value, _ = falling_root(
-            self._density, gap, value, left, left + self._width, tolerance, ~self.failed
-        )
-        return value
 
 
 def normal_scores(density: Array) -> Array:

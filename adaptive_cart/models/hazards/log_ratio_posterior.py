@@ -8,7 +8,7 @@ totals over arms and over intervals::
 
 Probabilities and means of nearly every table of a trial are sums over some forty equal steps
 (``log_ratio_even.py``). For tables that would need many, and for events that are known to lie
-between two months, they come from panels (``log_ratio_panels.py``), as quantiles and curves always
+between two months, they come from panels (``log_ratio_panels.py``), as curves always
 do. Which it is depends on the table alone. Each of the two says how near it is.
 """
 
@@ -109,12 +109,6 @@ class Posterior:
         if len(many):
             found[many] = Panels(self._density.take(many)).mean_of_power(power[many])
         return found
-
-    def log_hazard_ratio_interval(self, level: float = 0.95) -> Array:
-        """Equal-tailed credible interval of the log hazard ratio, (table, 2)."""
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level: {level} found, a probability between 0 and 1 allowed")
-        return self._on_panels.interval(level)
 
     @property
     def log_constant(self) -> Array:
