@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adaptive_cart.design.checks import Pieces, frame_of
@@ -25,6 +25,27 @@ def truths_of(design: Design) -> dict[str, Truth]:
 
 def truth_with(design: Design, scenario: str, values: Mapping[tuple[str, ...], float]) -> Truth:
     """Resolve one scenario with some of its values set otherwise, by their steps in its tables."""
+    return truths_with(design, scenario, [values])[0]
+
+
+def truths_with(
+    design: Design, scenario: str, rows: Iterable[Mapping[tuple[str, ...], float]]
+) -> list[Truth]:
+    """Resolve one scenario many times, each with some of its values set otherwise."""
+    tables: dict[str, Any] = {}
+    frame, found = _frame(design, tables), []
+    for values in rows:
+        tables[scenario] = _table_with(design, scenario, values)
+        truth = resolve(frame, scenario)
+        if truth is None:
+            raise DesignError(frame.problems)
+        found.append(truth)
+    return found
+
+
+def _table_with(
+    design: Design, scenario: str, values: Mapping[tuple[str, ...], float]
+) -> dict[str, Any]:
     own = copy.deepcopy(design.scenarios[scenario])
     own["role"] = design.truths[scenario].role
     for steps, value in values.items():
@@ -32,7 +53,7 @@ def truth_with(design: Design, scenario: str, values: Mapping[tuple[str, ...], f
         for step in steps[:-1]:
             inner = inner.setdefault(step, {})
         inner[steps[-1]] = value
-    return truth_of_table(design, scenario, own)
+    return own
 
 
 def truth_of_table(design: Design, name: str, own: Mapping[str, Any]) -> Truth:

@@ -27,7 +27,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Draw
 from adaptive_cart.design.own_truths import OwnTruths
-from adaptive_cart.design.scenarios import truth_with
+from adaptive_cart.design.scenarios import truth_with, truths_with
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import uniforms
@@ -51,7 +51,11 @@ SCRAMBLES, POINTS = 4, 2**10  # by which the truth of a drawn course is judged
 
 OF_MEMBERS = ("success", "false", "some_true", "some_false", "claimed", "ended")
 
+TOGETHER = 250  # drawn trials that are run at once, at most
+
 Values = dict[tuple[str, ...], float]
+Drawn = Mapping[tuple[str, ...], Floats]  # by steps: ``(trial,)``
+Stretch = tuple[Drawn, int]
 
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
@@ -59,14 +63,24 @@ def nodes_of(
     design: Design, scenario: str, draws: Sequence[Draw]
 ) -> list[tuple[float, Truth]] | None:
     """Truths and weights by which a scenario is integrated; nothing where they are too many."""
-    number = max(design.planned) // 2 + 1
-    if number ** len(draws) > MOST_NODES:
+    if too_many(design, draws):
         return None
     found = []
-    for place, (weight, values) in enumerate(_nodes(design, scenario, draws, number, {})):
+    every = _nodes(design, scenario, draws, _number(design), {})
+    for place, (weight, values) in enumerate(every):
         truth = replace(truth_with(design, scenario, values), name=f"{scenario} {place}")
         found.append((weight, truth))
     return found
+
+
+def too_many(design: Design, draws: Sequence[Draw]) -> bool:
+    """Whether so many values that are drawn have more nodes than are enumerated."""
+    return bool(_number(design) ** len(draws) > MOST_NODES)
+
+
+def _number(design: Design) -> int:
+    """How many nodes integrate one draw."""
+    return max(design.planned) // 2 + 1
 
 
 def _nodes(
@@ -147,15 +161,27 @@ def trials_drawn(
     What a trial was and came to, as :class:`~adaptive_cart.results.averages.Member` has it, and by
     arm how many were randomised.
     """
-    drawn = {draw.steps: _values(prior, draw, seed, trials) for draw in draws}
-    size = max(min(250, -(-trials // jobs)), 1)
-    starts = range(0, trials, size)
-    items = [({s: v[start : start + size] for s, v in drawn.items()}, start) for start in starts]
+    drawn = drawn_values(prior, draws, seed, trials)
+    items = stretches(drawn, max(min(TOGETHER, -(-trials // jobs)), 1))
     pieces: list[dict[str, Floats]] = []
     for piece in spread(partial(_stretch, design, scenario, seed), items, jobs):
         pieces.append(piece)
         progress(len(piece["success"]))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def drawn_values(prior: str, draws: Sequence[Draw], seed: int, trials: int) -> Drawn:
+    """Values of draws by their steps, ``(trial,)``: alike in every scenario."""
+    return {draw.steps: _values(prior, draw, seed, trials) for draw in draws}
+
+
+def stretches(drawn: Drawn, size: int = TOGETHER) -> list[Stretch]:
+    """What is drawn for so many trials at a time, and the number of the first of them."""
+    trials = len(next(iter(drawn.values())))
+    return [
+        ({steps: values[first : first + size] for steps, values in drawn.items()}, first)
+        for first in range(0, trials, size)
+    ]
 
 
 def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
@@ -165,31 +191,44 @@ def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
     return draw.dist.quantile(np.clip(u, 1e-16, 1.0 - 1e-16))
 
 
-def _stretch(
-    design: Design,
-    scenario: str,
-    seed: int,
-    some: tuple[Mapping[tuple[str, ...], Floats], int],
-) -> dict[str, Floats]:
+def own_truths(design: Design, scenario: str, drawn: Drawn) -> list[Truth]:
+    """The truth of each trial of a stretch."""
+    trials = len(next(iter(drawn.values())))
+    rows = ({steps: float(of[k]) for steps, of in drawn.items()} for k in range(trials))
+    return truths_with(design, scenario, rows)
+
+
+def own_blocks(plan: Plan, truths: Sequence[Truth], seed: int, first: int) -> list[Block]:
+    """Trials with a truth each: in one block, or where truths differ in too much in one each.
+
+    Parameters
+    ----------
+    first
+        Number of the first trial.
+    """
+    design, own = plan.design, OwnTruths.each(truths)
+    if own.together(design):
+        return [run_own(plan, own, latents_for(design, seed, first, len(truths)))]
+    return [
+        run_own(plan, OwnTruths.each([truth]), latents_for(design, seed, first + place, 1))
+        for place, truth in enumerate(truths)
+    ]
+
+
+def few_points() -> SobolLatents:
+    """Points by which the truth of a drawn course is judged."""
+    return SobolLatents(scrambles=SCRAMBLES, points=POINTS)
+
+
+def _stretch(design: Design, scenario: str, seed: int, some: Stretch) -> dict[str, Floats]:
     """Some trials, ``(trial,)`` by name: by what is drawn for each, and the number of the first."""
     drawn, first = some
     plan = Plan.of(design)
-    trials = len(next(iter(drawn.values())))
-    truths = [
-        truth_with(design, scenario, {steps: float(of[place]) for steps, of in drawn.items()})
-        for place in range(trials)
-    ]
-    points = SobolLatents(scrambles=SCRAMBLES, points=POINTS)
+    truths = own_truths(design, scenario, drawn)
+    points = few_points()
     # what nothing is claimed of need not be known truly
     true = [true_values(design, truth, points, only_claimed=plan) for truth in truths]
-    own = OwnTruths.each(truths)
-    if own.together(design):
-        blocks = [run_own(plan, own, latents_for(design, seed, first, trials))]
-    else:
-        blocks = [
-            run_own(plan, OwnTruths.each([truth]), latents_for(design, seed, first + place, 1))
-            for place, truth in enumerate(truths)
-        ]
+    blocks = own_blocks(plan, truths, seed, first)
     columns = _of_blocks(plan, blocks, true)
     claimed = [could_be(Claims(plan.rules, values)) for values in true]
     columns["some_true"], columns["some_false"] = np.array(claimed).T

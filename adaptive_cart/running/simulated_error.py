@@ -9,9 +9,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.conditions import folded
 from adaptive_cart.conduct.look_record import LookRecord
 from adaptive_cart.conduct.plan import Plan
@@ -98,38 +100,66 @@ def asked_by_look(numbers: Design, written: Design, point: Point, trials: int, s
     for about a target whose claim is false. A trial that another rule for success has ended falsely
     counts at every threshold of that look.
     """
-    plan = Plan.of(numbers)
-    reached = {
-        old.name: functools.partial(reached_by, new, sought_in(old), Shape.of(written))
-        for old, new in zip(written.rules, plan.rules, strict=True)
-        if asks(old)
-    }
-    calibrated = set(reached)
-    off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
-    plan = Plan(numbers, off, plan.schedule, plan.fitted, ())
-    others = {
-        position: point.false[rule.name]
-        for position, rule in enumerate(off)
-        if rule.decision.ends == SUCCESS and rule.name not in calibrated
-    }
+    watched = Watched.of(numbers, written)
     found = []
     for first, many in blocks(numbers, trials):
         latents = latents_for(numbers, seed, first, many)
-        block = run_block(plan, point.truth, (), latents)
-        largest = np.zeros((latents.trials, numbers.looks.number))
+        block = run_block(watched.plan, point.truth, (), latents)
+        found.append(watched.by_look(block, point.false))
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A design in which the rules to be calibrated never hold, and what they ask for is read off.
+
+    Attributes
+    ----------
+    plan
+        Of the design without success by these rules.
+    reached
+        By rule to be calibrated: from the record of a look, the largest threshold that it reaches.
+    """
+
+    plan: Plan
+    reached: Mapping[str, Callable[[LookRecord], Floats | None]]
+
+    @staticmethod
+    def of(numbers: Design, written: Design) -> Watched:
+        """Watch the rules that a design as it is written leaves to be calibrated."""
+        plan = Plan.of(numbers)
+        reached = {
+            old.name: functools.partial(reached_by, new, sought_in(old), Shape.of(written))
+            for old, new in zip(written.rules, plan.rules, strict=True)
+            if asks(old)
+        }
+        off = tuple(rule.never() if rule.name in reached else rule for rule in plan.rules)
+        return Watched(Plan(numbers, off, plan.schedule, plan.fitted, ()), reached)
+
+    def by_look(self, block: Block, counted: Mapping[str, tuple[int, ...]]) -> Floats:
+        """What each trial would have to reach at each look, ``(trial, look)``.
+
+        Parameters
+        ----------
+        counted
+            By rule for success: positions of the targets that count.
+        """
+        looks = self.plan.design.looks.number
+        largest = np.zeros((len(block.standing.reason), looks))
         for record in block.looks:
             here = largest[:, record.look - 1]
-            for name, reached_in in reached.items():
+            for name, reached_in in self.reached.items():
                 asked = reached_in(record)
                 if asked is not None:
-                    asked = asked[:, list(point.false[name])]
+                    asked = asked[:, list(counted[name])]
                     np.fmax(here, np.fmax.reduce(asked, axis=1, initial=0.0), out=here)
-        for position, places in others.items():
-            won = block.standing.won[position][:, list(places)]
-            for look in range(1, numbers.looks.number + 1):
+        for position, rule in enumerate(self.plan.rules):
+            if rule.decision.ends != SUCCESS or rule.name in self.reached:
+                continue
+            won = block.standing.won[position][:, list(counted[rule.name])]
+            for look in range(1, looks + 1):
                 largest[(won == look).any(axis=1), look - 1] = ALWAYS
-        found.append(largest)
-    return np.concatenate(found)
+        return largest
 
 
 def sought_in(rule: Rule) -> tuple[bool, ...]:

@@ -2,35 +2,40 @@
 
 Where the exact engine is valid, every truth of the design prior is enumerated, drawn ones at the
 nodes that integrate them. Elsewhere one set of trials of every scenario, run without success, tells
-what happens at every threshold; fresh trials of the design as it acts tell what it came to.
+what happens at every threshold, where truths are drawn each with one of its own; fresh trials of
+the design as it acts tell what it came to.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import resolve_rules
-from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, Problem
-from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.participants.population import latents_for
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
-from adaptive_cart.results.averages import Member, averaged, what_could_be_claimed
+from adaptive_cart.results.averages import Member, averaged
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.figure import Z95, Figure, exact
 from adaptive_cart.results.shared_calibration import AnyCalibration
+from adaptive_cart.running.calibrating.averaged_runs import (
+    Runs,
+    Weighed,
+    claim_true,
+    of_successes,
+    weighed_by,
+    weights_said,
+)
 from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
-from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
+from adaptive_cart.running.calibrating.averaged_trials import Curves
 from adaptive_cart.running.calibrating.search import (
     FRESH,
     ROUNDS,
@@ -40,26 +45,15 @@ from adaptive_cart.running.calibrating.search import (
     Search,
     not_settled,
 )
-from adaptive_cart.running.drawn_truths import nodes_of
+from adaptive_cart.running.drawn_truths import nodes_of, too_many
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
-from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import asks, claims_of, with_threshold, with_thresholds
 from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
-from adaptive_cart.running.simulated_error import Progress, blocks, largest_asked, midway
-from adaptive_cart.running.workers import spread
+from adaptive_cart.running.simulated_error import Progress, midway
 
 PATH = "calibration"
 AVERAGES = ("design_prior", "false_discovery", "correct_decision", "expected_loss")
-
-
-@dataclass(frozen=True)
-class _Weighed:
-    """A scenario in the design prior, and what is drawn in it."""
-
-    scenario: str
-    weight: float
-    draws: tuple[Draw, ...]
 
 
 class Averages(Search):
@@ -122,29 +116,15 @@ def calibrate_averages(
     DesignError
         If no threshold keeps what is wanted; it says which cannot be met together, and why.
     EngineError
-        If ``exact`` is asked for and not valid, or truths are drawn and have to be simulated.
+        If ``exact`` is asked for and not valid.
     """
-    weighed = _weighed(design)
+    weighed = weighed_by(design)
     if _exact(design, weighed, engine):
         return _enumerated(design, success, weighed, progress)
     return _simulated(design, success, weighed, trials, seeds, jobs, progress)
 
 
-def _weighed(design: Design) -> list[_Weighed]:
-    """What the design prior weighs, and draws."""
-    assert design.calibration is not None
-    name = design.calibration.design_prior
-    assert name is not None
-    prior = design.design_prior[name]
-    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
-    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
-    return [
-        _Weighed(one, weight, tuple(d for d in draws if d.concerns(one, roles[one])))
-        for one, weight in weights_of(name, prior, roles).items()
-    ]
-
-
-def _exact(design: Design, weighed: Sequence[_Weighed], engine: Engine) -> bool:
+def _exact(design: Design, weighed: Sequence[Weighed], engine: Engine) -> bool:
     """Whether it is enumerated."""
     if engine == "simulate":
         return False
@@ -153,7 +133,10 @@ def _exact(design: Design, weighed: Sequence[_Weighed], engine: Engine) -> bool:
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the averages of this design cannot be enumerated:\n{listed}")
-    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+    few = tables_of(design) <= MOST_TABLES and not any(
+        one.draws and too_many(design, one.draws) for one in weighed
+    )
+    return not found and (engine == "exact" or few)
 
 
 def _wanted(design: Design, true: float) -> Wanted:
@@ -177,26 +160,17 @@ def _wanted(design: Design, true: float) -> Wanted:
     )
 
 
-def _claim(design: Design, truth: Truth) -> bool:
-    """Whether what the rule claims is true."""
-    some_true, _ = what_could_be_claimed(design, true_values(design, truth))
-    if np.isnan(some_true):
-        message = f"in scenario '{truth.name}' it is not known whether the claim is true"
-        raise DesignError([Problem(f"{PATH}.design_prior", message)])
-    return bool(some_true)
-
-
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
 def _enumerated(
-    design: Design, success: Calibrated | None, weighed: Sequence[_Weighed], progress: Progress
+    design: Design, success: Calibrated | None, weighed: Sequence[Weighed], progress: Progress
 ) -> AveragedCalibration:
     numbers = with_threshold(design, 0.5)
+    rule = next(rule for rule in design.rules if asks(rule))
     truths = [(one.weight * w, t) for one in weighed for w, t in _truths(numbers, one)]
     weights = np.array([weight for weight, _ in truths])
-    claims = np.array([_claim(numbers, truth) for _, truth in truths])
+    claims = np.array([claim_true(numbers, rule.name, truth) for _, truth in truths])
     rates = np.array([_rates(numbers, truth) for _, truth in truths])
     wanted = _wanted(design, float(weights @ claims))
-    rule = next(rule for rule in design.rules if asks(rule))
     error = ExactError(numbers, {rule.name}, (0.0, 1.0))
     values = distinct(error.probabilities)
     tried = 0
@@ -235,7 +209,7 @@ def _enumerated(
                   "exact", 0, 0, "exact")  # fmt: skip
 
 
-def _truths(design: Design, one: _Weighed) -> list[tuple[float, Truth]]:
+def _truths(design: Design, one: Weighed) -> list[tuple[float, Truth]]:
     if not one.draws:
         return [(1.0, design.truths[one.scenario])]
     found = nodes_of(design, one.scenario, one.draws)
@@ -270,27 +244,28 @@ def _some(number: int, first: int) -> list[int]:
 def _simulated(
     design: Design,
     success: Calibrated | None,
-    weighed: Sequence[_Weighed],
+    weighed: Sequence[Weighed],
     trials: int,
     seeds: tuple[int, int],
     jobs: int | None,
     progress: Progress,
 ) -> AveragedCalibration:
     assert design.calibration is not None
-    if any(one.draws for one in weighed):
-        raise EngineError(
-            f"the design prior '{design.calibration.design_prior}' draws values of the truth, and "
-            f"this design is simulated; calibrate over one that has weights alone"
-        )
+    assert design.calibration.design_prior is not None
     upper = design.calibration.by_upper_bound
     rule = next(rule for rule in design.rules if asks(rule))
     predicted = any(a.predictive for r in design.rules for a in r.comparisons)
+    search, fresh = (
+        Runs(design.calibration.design_prior, tuple(weighed), rule.name, trials, seed, jobs,
+             progress)
+        for seed in seeds
+    )  # fmt: skip
     threshold, must_not, may = 0.975, None, 1.0
     notes: tuple[str, ...] = ()
     for _ in range(ROUNDS if predicted else 1):
         numbers = with_threshold(design, threshold)
-        members = _trials_of(numbers, design, weighed, rule.name, trials, seeds[0], jobs, progress)
-        wanted = _wanted(design, sum(one.weight for one in members if one.true))
+        members = search.searched(numbers, design)
+        wanted = _wanted(design, math.fsum(one.weight * one.share_true for one in members))
         curves = Curves(members, wanted)
         place = _chosen(design, curves, _first_of(curves.values, success), upper, success)
         must_not = float(curves.values[place - 1]) if place else None
@@ -307,33 +282,12 @@ def _simulated(
         thresholds = shape.thresholds(design, rule, threshold)
         by_look = {look: rounded_up(value) for look, value in thresholds.items()}
     final = with_thresholds(design, threshold, {rule.name: by_look} if by_look else {})
-    chosen = [of_successes(one, one.largest >= threshold) for one in members]
-    acting = _acting(final, members, trials, seeds[1], jobs, progress)
+    chosen = [of_successes(one.weight, one.true, one.largest >= threshold) for one in members]
+    acting = fresh.acting(final)
     how: Literal["upper", "estimate"] = "upper" if upper else "estimate"
     return _found(design, success, weighed, threshold, must_not, may, by_look,
                   _figures(chosen, wanted), _figures(acting, wanted), "simulated", trials,
                   seeds[0], how, notes)  # fmt: skip
-
-
-def _trials_of(
-    numbers: Design,
-    written: Design,
-    weighed: Sequence[_Weighed],
-    rule: str,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-) -> list[OfScenario]:
-    """Trials of every scenario, run without success."""
-    points = [Point(one.scenario, numbers.truths[one.scenario], {rule: (0,)}) for one in weighed]
-    at = functools.partial(largest_asked, numbers, written, trials=trials, seed=seed)
-    found: list[OfScenario] = []
-    for one, point, values in zip(weighed, points, spread(at, points, jobs), strict=True):
-        claim = _claim(numbers, point.truth)
-        found.append(OfScenario(one.scenario, one.weight, claim, values))
-        progress("calibration", len(found) * trials, len(points) * trials)
-    return found
 
 
 def _chosen(
@@ -355,44 +309,6 @@ def _chosen(
     return int(np.where(told, curves.loss(), np.inf).argmin())
 
 
-def of_successes(one: OfScenario, success: Booleans) -> Member:
-    """A scenario of the design prior, with which of its trials succeed."""
-    reached = success.astype(np.float64)
-    true = float(one.true)
-    return Member(one.weight, reached, reached * (1.0 - true), true, 1.0 - true, None, {})
-
-
-def _acting(
-    final: Design,
-    members: Sequence[OfScenario],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-) -> list[Member]:
-    """Fresh trials of the design as it acts."""
-    truths = [final.truths[one.name] for one in members]
-    at = functools.partial(successes, final, trials=trials, seed=seed)
-    found = []
-    for one, won in zip(members, spread(at, truths, jobs), strict=True):
-        found.append(of_successes(one, won))
-        progress("fresh trials", len(found) * trials, len(members) * trials)
-    return found
-
-
-def successes(design: Design, truth: Truth, trials: int, seed: int) -> Booleans:
-    """Which trials of a design as it acts succeed, ``(trial,)``."""
-    plan = replace(Plan.of(design), estimands=())
-    found = []
-    for first, many in blocks(design, trials):
-        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
-        won = np.zeros(many, dtype=np.bool_)
-        for looks in block.standing.won.values():
-            won |= (looks > 0).any(axis=1)
-        found.append(won)
-    return np.concatenate(found)
-
-
 def _figures(members: Sequence[Member], wanted: Wanted) -> dict[str, Figure]:
     names = ("false_discovery", "correct_decision", "assurance")
     found = {name: averaged(members, name) for name in names}
@@ -412,7 +328,7 @@ def _figures(members: Sequence[Member], wanted: Wanted) -> dict[str, Figure]:
 def _found(
     design: Design,
     success: Calibrated | None,
-    weighed: Sequence[_Weighed],
+    weighed: Sequence[Weighed],
     threshold: float,
     must_not: float | None,
     may: float,
@@ -446,7 +362,7 @@ def _found(
         rule=rule.name,
         claim=claims_of(resolved, design),
         prior=asked.design_prior,
-        weights=", ".join(f"{one.scenario} {one.weight:.6g}" for one in weighed),
+        weights=weights_said(weighed),
         wanted={name: value for name, value in wanted.items() if value is not None},
         losses=None if loss is None else {"a false success": loss.false_success,
                                           "a missed claim": loss.missed},
