@@ -133,6 +133,14 @@ class AveragedCalibration(Searched):
         return cls(**told)
 
 
+def averaged_within(plain: Any) -> AveragedCalibration | None:
+    """Read how averages were kept, inside another calibration; raises on what is something else."""
+    found = AveragedCalibration.of(plain)
+    if found is None and plain is not None:
+        raise TypeError("no calibration of averages")
+    return found
+
+
 def _shown(figure: Figure) -> str:
     if figure.n is None:
         return f"{figure.estimate:.6f}"

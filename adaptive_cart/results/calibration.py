@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.results.stop_calibration import StopCalibration
 
 FORMAT = 1
-WITHIN = ("success", "rules")  # what holds calibrations itself
+WITHIN = ("success", "rules", "averaged")  # what holds calibrations itself
 SHAPES = {
     "pocock": "Pocock-like",
     "obrien_fleming": "O'Brien-Fleming-like",

@@ -1,6 +1,7 @@
 """A calibration of rules that stop a trial, an arm or a stratum: how often they stop it falsely.
 
-Beside it stands that of the threshold for success, found with these stops in force.
+Beside it stands that of the threshold for success, found with these stops in force: for its type I
+error, or for averages over a design prior.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from adaptive_cart.results.averaged_calibration import AveragedCalibration, averaged_within
 from adaptive_cart.results.calibration import (
     Calibrated,
     Searched,
@@ -94,11 +96,13 @@ class StopCalibration(Searched):
     Attributes
     ----------
     success
-        How the threshold for success was found; nothing where it is written.
+        How the threshold for success was found; nothing where it is written, or found for averages.
     stops
         By rule.
     trials, seed
         Of the search for stops, in each scenario; 0 where all are enumerated.
+    averaged
+        How the threshold for success was found where averages are wanted; nothing where none are.
     """
 
     KIND = "adaptive_cart calibration of stops"
@@ -111,6 +115,12 @@ class StopCalibration(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
+    averaged: AveragedCalibration | None = None
+
+    @property
+    def of_averages(self) -> AveragedCalibration | None:
+        """How that for success was found for averages."""
+        return self.averaged
 
     @property
     def of_success(self) -> Calibrated | None:
@@ -127,13 +137,15 @@ class StopCalibration(Searched):
         for one in self.stops:
             if one.rule == name:
                 return one.threshold
-        assert self.success is not None
-        return self.success.of_rule(name)
+        success = self.success or self.averaged
+        assert success is not None
+        return success.of_rule(name)
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The null points of success, and the scenarios of stops, a line each."""
-        told = [] if self.success is None else self.success.lines()
+        success = self.success or self.averaged
+        told = [] if success is None else success.lines()
         return told + [
             f"{name:32s} false stop by '{one.rule}' {four_decimals(error)}"
             f"{'  (worst)' if name == one.worst else ''}"
@@ -143,12 +155,14 @@ class StopCalibration(Searched):
 
     def short(self) -> str:
         """Say the thresholds in a clause."""
-        told = [] if self.success is None else [self.success.short()]
+        success = self.success or self.averaged
+        told = [] if success is None else [success.short()]
         return "; ".join([*told, *(f"{one.rule}: {one.threshold!r}" for one in self.stops)])
 
     def words(self) -> str:
         """Say what was found, a line each."""
-        success = [] if self.success is None else self.success.words().splitlines()
+        found = self.success or self.averaged
+        success = [] if found is None else found.words().splitlines()
         stops = [one.words(self.trials) for one in self.stops]
         return "\n".join([*success, *stops, *(f"note: {note}" for note in self.notes)])
 
@@ -157,6 +171,7 @@ class StopCalibration(Searched):
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables."""
         told["success"] = of_success_within(told["success"])
+        told["averaged"] = averaged_within(told.get("averaged"))
         told["stops"] = tuple(
             StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
         )

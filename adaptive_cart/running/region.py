@@ -110,7 +110,7 @@ def wanted_words(design: Design) -> str | None:
         return None
     asked = _averages(design)
     if asked and design.calibration.type_one_error is None:
-        return f"{asked}{_left_out(design)}"
+        return f"{asked}{_left_out(design)}{_stops(design)}"
     if design.alpha_graph is not None:
         return (
             f"family-wise error wanted: at most {design.calibration.type_one_error:g}; each claim "

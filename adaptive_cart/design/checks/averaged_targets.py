@@ -73,13 +73,6 @@ def _one_rule(pieces: Pieces, target: str) -> Found:
     elif len(success) > 1:
         names = one_of([rule.name for rule in success])
         yield path, f"is for one rule that declares success; there are {names}", "rules"
-    for rule in rules:
-        if rule.decision.ends != SUCCESS and rule.threshold == "calibrate":
-            yield (
-                path,
-                f"is found with stops that are numbers; '{rule.name}' asks for \"calibrate\"",
-                "rules",
-            )
     for rule in success:
         if any("each" in (question.arm, question.stratum) for question in rule.asked):
             yield (

@@ -38,7 +38,7 @@ def thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds were found, and what became of the type I error."""
     averaged = averaged_threshold(evidence)
     if averaged:
-        return averaged
+        return [*averaged, *stop_thresholds(evidence)]
     several = several_thresholds(evidence)
     if several:
         return several

@@ -31,6 +31,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.figure import Figure, proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
@@ -45,6 +46,7 @@ from adaptive_cart.running.region import asks, needs_calibration, with_found
 from adaptive_cart.running.simulated_error import blocks, require_shown, smallest
 from adaptive_cart.running.workers import spread
 
+OfSuccess = Calibrated | AveragedCalibration
 ROUNDS = 8
 SETTLED = 1e-9
 
@@ -66,9 +68,9 @@ class Stops(Search):
     def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
         """Find stops and success in turn."""
 
-        def success_of(fixed: Design) -> Calibrated:
-            found = rest(fixed, effort).of_success
-            assert found is not None
+        def success_of(fixed: Design) -> OfSuccess:
+            found = rest(fixed, effort)
+            assert isinstance(found, OfSuccess)
             return found
 
         return calibrate_stops(design, success_of, effort)
@@ -82,14 +84,15 @@ def stops_asked(design: Design) -> dict[str, FalseStop]:
 
 
 def calibrate_stops(
-    design: Design, success_of: Callable[[Design], Calibrated], effort: Effort
+    design: Design, success_of: Callable[[Design], OfSuccess], effort: Effort
 ) -> StopCalibration:
     """Find the thresholds of stops, and of success with them in force.
 
     Parameters
     ----------
     success_of
-        Finds the threshold for success of a design in which the stops are numbers.
+        Finds the threshold for success of a design in which the stops are numbers, for its type I
+        error or for averages over a design prior.
     effort
         Of which ten times as many trials are simulated in each scenario in which a stop is false,
         where false stops are not enumerated.
@@ -102,7 +105,7 @@ def calibrate_stops(
     asked = stops_asked(design)
     rules = {rule.name: rule for rule in design.rules}
     values = {name: 1.0 if rules[name].at_least is not None else 0.0 for name in asked}
-    success: Calibrated | None = None
+    success: OfSuccess | None = None
     seen: list[dict[str, float]] = []
     stops: dict[str, StopThreshold] = {}
     for _ in range(ROUNDS):
@@ -130,9 +133,16 @@ def calibrate_stops(
         simulated = True
     scenarios = tuple(design.scenarios)
     return StopCalibration(
-        success, confirmed, many if simulated else 0, seed if simulated else 0, (), scenarios,
-        fingerprint(design, scenarios), fingerprint(final, scenarios),
-    )  # fmt: skip
+        success if isinstance(success, Calibrated) else None,
+        confirmed,
+        many if simulated else 0,
+        seed if simulated else 0,
+        (),
+        scenarios,
+        fingerprint(design, scenarios),
+        fingerprint(final, scenarios),
+        success if isinstance(success, AveragedCalibration) else None,
+    )
 
 
 def _with(design: Design, values: Mapping[str, float]) -> Design:
