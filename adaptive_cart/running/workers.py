@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,8 +30,10 @@ from adaptive_cart.running.ctrl_c import ctrl_c_waits
 from adaptive_cart.running.forked import Crew, NoneToBeHad, WorkersDied, can_be_copied
 
 PATIENCE = 3  # times that workers die with no call finished in between, before we give up
-SECONDS_FOR_WORKERS = 60
-DEATHS_OF_A_TASK = 1_000  # that a cluster of our own forgives: what is too many is ours to say
+SECONDS_FOR_WORKERS = 60  # that a cluster may be without any
+SECONDS_TO_COME_AGAIN = 60  # that a cluster of our own waits for one that died
+SECONDS_BETWEEN_LOOKS = 5.0  # at whether it has some
+DEATHS_OF_A_TASK = 10  # that a cluster of our own forgives, where another's forgives three
 OF_A_COPY, OF_A_PROCESS = 0.2, 1.0  # seconds until it works at its full pace
 WORTH = 4.0  # times as long as they take to start
 LOST = "Nothing is kept of what was not finished"
@@ -125,7 +128,11 @@ class Cluster:
         from distributed import Client
 
         self._open.enter_context(_quiet())
-        forgiving = {"distributed.scheduler.allowed-failures": DEATHS_OF_A_TASK}
+        forgiving = {
+            "distributed.scheduler.allowed-failures": DEATHS_OF_A_TASK,
+            # a worker that takes longer to come again is given up by the cluster, and none comes
+            "distributed.deploy.lost-worker-timeout": SECONDS_TO_COME_AGAIN,
+        }
         self._open.enter_context(dask.config.set(forgiving))
         own = {"n_workers": self.workers.jobs, "threads_per_worker": 1, "dashboard_address": None}
         where = {"address": self.workers.scheduler} if self.workers.scheduler else own
@@ -149,6 +156,17 @@ class Cluster:
         except TimeoutError:
             raise RunError(f"--backend dask: {self.where} has no workers") from None
         return client
+
+    def has_workers(self) -> bool:
+        """Whether it has any now; a cluster that was started here starts those that it lacks."""
+        there = len(self.client.scheduler_info()["workers"])
+        if self.workers.scheduler is None and there < self.workers.jobs:
+            own = self.client.cluster
+            for name, keeper in list(own.workers.items()):
+                if keeper.status.name in ("closed", "failed"):
+                    own.workers.pop(name, None)  # else it is thought to be there
+            own.scale(self.workers.jobs)
+        return there > 0
 
     def close(self) -> None:
         """Let go of the connection, and of the cluster if it was started here."""
@@ -195,7 +213,9 @@ def _quiet() -> Iterator[None]:
     """Let dask not tell of every worker that comes and goes: what matters is told by us."""
     import logging
 
-    loud = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    top = ("distributed", "tornado", "asyncio")
+    below = (name for name in logging.root.manager.loggerDict if name.split(".")[0] in top)
+    loud = [logging.getLogger(name) for name in {*top, *below}]
     before = [logger.level for logger in loud]
     for logger in loud:
         logger.setLevel(logging.CRITICAL)
@@ -380,6 +400,50 @@ def hidden_from_ctrl_c() -> Iterator[None]:
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────
+class _Watch:
+    """Over whether a cluster has workers, while it is waited for: dask would wait for ever."""
+
+    def __init__(self, cluster: Cluster, kept: str) -> None:
+        self.cluster = cluster
+        self.kept = kept
+        self.looked = time.monotonic()
+        self.without = 0  # looks in a row at which there was none
+
+    def look(self) -> None:
+        """Raise a :class:`RunError` if there has been none for long; look now and then only."""
+        if time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
+            return
+        there = False
+        with suppress(Exception):  # a scheduler that does not answer has none
+            there = self.cluster.has_workers()
+        self.without = 0 if there else self.without + 1
+        self.looked = time.monotonic()
+        if self.without * SECONDS_BETWEEN_LOOKS >= SECONDS_FOR_WORKERS:
+            raise RunError(
+                f"{self.cluster.where} has had no workers for {SECONDS_FOR_WORKERS} seconds, or "
+                f"none that lived until it was looked for. {self.kept}"
+            )
+
+
+def _next_of(finished: Any, watch: _Watch) -> Any:
+    while not finished.has_ready():
+        with finished.thread_condition:
+            finished.thread_condition.wait(0.1)  # as long as dask waits
+        watch.look()
+    return next(finished)
+
+
+def _result_of(future: Any, watch: _Watch) -> Any:
+    """What a finished call has found; it is done again where its worker died before it was sent."""
+    while True:
+        try:
+            return future.result(timeout=SECONDS_BETWEEN_LOOKS)
+        except TimeoutError:
+            if future.status == "error":  # it is the call's own
+                raise
+            watch.look()
+
+
 def _over_cluster(
     cluster: Cluster, work: Callable[[Item], Found], items: Sequence[Item], kept: str
 ) -> Iterator[tuple[int, Found]]:
@@ -388,16 +452,18 @@ def _over_cluster(
 
     client = cluster.client
     gone = RunError(f"the dask scheduler of {cluster.where} is gone. {kept}")
+    watch = _Watch(cluster, kept)
     calls = {}
     try:
         for number, item in enumerate(items):
             calls[client.submit(work, item, pure=False)] = number
         finished = as_completed(calls)
         deaths = 0
-        for future in finished:
+        while calls:
+            future = _next_of(finished, watch)
             number = calls.pop(future)
             try:
-                found = future.result()
+                found = _result_of(future, watch)
             except KilledWorker:
                 deaths += 1
                 if deaths == PATIENCE:

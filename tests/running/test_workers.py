@@ -48,6 +48,11 @@ def dies_once(marks: Path, number: int) -> int:
     return number * number
 
 
+def asleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
 def dies(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
@@ -110,15 +115,19 @@ def test_what_takes_jobs_takes_a_cluster(name):
 @pytest.fixture
 def cluster() -> Iterator[object]:
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as found:
+    import dask
+
+    # on a busy machine a worker that died takes longer to come again than a cluster waits
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": 600})
+    own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with patient, distributed.LocalCluster(**own) as found:
         yield found
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_does_the_same_though_its_workers_die(cluster, tmp_path):
+def test_a_cluster_does_the_same_though_its_workers_die(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers_module, "SECONDS_FOR_WORKERS", 600)
     with at_work("dask", cluster.scheduler_address):
         assert list(spread(square, range(9))) == [n * n for n in range(9)]
         found = list(spread(functools.partial(dies_once, tmp_path), range(12)))
@@ -152,6 +161,61 @@ def test_a_scheduler_that_goes_is_one_line():
     assert str(caught.value) == (
         f"the dask scheduler of {address} is gone. What was finished is kept"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_whose_workers_are_gone_is_one_line(cluster, monkeypatch):
+    monkeypatch.setattr(workers_module, "SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(workers_module, "SECONDS_FOR_WORKERS", 1)
+    found: list[float] = []
+    with at_work("dask", cluster.scheduler_address):
+        results = spread(asleep, [0.0, 600.0, 600.0], kept="Parts are kept")
+        found.append(next(results))
+        cluster.scale(0)
+        with pytest.raises(RunError) as caught:
+            found += results
+    assert found == [0.0]
+    assert str(caught.value) == (
+        f"{cluster.scheduler_address} has had no workers for 1 seconds, or none that lived until "
+        f"it was looked for. Parts are kept"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_workers_that_our_own_cluster_has_given_up_are_started_again(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(workers_module, "SECONDS_TO_COME_AGAIN", 0)  # given up at once
+    monkeypatch.setattr(workers_module, "SECONDS_BETWEEN_LOOKS", 1.0)
+    with at_work("dask", jobs=2):
+        found = list(spread(functools.partial(dies_once, tmp_path), range(12)))
+    assert found == [n * n for n in range(12)]
+    assert {path.name for path in tmp_path.iterdir()} == {"2", "7"}
+
+
+@pytest.mark.parametrize("seen", [[False] * 12, [None] * 12, [True, *[False] * 12]])
+def test_a_cluster_is_given_up_when_there_were_no_workers_at_twelve_looks(monkeypatch, seen):
+    now = [0.0]
+    monkeypatch.setattr(workers_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    looks = iter([*[False, None] * 5, True, *seen])
+
+    def has_workers() -> bool:
+        there = next(looks)
+        if there is None:
+            raise OSError("no answer")
+        return there
+
+    cluster = SimpleNamespace(has_workers=has_workers, where="tcp://there:1")
+    watch = workers_module._Watch(cluster, "Parts are kept")
+    watch.look()  # too early
+    for _ in range(10 + len(seen)):
+        now[0] += 5.0
+        watch.look()
+    now[0] += 5.0
+    with pytest.raises(RunError, match=r"^tcp.*no workers for 60 seconds.*Parts are kept$"):
+        watch.look()
+    assert next(looks, "all seen") == "all seen"
 
 
 def test_a_cluster_is_connected_to_when_there_is_something_to_do(monkeypatch):
