@@ -280,7 +280,7 @@ class MissingTip:
     fewest
         The nearest outcomes that turn it over; nothing where none do.
     why
-        Why it cannot be told; nothing where it can.
+        Why not every outcome is told; nothing where each is.
     kinds
         Of categories: the best outcome, which is counted, and the worst, which the others have.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Quantity, Question, weighed
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.shares import Shares
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
@@ -352,12 +353,15 @@ class RealTrial(Conduct):
         )
         return self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
 
-    def none_imputed(self, endpoint: str, date: Floats) -> Summary:
-        """What is seen where nobody who is missing is drawn to respond, or but the worst."""
+    def none_imputed(self, endpoint: str, date: Floats) -> tuple[Any, Snapshot]:
+        """The same where nobody who is missing is drawn to respond, or but the worst.
+
+        Of one trial: what is prepared of the endpoint, and what is seen.
+        """
         kind, width = self.design.endpoints[endpoint], self.participants.width
         population = self.seen_at(float(date[0]), 1, {endpoint: np.ones((1, width))})
         snapshot = snapshot_at(population, date, self.standing.enrolled)
-        return self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
+        return kind.prepare(endpoint, population), snapshot
 
     def analysis(self, date: Floats, held: Booleans) -> RecordedAnalysis:
         """What can be seen at a date."""

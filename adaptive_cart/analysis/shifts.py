@@ -20,7 +20,9 @@ from adaptive_cart.conduct.moved_missing import (
     SPREADS,
     arms_in_trial,
     completed_answers,
+    counted_of,
     lost_of,
+    share_missing,
     spread_of_changes,
     why_not_moved,
 )
@@ -110,8 +112,8 @@ class Shifted:
     # ── means ─────────────────────────────────────────────────────────────────────────────
     def _moved_mean(self, amounts: Floats) -> tuple[float, float]:
         """Of arms' means raised by the share that is missing times the amount."""
-        share = self._summary.share_missing(self._strata)[0]
         target = self.target
+        share = share_missing(self.analysis.plan, target, self._summary, self._strata)[0]
 
         def raised(arm: int | None) -> float:
             inside = arm is not None and arm < len(amounts)  # not external data
@@ -176,7 +178,9 @@ class Shifted:
             who, amount = (part[0][:, self._strata].sum(axis=1) for part in both)
             return who, amount
         if self.shift.added:
-            missing = self._summary.columns()["missing"][0][:, self._strata].sum(axis=1)
+            own = counted_of(self.analysis.plan, self.target, self._summary)
+            strata = self._strata if own is self._summary else [0]
+            missing = own.columns()["missing"][0][:, strata].sum(axis=1)
             return missing, missing
         if self._lost is None:
             none = np.zeros(len(self.analysis.plan.design.arms))

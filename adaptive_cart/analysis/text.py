@@ -189,7 +189,7 @@ def missing_heading(found: MissingTip) -> str:
         f"Tipping points of the missing outcomes ({missing}) for {found.rule}: {found.question} "
         f"{found.comparison} {written(found.threshold)}, which {verdict}"
     )
-    if found.why is not None:
+    if found.fewest is None and found.why is not None:
         return told
     if found.fewest is None:
         return f"{told} however they came out"

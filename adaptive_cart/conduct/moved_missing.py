@@ -13,6 +13,7 @@ multiple makes to it, so that at one it is the probability itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.nouns.summaries import ByPeriod, Summary
 
 SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
 
@@ -44,7 +45,8 @@ def why_not_moved(
     if not plan.bayesian(part):
         return f"the {shift.words} is not moved in a test"
     if not shift.added:
-        return None
+        by_period = plan.fitted[target.endpoint][0].by_period
+        return f"the {shift.words} is not moved by period" if by_period else None
     if shift.share:
         told = plan.design.endpoints[target.endpoint].dropout_counts()
         return None if told else f"{target.endpoint} leaves out who leaves"
@@ -53,6 +55,23 @@ def why_not_moved(
     if target.of.raised(target, 0.0, 0.0) is None:
         return f"the {shift.words} is moved where a mean change is asked about alone"
     return None
+
+
+def share_missing(plan: Plan, target: Question, seen: Summary, strata: Sequence[int]) -> Floats:
+    """Share of those due whose value is missing, ``(trial, arm)``.
+
+    Of those who are counted where only those are who were randomised in the same periods.
+    """
+    own = counted_of(plan, target, seen)
+    return own.share_missing(strata if own is seen else [0])
+
+
+def counted_of(plan: Plan, target: Question, seen: Summary) -> Summary:
+    """What is seen of those whom a question counts, in its own arms."""
+    if not isinstance(seen, ByPeriod):
+        return seen
+    counted = plan.fitted[target.endpoint][0].periods_counted(seen, target)
+    return seen.split().among(np.repeat(counted[:, None], seen.open_in.shape[1], axis=1))
 
 
 def spread_of_changes(summary: Summary) -> Floats:

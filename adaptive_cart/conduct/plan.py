@@ -22,8 +22,9 @@ from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, BestUtility, Question, QuestionKind
-from adaptive_cart.nouns.records import Snapshot
+from adaptive_cart.nouns.records import Population, Snapshot
 from adaptive_cart.nouns.summaries import ByPeriod, Counts, EarlyCounts, Summary, over_periods
+from adaptive_cart.nouns.windows import Windows
 
 if TYPE_CHECKING:
     from adaptive_cart.models.borrowed import Borrowed
@@ -295,16 +296,30 @@ class Plan:
     ) -> ByPeriod:
         """What can be seen of an endpoint, by period of randomisation too."""
         analysis = self.fitted[endpoint][0]
-        every = analysis.calendar_months
-        population = snapshot.population
-        if every is not None:
-            population = population.over_calendar(every)
-        inside = Snapshot(snapshot.date, snapshot.randomised, population.by_period)
-        apart = self.design.endpoints[endpoint].summary(prepared, inside)
-        windows = population.windows
-        assert windows is not None
-        calendar = None if every is None else windows.calendar
-        return over_periods(analysis.dated(whole), analysis.dated(apart), windows.open_in, calendar)
+        windows = self.windows(endpoint, snapshot.population)
+        apart = self._apart(endpoint, prepared, snapshot)
+        calendar = None if analysis.calendar_months is None else windows.calendar
+        return over_periods(analysis.dated(whole), apart, windows.open_in, calendar)
+
+    def apart(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
+        """What can be seen of an endpoint, each period of randomisation a stratum."""
+        return self._apart(endpoint, prepared, snapshot.reported(self.delay(endpoint)))
+
+    def _apart(self, endpoint: str, prepared: Any, seen: Snapshot) -> Summary:
+        population = self._in_periods(endpoint, seen.population)
+        inside = Snapshot(seen.date, seen.randomised, population.by_period)
+        found = self.design.endpoints[endpoint].summary(prepared, inside)
+        return self.fitted[endpoint][0].dated(found)
+
+    def windows(self, endpoint: str, population: Population) -> Windows:
+        """When arms enrol, in the periods by which an endpoint is analysed."""
+        found = self._in_periods(endpoint, population).windows
+        assert found is not None
+        return found
+
+    def _in_periods(self, endpoint: str, population: Population) -> Population:
+        every = self.fitted[endpoint][0].calendar_months
+        return population if every is None else population.over_calendar(every)
 
     def _drawn(self, endpoint: str, snapshot: Snapshot) -> dict[str, Drawn]:
         """Numbers of the external data of an endpoint that are drawn anew with each trial."""

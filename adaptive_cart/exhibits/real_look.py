@@ -177,7 +177,7 @@ class RealLookExhibit:
                     code(tip.rule),
                     "yes" if tip.holds_now else "no",
                     _by_arm(tip.arms, tip.missing),
-                    _by_arm(tip.arms, tip.read_as) if shown else "–",
+                    _by_arm(tip.arms, tip.read_as) if shown or tip.fewest else "–",
                     _fewest(tip),
                     line(given(len(tip.holds), SOURCE), " of ", given(total, SOURCE))
                     if shown
@@ -295,9 +295,9 @@ def _by_arm(arms: tuple[str, ...], numbers: tuple[int, ...]) -> Line:
 
 
 def _fewest(tip: MissingTip) -> Line:
-    if tip.why is not None:
-        return line(given(tip.why, SOURCE))
-    return line("none do") if tip.fewest is None else _by_arm(tip.arms, tip.fewest)
+    if tip.fewest is not None:
+        return _by_arm(tip.arms, tip.fewest)
+    return line("none do") if tip.why is None else line(given(tip.why, SOURCE))
 
 
 def _value(value: float | None) -> Line:

@@ -16,7 +16,7 @@ from adaptive_cart.models.reference import Reference, holds
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import KINDS, LEVEL, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Integers
-from adaptive_cart.nouns.summaries import SUMMARIES, Summary
+from adaptive_cart.nouns.summaries import SUMMARIES, ByPeriod, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.borrowed import Borrowed
@@ -367,6 +367,10 @@ class AnalysisBase(Part):
             What each state of a row of the chain is worth beforehand.
         """
         raise NotImplementedError  # supplied where earlier months are counted in
+
+    def periods_counted(self, seen: ByPeriod, question: Question) -> Booleans:
+        """Periods whose participants of its own arms a question hangs on, ``(trial, period)``."""
+        raise NotImplementedError  # supplied where periods are told apart
 
     def dated(self, summary: Summary) -> Summary:
         """What is seen of an endpoint, as the analysis dates it."""

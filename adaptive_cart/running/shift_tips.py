@@ -19,7 +19,9 @@ from adaptive_cart.conduct.moved_missing import (
     SPREADS,
     arms_in_trial,
     completed_answers,
+    counted_of,
     lost_of,
+    share_missing,
     spread_of_changes,
 )
 from adaptive_cart.conduct.plan import Plan
@@ -147,8 +149,11 @@ class _Judged(JudgedAtEnd):
         """Participants missing, ``(trial, arm)``, and the least move of some arms' means."""
         question = self.part.question
         summary = self.seen.summary(question.endpoint)
-        missing = summary.columns()["missing"][:, :, self._strata].sum(axis=2)
-        share, spread = summary.share_missing(self._strata), spread_of_changes(summary)
+        plan, strata = self.seen.plan, self._strata
+        own = counted_of(plan, question, summary)
+        missing = own.columns()["missing"][:, :, strata if own is summary else [0]].sum(axis=2)
+        share = share_missing(plan, question, summary, strata)
+        spread = spread_of_changes(summary)
         by, turns = self._raised(SPREADS * float((share.max(axis=1) * spread).max(initial=0.0)))
 
         def move(group: list[int]) -> tuple[Floats, Floats]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Question, QuestionKind
+from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.summaries import ByPeriod
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
@@ -36,6 +40,10 @@ class ByPeriodAnalysis(Base):
     @classmethod
     def predicts(cls) -> bool:
         return False
+
+    def periods_counted(self, seen: ByPeriod, question: Question) -> Booleans:
+        """Periods whose participants of its own arms a question hangs on, ``(trial, period)``."""
+        return np.ones(seen.open_in[:, 0].shape, dtype=np.bool_)
 
 
 class WalkingAnalysis(Base):
@@ -65,6 +73,9 @@ class LogisticByPeriodAnalysis(ByPeriodAnalysis, BetaBinomialAnalysis):
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         return None
+
+    def in_stratum(self, fitted: Any, stratum: int) -> Any:
+        return fitted  # designs with strata are not analysed by it
 
     def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
         return iter(())

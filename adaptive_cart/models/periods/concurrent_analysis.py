@@ -149,6 +149,10 @@ class Concurrent(ByPeriodAnalysis):
         "those randomised while both arms of a comparison enrolled (concurrent controls)"
     )
 
+    def periods_counted(self, seen: ByPeriod, question: Question) -> Booleans:
+        asked = arms_of(question)
+        return seen.together(asked) if len(asked) > 1 else super().periods_counted(seen, question)
+
     def posterior(self, fitted: Any, summary: Summary, open_strata: Booleans | None) -> Any:
         if not isinstance(summary, ByPeriod):  # of nobody: there are no periods
             return super().posterior(fitted, summary, open_strata)

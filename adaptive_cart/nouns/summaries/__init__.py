@@ -17,7 +17,7 @@ from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
 from adaptive_cart.nouns.summaries.over_calendar import OverCalendar
-from adaptive_cart.nouns.summaries.over_periods import over_periods
+from adaptive_cart.nouns.summaries.over_periods import over_periods, with_split
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 from adaptive_cart.nouns.summaries.scores import Scores
 
@@ -48,4 +48,5 @@ __all__ = [
     "Summary",
     "SummaryKind",
     "over_periods",
+    "with_split",
 ]

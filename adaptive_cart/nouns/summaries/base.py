@@ -81,18 +81,18 @@ class Summary(ABC):
     def filled(self, arm: int, strata: Sequence[int], best: int, kept: int | None) -> Self:
         """So many of the missing of an arm are of the best kind, the others of the worst.
 
-        Of one trial, in some strata.
+        Of one trial, in some strata. The best kind of counts is to have it, the worst not to.
 
         Parameters
         ----------
         kept
             The category as which they are analysed; nothing where they are left out.
         """
-        raise NotImplementedError  # supplied where kinds are ordered
+        raise NotImplementedError  # supplied where kinds are ordered, and of counts
 
     def place(self, arm: int, strata: Sequence[int], kept: int | None) -> float:
         """Mean place of those of an arm who are not missing, from 0, the worst, to 1, the best."""
-        raise NotImplementedError  # supplied where kinds are ordered
+        raise NotImplementedError  # supplied where kinds are ordered, and of counts
 
     @classmethod
     @abstractmethod

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,22 @@ class Counts(Summary):
             totals=self.totals + number * more,
             due=self.due + number * more,
         )
+
+    def filled(self, arm: int, strata: Sequence[int], best: int, kept: int | None) -> Self:
+        successes, totals, left = self.successes.copy(), self.totals.copy(), best
+        for stratum in strata:  # pooled: whose stratum it is makes no difference
+            some = min(left, int(self.missing[0, arm, stratum]))
+            successes[:, arm, stratum] += some
+            left -= some
+            if kept is None:
+                totals[:, arm, stratum] += self.missing[:, arm, stratum]
+        return replace(self, successes=successes, totals=totals)
+
+    def place(self, arm: int, strata: Sequence[int], kept: int | None) -> float:
+        here = (0, arm, list(strata))
+        seen = int(self.totals[here].sum())
+        seen -= 0 if kept is None else int(self.missing[here].sum())
+        return float(self.successes[here].sum()) / seen if seen else 0.0
 
     def completed(self, levels: Floats, coming: Numbers, some: Completions) -> Counts:
         arms, strata = self.totals.shape[1:]

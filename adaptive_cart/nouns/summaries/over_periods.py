@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, TypeAlias
 
+import numpy as np
+
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries.base import Summary
@@ -133,6 +135,19 @@ OVER_CALENDAR: dict[str, Splitting] = {
     Exposure.kind: CalendarExposure.over,
     Scores.kind: CalendarScores.over,
 }
+
+
+def with_split(seen: ByPeriod, apart: Summary) -> ByPeriod:
+    """The same trials in the same periods, had others been seen in them.
+
+    Parameters
+    ----------
+    apart
+        Those participants, each period a stratum.
+    """
+    everybody = np.ones(seen.open_in.shape, dtype=np.bool_)
+    calendar = seen.calendar if isinstance(seen, OverCalendar) else None
+    return over_periods(apart.among(everybody), apart, seen.open_in, calendar)
 
 
 def over_periods(
