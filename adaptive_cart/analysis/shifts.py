@@ -22,6 +22,7 @@ from adaptive_cart.conduct.moved_missing import (
     completed_answers,
     counted_of,
     lost_of,
+    mixed_answer,
     share_missing,
     spread_of_changes,
     why_not_moved,
@@ -120,7 +121,8 @@ class Shifted:
             return float(share[arm] * amounts[arm]) if inside else 0.0
 
         asked = target.of.raised(target, raised(target.arm), raised(target.minus))
-        assert asked is not None
+        if asked is None:
+            return float(mixed_answer(self.analysis, target, share[None], amounts)[0]), 0.0
         return float(self.analysis.fast_probability(self.part, asked)[0]), 0.0
 
     # ── months that count as nothing ──────────────────────────────────────────────────────

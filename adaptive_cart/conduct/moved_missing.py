@@ -3,7 +3,10 @@
 A *mean change* of those who were not seen at the month lies by an amount above the mean of those
 who were (both given the baseline): an arm's mean is then that of those seen, raised by the share
 that is missing times the amount (pattern mixture; Daniels & Hogan 2008, Missing Data in
-Longitudinal Studies). So only the value that the rule asks about moves, and nothing is drawn. A
+Longitudinal Studies). So only the value that the rule asks about moves, and nothing is drawn. Of a
+*proportion* of participants whose change lies beyond a value, that of everybody is made of those of
+the two, by their shares: of the missing, as many are beyond it as of those seen are beyond a value
+that is lower by the amount. A
 *hazard* or a *rate* in time that was not seen is a multiple of that in the time that was: that time
 is completed with draws of the posterior (as a predictive rule's is), the same ones for every
 multiple, and the completed data are judged (delta adjustment; Lipkovich, Ratitch & O'Kelly 2016,
@@ -52,9 +55,47 @@ def why_not_moved(
         return None if told else f"{target.endpoint} leaves out who leaves"
     if plan.design.endpoints[target.endpoint].dropout_counts():
         return f"{target.endpoint} itself says which score they have who leave (`missing`)"
-    if target.of.raised(target, 0.0, 0.0) is None:
-        return f"the {shift.words} is moved where a mean change is asked about alone"
+    if target.of.raised(target, 0.0, 0.0) is None and not mixes(plan.design, target):
+        return f"the {shift.words} is not moved where such a question is asked"
     return None
+
+
+def mixes(design: Design, target: Question) -> bool:
+    """Whether what it asks of everybody is made of those seen and of those missing, by draws."""
+    quantities = target.quantities(len(design.arms))
+    return all(target.of.moved(quantity, 0.0) is not None for quantity in quantities)
+
+
+def mixed_answer(seen: LookAnalysis, target: Question, parts: Floats, amounts: Floats) -> Floats:
+    """Posterior probability, had values of an arm's missing been higher than of those seen.
+
+    Parameters
+    ----------
+    parts
+        ``(trial, arm)`` the share missing.
+    amounts
+        ``(arm,)`` by how much they are higher.
+
+    Returns
+    -------
+    ``(trial,)``; not a number where there is no posterior.
+    """
+    posterior = seen.posterior(target.endpoint).about(target)
+    values = []
+    for quantity in target.quantities(parts.shape[1]):
+        drawn = posterior.draws(quantity)
+        inside = quantity.arm < len(amounts)  # not external data
+        if inside and amounts[quantity.arm] != 0.0:
+            moved = target.of.moved(quantity, float(amounts[quantity.arm]))
+            assert moved is not None
+            part = parts[:, quantity.arm, None]
+            drawn = (1.0 - part) * drawn + part * posterior.draw(moved)
+        values.append(drawn)
+    unknown = np.logical_or.reduce([np.isnan(value[:, 0]) for value in values])
+    answer = target.of.chance(target, target.combine(values)).mean(axis=1)
+    if posterior.failed is not None:
+        unknown |= posterior.failed
+    return np.where(unknown, np.nan, answer)
 
 
 def share_missing(plan: Plan, target: Question, seen: Summary, strata: Sequence[int]) -> Floats:

@@ -126,6 +126,10 @@ class Posterior:
         return some.of(self.draws(Quantity("", LEVEL, arm, None, stratum if apart else ALL)))
 
     # ── what it is asked ──────────────────────────────────────────────────────────────────
+    def about(self, question: Question) -> Posterior:
+        """The posterior of those whom a question counts: its own, where it counts everybody."""
+        return self
+
     def probability(self, question: Question) -> Floats:
         """Posterior probability that a rule's question asks for.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,8 @@ from adaptive_cart.conduct.moved_missing import (
     completed_answers,
     counted_of,
     lost_of,
+    mixed_answer,
+    mixes,
     share_missing,
     spread_of_changes,
 )
@@ -35,6 +38,7 @@ FOLDS: Final = (1.5, 2.0, 5.0, 20.0)  # a hazard or a rate is multiplied, or div
 DRAWN: Final = (64, 448)  # completions; the second lot where the first leaves it open
 NEAR: Final = 3.0  # standard errors from the threshold, within which it is open
 STEPS: Final = 100  # towards either end, at which a mean is judged
+DRAWN_STEPS: Final = 40  # the same of a proportion, from draws
 CELLS: Final = 3_000_000  # of completed participants at once
 
 
@@ -154,6 +158,8 @@ class _Judged(JudgedAtEnd):
         missing = own.columns()["missing"][:, :, strata if own is summary else [0]].sum(axis=2)
         share = share_missing(plan, question, summary, strata)
         spread = spread_of_changes(summary)
+        if mixes(plan.design, question):
+            return missing, partial(self._mixed, share, spread)
         by, turns = self._raised(SPREADS * float((share.max(axis=1) * spread).max(initial=0.0)))
 
         def move(group: list[int]) -> tuple[Floats, Floats]:
@@ -172,6 +178,27 @@ class _Judged(JudgedAtEnd):
                 return np.where(np.isinf(least), np.inf, least / spread), each[every, place]
 
         return missing, move
+
+    def _mixed(self, share: Floats, spread: Floats, group: list[int]) -> tuple[Floats, Floats]:
+        """The least move of some arms' missing, where a proportion beyond a value is asked about.
+
+        Looked at are evenly spaced moves, the same of every trial.
+        """
+        most = SPREADS * float(spread.max(initial=0.0))
+        nearest = np.full(len(share), np.inf)
+        for sign in (1.0, -1.0):
+            answers = [self.probability]
+            for step in range(1, DRAWN_STEPS + 1):
+                amounts = np.zeros(share.shape[1])
+                amounts[group] = sign * most * step / DRAWN_STEPS
+                answers.append(mixed_answer(self.seen, self.part.question, share, amounts))
+            place, turned = self.first_turn(answers)
+            by = sign * most / DRAWN_STEPS * place
+            near = turned & (np.abs(by) <= SPREADS * spread) & (np.abs(by) < np.abs(nearest))
+            nearest = np.where(near, by, nearest)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = np.where(np.isinf(nearest), np.inf, np.abs(nearest) / spread)
+        return size, nearest
 
     def _raised(self, most: float) -> tuple[Floats, Booleans]:
         """By how much the difference asked about has to be raised, and lowered, to turn it over.

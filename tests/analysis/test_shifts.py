@@ -87,6 +87,53 @@ def test_the_mean_of_the_missing_is_moved_as_completed_means_are() -> None:
     assert " points" in told
 
 
+def beyond_design() -> Design:
+    """More participants of the product than of the control have lost 2 points, and some more."""
+    raw = scores_design().plain()
+    asked = {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "beyond": -2.0, "above": 0.1}
+    raw["rules"][0] |= {"at_least": 0.7, "posterior": asked}
+    return Design(**raw)
+
+
+def test_the_proportion_beyond_a_value_is_made_of_those_seen_and_of_the_missing() -> None:
+    """Draws of all parameters by least squares; of the missing everybody's change moved."""
+    rows, found = looked_at(beyond_design(), scenario="expected", trial=1)
+    due = [r for r in rows if r["randomised_month"] + 5.5 <= found.findings.date]
+    seen = [r for r in due if r["withdrawn_month"] == "" or r["withdrawn_month"] >= 5.5]
+    arm = np.array([r["arm"] == "cart" for r in seen], dtype=float)
+    baseline = np.array([r["mgadl_baseline"] for r in seen])
+    change = np.array([r["mgadl_month_5.5"] for r in seen]) - baseline
+    x = np.stack([1.0 - arm, arm, baseline - baseline.mean()], axis=1)
+    mean, left, *_ = np.linalg.lstsq(x, change, rcond=None)
+    rng, number, many = np.random.default_rng(5), len(seen), 40_000
+    sd = np.sqrt(left[0] / rng.chisquare(number - 3, many))
+    root = np.linalg.cholesky(np.linalg.inv(x.T @ x))
+    soc, cart, slope = mean[:, None] + sd * (root @ rng.standard_normal((3, many)))
+    spread = np.sqrt(baseline.var() * number / rng.chisquare(number - 1, many))  # of baselines
+    away = spread / np.sqrt(number) * rng.standard_normal(many)
+
+    def probability(**moved: float) -> float:
+        def proportion(name: str, own: Any) -> Any:
+            missing = np.mean([r not in seen for r in due if r["arm"] == name])
+            law = stats.norm(own + slope * away, np.sqrt(sd**2 + slope**2 * spread**2))
+            return (1.0 - missing) * law.cdf(-2.0) + missing * law.cdf(-2.0 - moved.get(name, 0.0))
+
+        return float((proportion("cart", cart) - proportion("soc", soc) > 0.1).mean())
+
+    tips = tips_of(found)
+    assert set(tips) == {("soc",), ("cart",), ("soc", "cart")}
+    ends = 0
+    for arms, tip in tips.items():
+        assert dict(tip.curve)[0.0] == pytest.approx(found.rules[0].fast)
+        for value, told in tip.curve[::8]:
+            assert told == pytest.approx(probability(**dict.fromkeys(arms, value)), abs=0.01)
+        for end in (tip.below, tip.above):
+            if end is not None:
+                assert probability(**dict.fromkeys(arms, end)) == pytest.approx(0.7, abs=0.01)
+                ends += 1
+    assert ends
+
+
 def test_scores_that_the_endpoint_gives_to_who_leaves_are_not_moved() -> None:
     _, found = looked_at(scores_design(missing="worst_case", worst=24.0),
                          scenario="expected", trial=1)  # fmt: skip

@@ -105,6 +105,34 @@ def test_means_of_the_missing_are_moved_to_where_a_students_distribution_says() 
     assert min(turned, stands) > 10
 
 
+def test_a_proportion_beyond_a_value_is_moved_as_where_one_trial_is_analysed() -> None:
+    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
+    raw = scores().plain()
+    asked = {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "beyond": -2.0, "above": 0.1}
+    raw["rules"] = [{"name": "many", "then": "declare_success", "at_least": 0.7,
+                     "posterior": asked}]  # fmt: skip
+    design = Design(**raw)
+    tips, months = tips_of(design, "expected", 2)
+    names, turned = design.arm_names, 0
+    for trial in range(2):
+        rows = ac.example(design, scenario="expected", trial=trial).participants
+        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
+        assert found.findings.tipping is not None
+        for one in found.findings.tipping.shifts:
+            tip = tips["mgadl", tuple(names.index(arm) for arm in one.arms)]
+            assert tip.missing[trial] == sum(one.missing)
+            ends = [end for end in (one.below, one.above) if end is not None]
+            if not ends:
+                assert np.isinf(tip.size[trial])
+                continue
+            nearest = min(ends, key=abs)
+            spread = one.reach[1] / 5.0
+            assert tip.amount[trial] == pytest.approx(nearest, abs=0.02 * spread)
+            assert tip.size[trial] == pytest.approx(abs(nearest) / spread, abs=0.03)
+            turned += 1
+    assert turned > 1
+
+
 # ── rates ─────────────────────────────────────────────────────────────────────────────────────
 def rates() -> Design:
     raw = tiny_design(

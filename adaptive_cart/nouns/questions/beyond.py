@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.nouns.parts import Finite
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 
 if TYPE_CHECKING:
+    from adaptive_cart.nouns.questions.quantity import Quantity
     from adaptive_cart.nouns.questions.question import Question
     from adaptive_cart.nouns.questions.words import Parameter
 
@@ -31,6 +33,10 @@ class Beyond(QuestionKind):
 
     def cut(self, asked: Any) -> float | None:
         return float(asked.beyond)
+
+    def moved(self, quantity: Quantity, by: float) -> Quantity:
+        assert quantity.cut is not None
+        return replace(quantity, cut=quantity.cut._replace(value=quantity.cut.value - by))
 
     def inside(self, question: Question, arms: int) -> bool | None:
         """Unless its value is at an end of what a proportion, or a difference, can be."""

@@ -233,6 +233,13 @@ class QuestionKind:
         """
         return None
 
+    def moved(self, quantity: Quantity, by: float) -> Quantity | None:
+        """The number of participants whose values are by so much higher than those it is about.
+
+        In terms of the values it is about; nothing where that says nothing of it.
+        """
+        return None
+
     def at_margin(self, question: Question, control: Any) -> Any:
         """What the experimental arm has where a claim is just false and the control has this.
 
