@@ -43,6 +43,11 @@ AVERAGED: dict[str, Any] = {
     "calibration": {"design_prior": "neutral", "false_discovery": 0.05},
     "rules__1__at_least": "calibrate",
 }
+AVERAGED_BY_RULE: dict[str, Any] = AVERAGED | {
+    "calibration": {
+        "design_prior": "neutral", "averages": {"efficacy": {"false_discovery": 0.05}}
+    },
+}  # fmt: skip
 FALSE_STOP = {"futility": {"at_most": 0.1, "scenarios": ["works"]}}
 GONE = object()  # stands for a key that is left out
 
@@ -1630,6 +1635,13 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.expected_loss": [
         to("direct", "calibration/expected_loss", {"false_success": 2.0, "missed": 1.0}, "told",
            **AVERAGED)],
+    "Calibration.averages": [
+        to("direct", "calibration/averages", {"efficacy": {"correct_decision": 0.7}}, "told",
+           **AVERAGED_BY_RULE)],
+    **{f"Averages.{key}": [
+        to("direct", "calibration/averages/efficacy", {key: value}, "told", **AVERAGED_BY_RULE)]
+       for key, value in (("false_discovery", 0.2), ("correct_decision", 0.7),
+                          ("expected_loss", {"false_success": 2.0, "missed": 1.0}))},
     **{f"Losses.{key}": [to("direct", f"calibration/expected_loss/{key}", 3.0, "told", **AVERAGED,
                             calibration__expected_loss={"false_success": 2.0, "missed": 1.0})]
        for key in ("false_success", "missed")},

@@ -25,6 +25,27 @@ class Losses(Part):
     missed: Positive = Field(description="no success, although the claim is true")
 
 
+class Averages(Part):
+    """What is wanted on average over a design prior of the claim of one rule."""
+
+    false_discovery: Inside01 | None = Field(
+        default=None, description="probability that its claim is false, given that it is made"
+    )
+    correct_decision: Inside01 | None = Field(
+        default=None,
+        description="probability that its claim is made where it is true, or not where it is "
+        "false, at least",
+    )
+    expected_loss: Losses | None = Field(
+        default=None, description="what its errors cost; the smallest mean is taken"
+    )
+
+    @property
+    def named(self) -> list[str]:
+        """Names of what is wanted."""
+        return [*self.plain()]
+
+
 class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
@@ -43,6 +64,10 @@ class Calibration(Part):
     )
     expected_loss: Losses | None = Field(
         default=None, description="what errors cost; the threshold with the smallest mean is taken"
+    )
+    averages: dict[str, Averages] | None = Field(
+        default=None,
+        description="by rule to be calibrated: what is wanted on average of its own claim",
     )
     futility: Literal["binding", "not_binding"] | None = Field(
         default=None, description="whether trials that it ends are taken for ended; binding"
@@ -88,8 +113,20 @@ class Calibration(Part):
     @property
     def averaged(self) -> bool:
         """Whether anything is wanted on average over a design prior."""
-        asked = (self.false_discovery, self.correct_decision, self.expected_loss)
-        return any(one is not None for one in asked)
+        return bool(self.averages) or bool(self.of_all.named)
+
+    @property
+    def of_all(self) -> Averages:
+        """What is wanted on average of every rule to be calibrated."""
+        return Averages(
+            false_discovery=self.false_discovery,
+            correct_decision=self.correct_decision,
+            expected_loss=self.expected_loss,
+        )
+
+    def averages_of(self, rule: str) -> Averages:
+        """What is wanted on average of a rule to be calibrated."""
+        return (self.averages or {}).get(rule, self.of_all)
 
     @property
     def by_upper_bound(self) -> bool:

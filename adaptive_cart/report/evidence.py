@@ -173,10 +173,10 @@ class Evidence:
         return None if found is None else found.of_several
 
     @cached_property
-    def calibration_of_averages(self) -> AveragedCalibration | None:
-        """The search for a threshold that keeps averages; nothing where there was none."""
+    def calibration_of_averages(self) -> tuple[AveragedCalibration, ...]:
+        """The searches for thresholds that keep averages, one a rule; none without any."""
         found = self.result.calibration
-        return None if found is None else found.of_averages
+        return () if found is None else found.of_averages
 
     @cached_property
     def nulls_above_target(self) -> list[str]:

@@ -42,6 +42,8 @@ class AveragedCalibration(Searched):
         The same of the design as it acts, on trials of another seed; nothing where it is exact.
     success
         How the threshold that the type I error needs was found, where that is wanted too.
+    made
+        What the rule does: it declares ``success``, or something is ``claimed`` at the end.
     """
 
     KIND = "adaptive_cart calibration of averages"
@@ -68,11 +70,12 @@ class AveragedCalibration(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
+    made: str = "success"
 
     @property
-    def of_averages(self) -> AveragedCalibration:
-        """How a threshold was found for averages."""
-        return self
+    def of_averages(self) -> tuple[AveragedCalibration, ...]:
+        """How the threshold was found."""
+        return (self,)
 
     def of_rule(self, name: str) -> Any:
         """What stands in the place of ``"calibrate"``: one number, or one a look."""
@@ -82,7 +85,9 @@ class AveragedCalibration(Searched):
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The averages, a line each."""
-        return [f"{LABELS[name]:28s} {_shown(figure)}" for name, figure in self.averages.items()]
+        return [
+            f"{self._label(name):28s} {_shown(figure)}" for name, figure in self.averages.items()
+        ]
 
     def short(self) -> str:
         """Say the threshold in a clause."""
@@ -110,7 +115,7 @@ class AveragedCalibration(Searched):
         if self.method == "simulated":
             by = "its 95% bound" if self.confidence == "upper" else "its estimate"
             lines.append(f"simulated, {self.trials:,} trials in each scenario; {by} keeps it")
-            told = "; ".join(f"{LABELS[n]} {_shown(f)}" for n, f in self.fresh.items())
+            told = "; ".join(f"{self._label(n)} {_shown(f)}" for n, f in self.fresh.items())
             lines.append(f"the design as it acts, on as many fresh trials: {told}")
         if self.success is not None:
             lines.append(
@@ -118,8 +123,11 @@ class AveragedCalibration(Searched):
             )
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
+    def _label(self, name: str) -> str:
+        return LABELS[name].replace("success", self.made)
+
     def _targets(self) -> str:
-        told = [f"{LABELS[n]} {SIDES[n]} {v:g}" for n, v in self.wanted.items() if n in SIDES]
+        told = [f"{self._label(n)} {SIDES[n]} {v:g}" for n, v in self.wanted.items() if n in SIDES]
         return f"{' and '.join(told)} wanted, " if told else ""
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
@@ -131,14 +139,6 @@ class AveragedCalibration(Searched):
             told[name] = {key: Figure(**figure) for key, figure in told[name].items()}
         told["by_look"] = tuple(told["by_look"])
         return cls(**told)
-
-
-def averaged_within(plain: Any) -> AveragedCalibration | None:
-    """Read how averages were kept, inside another calibration; raises on what is something else."""
-    found = AveragedCalibration.of(plain)
-    if found is None and plain is not None:
-        raise TypeError("no calibration of averages")
-    return found
 
 
 def _shown(figure: Figure) -> str:

@@ -92,9 +92,9 @@ class Searched:
         return None
 
     @property
-    def of_averages(self) -> AveragedCalibration | None:
-        """How a threshold was found for averages."""
-        return None
+    def of_averages(self) -> tuple[AveragedCalibration, ...]:
+        """How thresholds were found for averages, a rule each."""
+        return ()
 
     def matches(self, design: Design) -> bool:
         """Whether a design's thresholds are the ones found here, and its tables those searched."""

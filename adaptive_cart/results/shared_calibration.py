@@ -9,6 +9,7 @@ from typing import Any, Self, get_args
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, Searched, of_success_within
 from adaptive_cart.results.figure import Figure
+from adaptive_cart.results.several_averages import SeveralAverages
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
 
@@ -186,7 +187,12 @@ class SharedCalibration(Searched):
 
 
 AnyCalibration = (
-    Calibrated | SharedCalibration | StopCalibration | AveragedCalibration | SeveralCalibration
+    Calibrated
+    | SharedCalibration
+    | StopCalibration
+    | AveragedCalibration
+    | SeveralAverages
+    | SeveralCalibration
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from adaptive_cart.results.averaged_calibration import AveragedCalibration, averaged_within
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import (
     Calibrated,
     Searched,
@@ -19,6 +19,7 @@ from adaptive_cart.results.calibration import (
     of_success_within,
 )
 from adaptive_cart.results.figure import Figure
+from adaptive_cart.results.several_averages import SeveralAverages, averaged_within
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class StopCalibration(Searched):
     trials, seed
         Of the search for stops, in each scenario; 0 where all are enumerated.
     averaged
-        How the threshold for success was found where averages are wanted; nothing where none are.
+        How the threshold for success, or those of several rules, were found where averages are
+        wanted; nothing where none are.
     """
 
     KIND = "adaptive_cart calibration of stops"
@@ -115,12 +117,12 @@ class StopCalibration(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
-    averaged: AveragedCalibration | None = None
+    averaged: AveragedCalibration | SeveralAverages | None = None
 
     @property
-    def of_averages(self) -> AveragedCalibration | None:
-        """How that for success was found for averages."""
-        return self.averaged
+    def of_averages(self) -> tuple[AveragedCalibration, ...]:
+        """How that for success, or those of several rules, were found for averages."""
+        return () if self.averaged is None else self.averaged.of_averages
 
     @property
     def of_success(self) -> Calibrated | None:

@@ -16,6 +16,7 @@ import numpy as np
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.error_tables import Averages
 from adaptive_cart.design.null_ranges import NullRanges, null_ranges
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
@@ -137,6 +138,22 @@ def _averages(design: Design) -> str:
     asked = design.calibration
     if asked is None or not asked.averaged:
         return ""
+    names = [rule.name for rule in design.rules if asks(rule) and rule.decision.claims]
+    if asked.averages is not None:
+        told = [f"of '{name}' {_wanted(one)}" for name, one in asked.averages.items()]
+    else:
+        of = one_of_each(names) if len(names) > 1 else ""
+        told = [f"{of}{_wanted(asked.of_all)}"]
+    return f"{'; '.join(told)}; averaged over the design prior {asked.design_prior}"
+
+
+def one_of_each(names: Sequence[str]) -> str:
+    """Say that something is of each of several rules."""
+    return f"of each of {_quoted(names)}, with a threshold of its own, "
+
+
+def _wanted(asked: Averages) -> str:
+    """What is wanted on average, in words."""
     told = []
     if asked.false_discovery is not None:
         told.append(f"P(claim false | success) wanted: at most {asked.false_discovery:g}")
@@ -148,7 +165,7 @@ def _averages(design: Design) -> str:
             f"the smallest expected loss wanted, where a false success costs "
             f"{one.false_success:g} and a missed claim {one.missed:g}"
         )
-    return f"{'; '.join(told)}; averaged over the design prior {asked.design_prior}"
+    return "; ".join(told)
 
 
 def _stops(design: Design) -> str:

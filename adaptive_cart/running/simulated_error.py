@@ -85,27 +85,37 @@ def over_points(
     return found
 
 
-def largest_asked(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
+def largest_asked(
+    numbers: Design, written: Design, point: Point, trials: int, seed: int, unasked: float = 0.0
+) -> Floats:
     """Smallest threshold that each trial's false success would still reach, ``(trial,)``.
 
-    That is the largest of what was asked at any look.
+    That is the largest of what was asked at any look; parameters as of ``asked_by_look``.
     """
-    return np.asarray(asked_by_look(numbers, written, point, trials, seed).max(axis=1))
+    found = asked_by_look(numbers, written, point, trials, seed, unasked)
+    return np.asarray(found.max(axis=1))
 
 
-def asked_by_look(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
+def asked_by_look(
+    numbers: Design, written: Design, point: Point, trials: int, seed: int, unasked: float = 0.0
+) -> Floats:
     """What a false success of each trial would have to reach at each look, ``(trial, look)``.
 
     That is the largest probability, as it would be at the last look, that a calibrated rule asked
     for about a target whose claim is false. A trial that another rule for success has ended falsely
     counts at every threshold of that look.
+
+    Parameters
+    ----------
+    unasked
+        What stands where nothing was asked.
     """
     watched = Watched.of(numbers, written)
     found = []
     for first, many in blocks(numbers, trials):
         latents = latents_for(numbers, seed, first, many)
         block = run_block(watched.plan, point.truth, (), latents)
-        found.append(watched.by_look(block, point.false))
+        found.append(watched.by_look(block, point.false, unasked))
     return np.concatenate(found)
 
 
@@ -129,30 +139,34 @@ class Watched:
         """Watch the rules that a design as it is written leaves to be calibrated."""
         plan = Plan.of(numbers)
         reached = {
-            old.name: functools.partial(reached_by, new, sought_in(old), Shape.of(written))
+            old.name: functools.partial(reached_by, new, sought_in(old), shape_of(written, old))
             for old, new in zip(written.rules, plan.rules, strict=True)
             if asks(old)
         }
         off = tuple(rule.never() if rule.name in reached else rule for rule in plan.rules)
         return Watched(Plan(numbers, off, plan.schedule, plan.fitted, ()), reached)
 
-    def by_look(self, block: Block, counted: Mapping[str, tuple[int, ...]]) -> Floats:
+    def by_look(
+        self, block: Block, counted: Mapping[str, tuple[int, ...]], unasked: float = 0.0
+    ) -> Floats:
         """What each trial would have to reach at each look, ``(trial, look)``.
 
         Parameters
         ----------
         counted
             By rule for success: positions of the targets that count.
+        unasked
+            What stands where nothing was asked.
         """
         looks = self.plan.design.looks.number
-        largest = np.zeros((len(block.standing.reason), looks))
+        largest = np.full((len(block.standing.reason), looks), unasked)
         for record in block.looks:
             here = largest[:, record.look - 1]
             for name, reached_in in self.reached.items():
                 asked = reached_in(record)
                 if asked is not None:
                     asked = asked[:, list(counted[name])]
-                    np.fmax(here, np.fmax.reduce(asked, axis=1, initial=0.0), out=here)
+                    np.fmax(here, np.fmax.reduce(asked, axis=1, initial=unasked), out=here)
         for position, rule in enumerate(self.plan.rules):
             if rule.decision.ends != SUCCESS or rule.name in self.reached:
                 continue
@@ -160,6 +174,11 @@ class Watched:
             for look in range(1, looks + 1):
                 largest[(won == look).any(axis=1), look - 1] = ALWAYS
         return largest
+
+
+def shape_of(written: Design, rule: Rule) -> Shape:
+    """How the thresholds of a rule differ by look; a claim is judged once, for one number."""
+    return Shape.one_number() if rule.decision.at_the_end else Shape.of(written)
 
 
 def sought_in(rule: Rule) -> tuple[bool, ...]:

@@ -77,7 +77,7 @@ def discovery(rows: Any) -> float:
 def test_each_threshold_is_the_least_strict_with_the_others_in_force() -> None:
     raw = small(false_discovery=0.12)
     found = found_in(raw)
-    averaged = found.of_averages
+    averaged = found.of_averages[0]
     assert averaged is not None
     assert found.of_success is None
     rows = enumeration.enumerate_design(with_thresholds(raw, found))
@@ -103,8 +103,8 @@ def test_the_stops_make_a_difference_to_what_is_found() -> None:
     alone = copy.deepcopy(raw)
     alone["rules"] = [rule for rule in raw["rules"] if rule["name"] == "efficacy"]
     alone["calibration"].pop("false_stop")
-    found = calibrate(Design(**alone), jobs=1).of_averages
-    beside = found_in(raw).of_averages
+    found = calibrate(Design(**alone), jobs=1).of_averages[0]
+    beside = found_in(raw).of_averages[0]
     assert found is not None
     assert beside is not None
     assert beside.threshold < found.threshold  # what stops has taken false successes away
@@ -113,7 +113,7 @@ def test_the_stops_make_a_difference_to_what_is_found() -> None:
 def test_a_type_one_error_is_held_with_the_stops_in_force() -> None:
     raw = small(false_discovery=0.3, type_one_error=0.08)
     found = found_in(raw)
-    averaged = found.of_averages
+    averaged = found.of_averages[0]
     assert averaged is not None
     assert averaged.success is not None
     assert averaged.threshold == averaged.success.threshold
@@ -128,7 +128,7 @@ def test_simulated_it_comes_near_to_what_is_enumerated() -> None:
     raw["rules"] = raw["rules"][:2]  # nothing is predicted
     raw["calibration"]["false_stop"] = {"harm": STOPS["harm"]}
     found = found_in(raw, trials=200, seed=5, engine="simulate")
-    averaged = found.of_averages
+    averaged = found.of_averages[0]
     assert averaged is not None
     assert averaged.method == "simulated"
     rows = enumeration.enumerate_design(with_thresholds(raw, found))

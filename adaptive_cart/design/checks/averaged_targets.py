@@ -1,4 +1,4 @@
-"""Whether a threshold can be found for an average over a design prior."""
+"""Whether thresholds can be found for averages over a design prior."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.design_prior import READY_MADE
-from adaptive_cart.errors import one_of
+from adaptive_cart.design.rule_tables import Rule
+from adaptive_cart.design.validation import path_to
 
 if TYPE_CHECKING:
     from adaptive_cart.design.error_tables import Calibration
 
 TARGETS = ("false_discovery", "correct_decision", "expected_loss")
 PRIOR = "calibration.design_prior"
+BY_RULE = "calibration.averages"
 
 
 def averaged_targets(pieces: Pieces) -> Found:
-    """Whether there is something to hold, a design prior to average over, and one rule to set."""
+    """Whether there is something to hold, a design prior to average over, and rules to set."""
     asked = pieces.calibration
     if asked is None:
         return
-    named = [name for name in TARGETS if getattr(asked, name) is not None]
+    named = asked.of_all.named or ([] if asked.averages is None else ["averages"])
     if not named:
         yield from _nothing_averaged(asked)
         return
@@ -32,7 +34,15 @@ def averaged_targets(pieces: Pieces) -> Found:
             f"is where a type_one_error is held, and none is asked for; {named[0]} is averaged "
             f"over the design prior: leave it out, or write type_one_error",
         )
-    yield from _one_rule(pieces, named[0])
+    if pieces.claims is not None:
+        yield (
+            f"calibration.{named[0]}",
+            "is for claims that are held one by one, and [claims] shares the error; leave one of "
+            "them out",
+        )
+    elif None not in pieces.rules:
+        rules = [rule for rule in pieces.rules if rule is not None]
+        yield from _rules(rules, asked, f"calibration.{named[0]}")
 
 
 def _nothing_averaged(asked: Calibration) -> Found:
@@ -61,23 +71,52 @@ def _prior(pieces: Pieces, asked: Calibration, named: list[str]) -> Found:
         )
 
 
-def _one_rule(pieces: Pieces, target: str) -> Found:
-    """Whether one rule declares success, about one question of one target."""
-    path = f"calibration.{target}"
-    if None in pieces.rules:
-        return
-    rules = [rule for rule in pieces.rules if rule is not None]
-    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
-    if pieces.claims is not None:
-        yield path, "is for a success alone, and [claims] shares the error; leave one of them out"
-    elif len(success) > 1:
-        names = one_of([rule.name for rule in success])
-        yield path, f"is for one rule that declares success; there are {names}", "rules"
-    for rule in success:
+def _rules(rules: list[Rule], asked: Calibration, path: str) -> Found:
+    """Whether every rule to be calibrated has something to be held to, about one claim."""
+    claiming = [rule for rule in rules if rule.decision.claims]
+    asking = [rule for rule in claiming if rule.to_calibrate]
+    if asked.averages is not None:
+        every = [rule.name for rule in claiming]
+        yield from _by_rule(asked, every, [rule.name for rule in asking])
+    for rule in asking:
         if any("each" in (question.arm, question.stratum) for question in rule.asked):
             yield (
-                path,
+                path if asked.averages is None else path_to(BY_RULE, rule.name),
                 f"is for one claim, and '{rule.name}' makes one for each arm or stratum: a trial "
-                f"may be right in one and wrong in another",
+                f"may be right in one and wrong in another; write a rule for each",
+                "rules",
+            )
+    success = [rule.name for rule in asking if rule.decision.ends == SUCCESS]
+    if asked.type_one_error is not None and len(success) > 1 and asked.shares is None:
+        each = ", ".join(f"{name} = {1 / len(success):.3g}" for name in success)
+        yield (
+            "calibration.type_one_error",
+            f"beside averages of several rules each threshold keeps a share of it: write "
+            f"shares = {{ {each} }}, or leave type_one_error out",
+            "rules",
+        )
+
+
+def _by_rule(asked: Calibration, claiming: list[str], asking: list[str]) -> Found:
+    """Whether the table by rule names the rules that are to be calibrated, each with something."""
+    assert asked.averages is not None
+    for name in asked.of_all.named:
+        yield (
+            f"calibration.{name}",
+            f"is wanted of every rule to be calibrated, and averages says it rule by rule; write "
+            f"it there: averages.{(asking or ['RULE'])[0]}.{name}",
+        )
+    for name, wanted in asked.averages.items():
+        if name not in claiming:
+            said = unknown(name, "rules that declare success or claim", claiming)
+            yield path_to(BY_RULE, name), said, "rules"
+        if not wanted.named:
+            yield path_to(BY_RULE, name), f"asks for nothing; write {' or '.join(TARGETS)}"
+    for name in asking:
+        if name not in asked.averages:
+            yield (
+                path_to(BY_RULE, name),
+                f"missing; '{name}' asks for \"calibrate\": write averages.{name} = "
+                f"{{ false_discovery = 0.05 }}, or a number as its threshold",
                 "rules",
             )

@@ -185,15 +185,17 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
     """Whether a rule's threshold is one that a type I error decides."""
     key = "at_least" if rule.at_least is not None else "below"
     shares = pieces.claims is not None
+    held = shares or (pieces.calibration is not None and pieces.calibration.averaged)
     success = [other for other in pieces.rules if other and other.decision.ends == SUCCESS]
     if rule.decision.gives_up:
         yield from _stop_to_calibrate(pieces, rule, path, key)
-    elif not (rule.decision.claims and (shares or rule.decision.ends == SUCCESS)) or key == "below":
+    elif not (rule.decision.claims and (held or rule.decision.ends == SUCCESS)) or key == "below":
         yield (
             f"{path}.{key}",
             'found "calibrate"; it is for the `at_least` of a rule that declares success (or of a '
-            "claim to which [claims] gives a share), since its type I error decides it, or of one "
-            "that stops for futility or safety, drops an arm or closes a stratum; write a number",
+            "claim to which [claims] gives a share, or of which [calibration] wants an average), "
+            "since its errors decide it, or of one that stops for futility or safety, drops an arm "
+            "or closes a stratum; write a number",
             f"{path}.then",
         )
     elif shares and rule.decision.ends == SUCCESS and len(success) > 1:

@@ -75,7 +75,6 @@ def _beside(pieces: Pieces) -> Found:
         "[claims] shares the error": pieces.claims is not None,
         "spend is for one rule that declares success": asked.spend is not None,
         'held = "by_claim" holds the error of each claim, and not of any': asked.by_claim,
-        "averages are of one rule that declares success": asked.averaged,
         "arms are compared with external data, over which the error of all together is not looked "
         "for": bool(pieces.external and pieces.comparators_of(pieces.primary or "")),
     }

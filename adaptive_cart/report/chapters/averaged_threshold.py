@@ -38,15 +38,35 @@ HEADS = {
 
 def averaged_threshold(evidence: Evidence) -> list[Block]:
     """What the threshold keeps, and how it was found; nothing where none was searched for that."""
-    found = evidence.calibration_of_averages
-    if found is None:
+    every = evidence.calibration_of_averages
+    if not every:
         why = "no criterion is held to anything but its type I error"
         evidence.trace.not_applicable(ELSE, why)
         return []
     for item in (ELSE, CALIBRATED):
         evidence.trace.reported(item, "thresholds", "t-averaged")
+    blocks: list[Block] = [
+        Heading(text="Where the thresholds come from", key="thresholds", level=2)
+    ]
+    for place, found in enumerate(every):
+        blocks += _of_rule(evidence, found, "t-averaged" if place == 0 else f"t-averaged-{place}")
+    if len(every) > 1:
+        rules = listed([code(found.rule) for found in every])
+        blocks.append(
+            paragraph(
+                "The thresholds of {rules} depend on each other, since what one of them ends the "
+                "other no longer sees: they were found in turn, each with the others in force, "
+                "until none moved. Every average is of the claim of its own rule, where that rule "
+                "declares it.",
+                rules=rules,
+            )
+        )
+    return blocks
+
+
+def _of_rule(evidence: Evidence, found: AveragedCalibration, key: str) -> list[Block]:
+    """What one rule's threshold keeps, and how it was found."""
     return [
-        Heading(text="Where the thresholds come from", key="thresholds", level=2),
         paragraph(
             "The threshold of {rule}, which claims {claim}, was found by a search over the design "
             "prior {prior} ({weights}): {which}.{also} {how}",
@@ -56,9 +76,9 @@ def averaged_threshold(evidence: Evidence) -> list[Block]:
             weights=given(found.weights, SOURCE),
             which=_which(found),
             also=_also(found),
-            how=_how(found),
+            how=_how(found, key),
         ),
-        _table(found),
+        _table(found, key),
     ]
 
 
@@ -85,9 +105,9 @@ def _also(found: AveragedCalibration) -> Line:
     )
 
 
-def _how(found: AveragedCalibration) -> Line:
+def _how(found: AveragedCalibration, key: str) -> Line:
     if found.method == "exact":
-        return prose("All of it was enumerated ({table}).", table=Reference("t-averaged"))
+        return prose("All of it was enumerated ({table}).", table=Reference(key))
     return prose(
         "It was chosen on {trials} trials of each scenario with a seed of its own, so that {bound} "
         "keeps what is wanted; as many fresh trials of the design as it acts say what it came to "
@@ -96,11 +116,11 @@ def _how(found: AveragedCalibration) -> Line:
         bound="the bound of each Monte Carlo interval"
         if found.confidence == "upper"
         else "each estimate",
-        table=Reference("t-averaged"),
+        table=Reference(key),
     )
 
 
-def _table(found: AveragedCalibration) -> Table:
+def _table(found: AveragedCalibration, key: str) -> Table:
     rows = [
         row(
             HEADS[name],
@@ -116,8 +136,8 @@ def _table(found: AveragedCalibration) -> Table:
     ]
     return without_blank_columns(
         Table(
-            key="t-averaged",
-            title=line("Averages over the design prior at the threshold"),
+            key=key,
+            title=line("Averages over the design prior at the threshold of ", code(found.rule)),
             head=cells("Average", "Wanted", "At the threshold", "On fresh trials"),
             rows=tuple(rows),
             align=("left", "right", "right", "right"),

@@ -255,7 +255,7 @@ def basis(evidence: Evidence) -> list[Block]:
                 section=Reference("thresholds"),
             )
         ]
-    if evidence.calibration_of_averages is not None:
+    if evidence.calibration_of_averages:
         evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
         return [
             paragraph(

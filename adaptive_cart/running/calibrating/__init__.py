@@ -9,6 +9,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import one_of
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averages import Averages
+from adaptive_cart.running.calibrating.averages_by_rule import AveragesByRule
 from adaptive_cart.running.calibrating.claims import SharedClaims
 from adaptive_cart.running.calibrating.overruled import Overruled
 from adaptive_cart.running.calibrating.search import TRIALS, Effort, Search
@@ -21,6 +22,7 @@ from adaptive_cart.running.region import asks
 SEARCHES: tuple[Search, ...] = (
     Stops(),
     Overruled(),
+    AveragesByRule(),
     SeveralRules(),
     Averages(),
     SharedClaims(),

@@ -37,7 +37,7 @@ from adaptive_cart.running.drawn_truths import (
     stretches,
 )
 from adaptive_cart.running.null_region import Point
-from adaptive_cart.running.simulated_error import Progress, Watched, blocks, largest_asked
+from adaptive_cart.running.simulated_error import NEVER, Progress, Watched, blocks, largest_asked
 from adaptive_cart.running.workers import spread
 
 ASKED = 65  # drawn values, evenly spread over the trials, of which it is asked whether all is alike
@@ -199,17 +199,17 @@ class _Item:
 def _largest(
     numbers: Design, written: Design, rule: str, trials: int, seed: int, item: _Item
 ) -> Floats:
-    """The largest probability that the rule asked for in each trial, ``(trial,)``."""
+    """The largest probability that the rule asked for in each trial, ``(trial,)``; else `NEVER`."""
     others = {one.name: () for one in numbers.rules}
     counted: dict[str, tuple[int, ...]] = {**others, rule: (0,)}
     if item.some is None:
         point = Point(item.scenario, numbers.truths[item.scenario], counted)
-        return largest_asked(numbers, written, point, trials, seed)
+        return largest_asked(numbers, written, point, trials, seed, NEVER)
     drawn, first = item.some
     watched = Watched.of(numbers, written)
     truths = own_truths(numbers, item.scenario, drawn)
     found = own_blocks(watched.plan, truths, seed, first)
-    return np.concatenate([watched.by_look(block, counted).max(axis=1) for block in found])
+    return np.concatenate([watched.by_look(block, counted, NEVER).max(axis=1) for block in found])
 
 
 def _successes(final: Design, rule: str, trials: int, seed: int, item: _Item) -> Floats:

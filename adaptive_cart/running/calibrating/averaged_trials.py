@@ -33,7 +33,7 @@ class OfScenario:
     true
         Whether the claim is true there; ``(trial,)`` where each has a truth of its own.
     largest
-        ``(trial,)`` the largest probability that was asked for.
+        ``(trial,)`` the largest probability that was asked for; below 0 where none was.
     """
 
     name: str
@@ -76,7 +76,8 @@ class Curves:
     def __init__(self, members: Sequence[OfScenario], wanted: Wanted) -> None:
         self.members = [part for one in members for part in one.parts()]
         self.wanted = wanted
-        pooled = np.unique(np.concatenate([one.largest for one in members]))
+        asked = np.concatenate([one.largest for one in members])
+        pooled = np.unique(asked[asked > NEVER] if (asked > NEVER).any() else np.ones(1))
         self.values = pooled[np.concatenate([[True], np.diff(pooled) > TIE])]
         self.trials = min(len(one.largest) for one in members)
         self._reached = np.array([self._share(one.largest) for one in self.members])

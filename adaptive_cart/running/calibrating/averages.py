@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
@@ -48,18 +51,28 @@ from adaptive_cart.running.calibrating.search import (
 from adaptive_cart.running.drawn_truths import nodes_of, too_many
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
-from adaptive_cart.running.region import asks, claims_of, with_threshold, with_thresholds
-from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
-from adaptive_cart.running.simulated_error import Progress, midway
+from adaptive_cart.running.region import (
+    asks,
+    claims_of,
+    put_in_place,
+    with_found,
+    with_threshold,
+    with_thresholds,
+)
+from adaptive_cart.running.shapes import rounded_between, rounded_up
+from adaptive_cart.running.simulated_error import Progress, midway, shape_of
 
 PATH = "calibration"
-AVERAGES = ("design_prior", "false_discovery", "correct_decision", "expected_loss")
+TARGETS = ("averages", "false_discovery", "correct_decision", "expected_loss")
+FALSE = {"success": "success", "claimed": "claim"}  # what is false of what is made
+AVERAGES = ("design_prior", *TARGETS)
+OF_ERROR = ("type_one_error", "null_region", "shares", "held")
 
 
 class Averages(Search):
     """The threshold for averages over a design prior, and for the type I error where wanted."""
 
-    finds = "the threshold for success that keeps averages over a design prior"
+    finds = "the threshold of a success, or of a claim, that keeps averages over a design prior"
     confirmed = "enumerated, or by as many fresh trials of every scenario of the design as it acts"
     log = AveragedCalibration
 
@@ -69,20 +82,87 @@ class Averages(Search):
 
     def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
         """Find what the type I error needs first, where that is wanted too."""
+        assert design.calibration is not None
         success = None
-        if design.calibration is not None and design.calibration.type_one_error is not None:
+        (rule,) = [rule for rule in design.rules if asks(rule)]
+        if design.calibration.type_one_error is not None and not rule.decision.at_the_end:
             success = rest(for_type_one_error(design), effort).of_success
-        return calibrate_averages(
-            design, success, FRESH * effort.trials, effort.seeds, effort.jobs, effort.progress,
-            effort.engine,
-        )  # fmt: skip
+        with said_of(design, rule.name):
+            found = calibrate_averages(of_one_rule(design, rule.name), success, effort)
+        return replace(
+            found,
+            asked=fingerprint(design, found.scenarios),
+            found=fingerprint(with_found(design, found), found.scenarios),
+        )
+
+
+@contextmanager
+def said_of(design: Design, name: str, others: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Let errors about the averages of a rule name it, and where the design asks for them.
+
+    Parameters
+    ----------
+    others
+        Thresholds of the other rules, as far as they have been found.
+    """
+    assert design.calibration is not None
+    try:
+        yield
+    except DesignError as error:
+        by_rule = design.calibration.averages is not None
+        several = sum(asks(rule) for rule in design.rules) > 1
+        beside = ", ".join(f"'{other}' at {value}" for other, value in (others or {}).items())
+        beside = f" (with {beside} in force)" if beside else ""
+        whose = f"of '{name}': "
+        raise DesignError(
+            [
+                Problem(
+                    _said_at(one.path, name) if by_rule else one.path,
+                    f"{whose if several and not by_rule else ''}{one.message}{beside}",
+                )
+                for one in error.problems
+            ]
+        ) from None
+
+
+def _said_at(path: str, name: str) -> str:
+    """Where a target is written, of one rule."""
+    key = path.removeprefix(f"{PATH}.")
+    if key in TARGETS:
+        return path_to(PATH, "averages", name, key)
+    return path_to(PATH, "averages", name) if path == PATH else path
 
 
 def for_type_one_error(design: Design) -> Design:
-    """The design as it asks for a type I error alone."""
+    """The design as it asks for a type I error alone; claims that are judged later are never made.
+
+    They end no trial, so that no success depends on them.
+    """
     tables = design.plain()
     for name in AVERAGES:
         tables["calibration"].pop(name, None)
+    for rule, table in zip(design.rules, tables["rules"], strict=True):
+        if rule.decision.at_the_end and asks(rule):
+            put_in_place(table, lambda: 1.0)
+    return Design(**tables)
+
+
+def of_one_rule(design: Design, name: str, others: Mapping[str, Any] | None = None) -> Design:
+    """The design as it asks for the averages of one rule alone.
+
+    Parameters
+    ----------
+    others
+        Thresholds of the other rules that are to be calibrated.
+    """
+    assert design.calibration is not None
+    tables = design.plain()
+    for key in (*TARGETS, *OF_ERROR):
+        tables["calibration"].pop(key, None)
+    tables["calibration"] |= design.calibration.averages_of(name).plain()
+    for rule, table in zip(design.rules, tables["rules"], strict=True):
+        if rule.name in (others or {}) and rule.name != name:
+            put_in_place(table, functools.partial((others or {}).__getitem__, rule.name))
     return Design(**tables)
 
 
@@ -94,22 +174,19 @@ def averages_asked(design: Design) -> bool:
 def calibrate_averages(
     design: Design,
     success: Calibrated | None,
-    trials: int,
-    seeds: tuple[int, int],
-    jobs: int | None,
-    progress: Progress,
-    engine: Engine,
+    effort: Effort,
+    confirm: bool = True,
 ) -> AveragedCalibration:
-    """Find the threshold of the rule for success that keeps what is wanted on average.
+    """Find the threshold of the one rule to be calibrated that keeps what is wanted on average.
 
     Parameters
     ----------
     success
         How the threshold was found that the type I error needs, where that is wanted too.
-    trials
-        Simulated trials of each scenario; enumeration needs none.
-    seeds
-        Of the trials that choose the threshold, and of those that tell what it came to.
+    effort
+        Of which ten times as many trials of each scenario are simulated; enumeration needs none.
+    confirm
+        Whether fresh trials tell what a simulated threshold came to.
 
     Raises
     ------
@@ -119,9 +196,9 @@ def calibrate_averages(
         If ``exact`` is asked for and not valid.
     """
     weighed = weighed_by(design)
-    if _exact(design, weighed, engine):
-        return _enumerated(design, success, weighed, progress)
-    return _simulated(design, success, weighed, trials, seeds, jobs, progress)
+    if _exact(design, weighed, effort.engine):
+        return _enumerated(design, success, weighed, effort.progress)
+    return _simulated(design, success, weighed, effort, confirm)
 
 
 def _exact(design: Design, weighed: Sequence[Weighed], engine: Engine) -> bool:
@@ -173,6 +250,10 @@ def _enumerated(
     wanted = _wanted(design, float(weights @ claims))
     error = ExactError(numbers, {rule.name}, (0.0, 1.0))
     values = distinct(error.probabilities)
+    counted = {
+        one.name: np.full(len(rates), one.name == rule.name, dtype=np.bool_)
+        for one in error.success
+    }
     tried = 0
 
     @functools.cache
@@ -180,7 +261,7 @@ def _enumerated(
         nonlocal tried
         tried += 1
         progress("thresholds tried", tried, max(len(values), tried))
-        reached = weights * error.success_at(rates, float(values[place]))
+        reached = weights * error.of_rules(rates, counted, float(values[place]))
         return Chances(float(reached[~claims].sum()), float(reached[claims].sum()))
 
     first = _first_of(values, success)
@@ -245,20 +326,18 @@ def _simulated(
     design: Design,
     success: Calibrated | None,
     weighed: Sequence[Weighed],
-    trials: int,
-    seeds: tuple[int, int],
-    jobs: int | None,
-    progress: Progress,
+    effort: Effort,
+    confirm: bool,
 ) -> AveragedCalibration:
     assert design.calibration is not None
     assert design.calibration.design_prior is not None
-    upper = design.calibration.by_upper_bound
+    upper, trials = design.calibration.by_upper_bound, FRESH * effort.trials
     rule = next(rule for rule in design.rules if asks(rule))
     predicted = any(a.predictive for r in design.rules for a in r.comparisons)
     search, fresh = (
-        Runs(design.calibration.design_prior, tuple(weighed), rule.name, trials, seed, jobs,
-             progress)
-        for seed in seeds
+        Runs(design.calibration.design_prior, tuple(weighed), rule.name, trials, seed,
+             effort.jobs, effort.progress)
+        for seed in effort.seeds
     )  # fmt: skip
     threshold, must_not, may = 0.975, None, 1.0
     notes: tuple[str, ...] = ()
@@ -276,18 +355,18 @@ def _simulated(
             break
     else:
         notes = (not_settled(ROUNDS, moved, threshold),) if predicted else ()
-    shape = Shape.of(design)
+    shape = shape_of(design, rule)
     by_look = {}
     if not shape.flat:
         thresholds = shape.thresholds(design, rule, threshold)
         by_look = {look: rounded_up(value) for look, value in thresholds.items()}
     final = with_thresholds(design, threshold, {rule.name: by_look} if by_look else {})
     chosen = [of_successes(one.weight, one.true, one.largest >= threshold) for one in members]
-    acting = fresh.acting(final)
+    acting = _figures(fresh.acting(final), wanted) if confirm else {}
     how: Literal["upper", "estimate"] = "upper" if upper else "estimate"
     return _found(design, success, weighed, threshold, must_not, may, by_look,
-                  _figures(chosen, wanted), _figures(acting, wanted), "simulated", trials,
-                  seeds[0], how, notes)  # fmt: skip
+                  _figures(chosen, wanted), acting, "simulated", trials,
+                  effort.seeds[0], how, notes)  # fmt: skip
 
 
 def _chosen(
@@ -350,10 +429,11 @@ def _found(
     scenarios = tuple(dict.fromkeys([*(one.scenario for one in weighed),
                                      *(() if success is None else success.scenarios)]))  # fmt: skip
     loss = asked.expected_loss
+    made = "claimed" if rule.decision.at_the_end else "success"
     wanted = {
         "false_discovery": asked.false_discovery,
         "correct_decision": asked.correct_decision,
-        "type_one_error": asked.type_one_error,
+        "type_one_error": None if success is None else success.target,
     }
     return AveragedCalibration(
         threshold=threshold,
@@ -364,7 +444,7 @@ def _found(
         prior=asked.design_prior,
         weights=weights_said(weighed),
         wanted={name: value for name, value in wanted.items() if value is not None},
-        losses=None if loss is None else {"a false success": loss.false_success,
+        losses=None if loss is None else {f"a false {FALSE[made]}": loss.false_success,
                                           "a missed claim": loss.missed},
         averages=averages,
         fresh=fresh,
@@ -372,13 +452,14 @@ def _found(
         trials=trials,
         seed=seed,
         confidence=confidence,
-        shape=Shape.of(design).name,
+        shape=shape_of(design, rule).name,
         by_look=tuple(by_look.values()),
         success=success,
         notes=notes,
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),
+        made=made,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.figure import Figure, proportion
+from adaptive_cart.results.several_averages import SeveralAverages
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
 from adaptive_cart.running.calibrating.exact_stops import (
@@ -46,7 +47,7 @@ from adaptive_cart.running.region import asks, needs_calibration, with_found
 from adaptive_cart.running.simulated_error import blocks, require_shown, smallest
 from adaptive_cart.running.workers import spread
 
-OfSuccess = Calibrated | AveragedCalibration
+OfSuccess = Calibrated | AveragedCalibration | SeveralAverages
 ROUNDS = 8
 SETTLED = 1e-9
 
@@ -141,7 +142,7 @@ def calibrate_stops(
         scenarios,
         fingerprint(design, scenarios),
         fingerprint(final, scenarios),
-        success if isinstance(success, AveragedCalibration) else None,
+        None if isinstance(success, Calibrated) else success,
     )
 
 
