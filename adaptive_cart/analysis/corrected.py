@@ -1,23 +1,28 @@
 """Estimates of a real trial that has stopped, corrected for the stop.
 
 What lies beyond the stop needs the looks that were held and no others: their tables, at the numbers
-that were really analysed in each arm, judged by the rules of the design.
+that were really analysed in each arm, judged by the rules of the design. Where these cannot be put
+in order, a simulated run of the design tells the bias given the stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite, prod
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adaptive_cart.analysis.findings import CorrectedEstimate, Corrections
-from adaptive_cart.analysis.posteriors import words_of
+from adaptive_cart.analysis.posteriors import interval_seen, words_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
-from adaptive_cart.conduct.plan import LEVEL, Plan, told_of
+from adaptive_cart.conduct.plan import LEVEL, Estimand, Plan, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS, Ending
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.running.adjusted import (
@@ -29,10 +34,14 @@ from adaptive_cart.running.adjusted import (
     Spans,
     ended_so,
     skeptical,
+    stopped_by,
     why_not,
     why_not_simulated,
 )
 from adaptive_cart.running.exact import judged_look
+
+if TYPE_CHECKING:
+    from adaptive_cart.running.bias_of_run import BiasOfRun, LearnedBias
 
 MOST_TABLES = 300_000  # of all looks: about ten seconds
 WORDS = {
@@ -42,7 +51,7 @@ WORDS = {
 
 
 def corrections_of(
-    plan: Plan, held: Sequence[Held], recorded: RecordedAnalysis
+    plan: Plan, held: Sequence[Held], recorded: RecordedAnalysis, run: BiasOfRun | None = None
 ) -> Corrections | None:
     """Estimates corrected for the stop, or why not; nothing where the trial goes on.
 
@@ -50,18 +59,26 @@ def corrections_of(
     ----------
     held
         The looks held, in order; the last one is analysed.
+    run
+        Tells the bias given the stop where ends cannot be put in order.
+
+    Raises
+    ------
+    ResultsError
+        If too few trials of the run ended so.
     """
     now, asked = held[-1], plan.design.adjusted_estimates
     if not now.ended or not plan.estimands:
         return None
     if not plan.design.primary_endpoint.binary and asked is None:
         return None
+    if any(one.went_on for one in held):
+        run = None  # no simulated trial goes on so
     level = plan.fitted[plan.design.primary][0].of_level
     of = words_of(plan.design, plan.estimands[0].question, level)
     looks, why = _numbers(plan, held, recorded)
     if why is not None:
-        alone = () if recorded.imputes(plan.design.primary) else _skeptical_alone(plan, now)
-        return Corrections(of, None, alone, why)
+        return _without_order(plan, now, recorded, run, of, why)
     judged = [judged_look(plan, number, analysed) for number, analysed in looks]
     corrected = Corrected.of(plan, judged, now.look if now.last else None)
     counts = now.record.summaries[plan.design.primary]
@@ -70,7 +87,7 @@ def corrections_of(
     ending = ENDINGS[int(now.after.reason[0])]
     if not (ended_so(judged[-1], ending) & chosen).any():
         why = "more than the counts analysed decided (participants whose outcome is missing, say)"
-        return Corrections(of, None, _skeptical_alone(plan, now), why)
+        return _without_order(plan, now, recorded, run, of, why)
     return _found(corrected, len(judged) - 1, ending, chosen, of)
 
 
@@ -100,27 +117,91 @@ def _found(
     return Corrections(of, margin, tuple(found))
 
 
-def _skeptical_alone(plan: Plan, now: Held) -> tuple[CorrectedEstimate, ...]:
-    """Every estimate with its skeptical one, which hang on what was seen at the stop alone."""
-    asked, primary = plan.design.adjusted_estimates, plan.design.primary
-    if asked is None or asked.skeptical is None or why_not_simulated(plan.design):
-        return ()
-    analysis, model = plan.fitted[primary]
-    posterior, told = analysis.posterior(model, now.record.summaries[primary], None), []
-    estimate = f"{told_of(plan.design).estimate}, not corrected"
-    for estimand in plan.estimands:
-        question = estimand.question
-        seen = Spans(posterior.mean(question), *posterior.limits(question, LEVEL))
-        found = skeptical(asked.skeptical, seen, Scale.of(plan.design, question))
-        label = ", ".join(name for name in (estimand.arm, estimand.stratum) if name is not None)
-        of = f" ({label})" if label else ""
-        for name, words, spans in (
-            ("estimate", estimate, seen),
-            (SKEPTICAL, WORDS[SKEPTICAL], found),
-        ):
-            numbers = (float(part[0]) for part in spans)
-            told.append(CorrectedEstimate(f"{name}{estimand.suffix}", f"{words}{of}", *numbers))
-    return tuple(one for one in told if isfinite(one.value))
+def _without_order(
+    plan: Plan,
+    now: Held,
+    recorded: RecordedAnalysis,
+    run: BiasOfRun | None,
+    of: str,
+    why: str,
+) -> Corrections:
+    """What needs no order: every estimate as it is, less the bias that a run knows, skeptical."""
+    asked = plan.design.adjusted_estimates
+    prior = None if asked is None or why_not_simulated(plan.design) else asked.skeptical
+    told, learned = list[CorrectedEstimate](), None
+    for place, estimand in enumerate(plan.estimands):
+        seen = _seen(plan, now, recorded, estimand.question)
+        scale = Scale.of(plan.design, estimand.question)
+        found = {"estimate": (f"{told_of(plan.design).estimate}, not corrected", seen)}
+        if run is not None and place == stopped_by(plan.design) and isfinite(seen.value[0]):
+            on_scale = scale.told(seen)
+            value, error = float(on_scale.value[0]), float(scale.error(on_scale)[0])
+            learned = run.at(now.look, ENDINGS[int(now.after.reason[0])], value, error)
+            moved = scale.back(Spans(*(part - learned.value for part in on_scale)))
+            found[CONDITIONAL] = (f"{WORDS[CONDITIONAL]}, by simulated trials", moved)
+        if prior is not None:
+            found[SKEPTICAL] = WORDS[SKEPTICAL], skeptical(prior, seen, scale)
+        if len(found) > 1:
+            told += _told(found, estimand)
+    return Corrections(of, None, tuple(told), why, learned)
+
+
+def told_of_run(
+    design: Design, folder: str | Path | None, found: Corrections | None
+) -> Iterator[str]:
+    """What a run has told of the bias given the stop, why it was not asked, or that one could be.
+
+    Parameters
+    ----------
+    folder
+        Of the run, where there is one.
+    """
+    if folder is None:
+        asked = design.adjusted_estimates is not None and stopped_by(design) is not None
+        if asked and found is not None and found.why is not None:
+            yield (
+                "a simulated run of the design tells the bias given the look and the reason of "
+                "the stop: --run FOLDER"
+            )
+    elif found is None:
+        yield "--run: the trial goes on, so that nothing is corrected"
+    elif found.why is None:
+        yield "--run: not used, since the bias given the stop is enumerated"
+    elif found.learned is None:
+        yield f"--run: not used, since {found.why}"
+    else:
+        yield _learned_words(found.learned)
+
+
+def _learned_words(one: LearnedBias) -> str:
+    of = "the logarithm of the estimate" if one.ratio else "the estimate"
+    return (
+        f"the bias given the stop, {one.value:+.4g} of {of} (Monte Carlo standard error "
+        f"{one.mcse:.2g}), was learned from {one.folder}: {one.ended:,} of its {one.trials:,} "
+        f"simulated trials ended at look {one.look} with {Ending[one.reason].words}, "
+        f"{one.near:,} of them with an estimate within two standard errors of this one"
+    )
+
+
+def _told(
+    found: Mapping[str, tuple[str, Spans]], estimand: Estimand
+) -> Iterator[CorrectedEstimate]:
+    label = ", ".join(name for name in (estimand.arm, estimand.stratum) if name is not None)
+    of = f" ({label})" if label else ""
+    for name, (words, spans) in found.items():
+        numbers = [float(part[0]) for part in spans]
+        if isfinite(numbers[0]):
+            yield CorrectedEstimate(f"{name}{estimand.suffix}", f"{words}{of}", *numbers)
+
+
+def _seen(plan: Plan, now: Held, recorded: RecordedAnalysis, question: Question) -> Spans:
+    """The estimate with its interval; the mean over imputations where responses are imputed."""
+    if recorded.imputes(plan.design.primary):
+        here = interval_seen(plan, recorded, question)
+        return Spans(*(np.array([part]) for part in (here.mean, here.lower, here.upper)))
+    analysis, model = plan.fitted[plan.design.primary]
+    posterior = analysis.posterior(model, now.record.summaries[plan.design.primary], None)
+    return Spans(posterior.mean(question), *posterior.limits(question, LEVEL))
 
 
 def _margin(plan: Plan) -> float | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from adaptive_cart.models.borrowed import CONFLICT
+
+if TYPE_CHECKING:
+    from adaptive_cart.running.bias_of_run import LearnedBias
 
 Basis = Literal["reference posterior", "fast posterior", "fast posterior only", "withheld"]
 
@@ -458,13 +461,16 @@ class Corrections:
     margin
         At which the p-value is; nothing where success has no one margin.
     why
-        Why there are none, or none but the skeptical one; nothing where there are all.
+        Why there is none by the order of ends; nothing where there is.
+    learned
+        From which simulated trials the bias given the stop was learned, where it was.
     """
 
     of: str
     margin: float | None
     estimates: tuple[CorrectedEstimate, ...]
     why: str | None = None
+    learned: LearnedBias | None = None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.analysis.absence import hangs_on_absence
 from adaptive_cart.analysis.assured import assurances_of
-from adaptive_cart.analysis.corrected import corrections_of
-from adaptive_cart.analysis.findings import BorrowedFrom, Decision, Findings, Quantity, RuleFinding
+from adaptive_cart.analysis.corrected import corrections_of, told_of_run
+from adaptive_cart.analysis.findings import (
+    BorrowedFrom,
+    Corrections,
+    Decision,
+    Findings,
+    Quantity,
+    RuleFinding,
+)
 from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
 from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
@@ -24,6 +31,7 @@ from adaptive_cart.analysis.what_if import what_if as next_would_show
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
+from adaptive_cart.design.replacing import settings_typed
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
@@ -140,6 +148,7 @@ def analyze(
     seed: int | None = None,
     what_if: int | None = None,
     tipping: bool = False,
+    run: str | Path | None = None,
     out: str | Path | None = None,
     tell: Tell | None = None,
 ) -> Analysis:
@@ -172,6 +181,9 @@ def analyze(
         Tell what the next so many participants would have to show for each rule to hold.
     tipping
         Tell how outcomes that are missing, and priors, would have to differ to turn each rule over.
+    run
+        Results folder of a simulated run of the design, which knows the bias of estimates given the
+        look and the reason of the stop; needs ``[adjusted_estimates]``.
     out
         Folder for ``analysis.json``, the page, the figures and the posterior; nothing is written if
         left out.
@@ -181,12 +193,12 @@ def analyze(
     ParticipantsError
         With every problem of the table at once.
     InputError
-        If the look is not due, or the design cannot be analysed.
+        If the look is not due, the design cannot be analysed, or the run is of another one.
     """
     loaded = design if isinstance(design, Design) else load_design(design)
     say = tell or (lambda message: None)
     _judgeable(loaded)
-    typed, window = window, window_of(loaded, window)
+    bias, typed, window = None, window, window_of(loaded, window)
     if not 0.0 <= window < float("inf"):
         raise InputError(f"--window: found {window:g}; months, 0 or more, are expected")
     used_seed = loaded.simulation.seed if seed is None else seed
@@ -198,11 +210,18 @@ def analyze(
         from adaptive_cart.analysis.folder import require_ours
 
         require_ours(Path(out))  # before the chains take their time
+    if run is not None:
+        from adaptive_cart.running.bias_of_run import BiasOfRun
+
+        file = "DESIGN" if isinstance(design, Design) else str(design)
+        bias = BiasOfRun.of(loaded, run, " ".join([file, *settings_typed(loaded.replaced)]))
     day = opening(opened)
     cut = cut_at(as_of, day)
     table = read_participants(participants, loaded, window, day)
     plan = Plan.of(loaded.with_tables_as_weighted)
     replay = replayed(plan, table, look, cut, window, used_seed)
+    by_fast, recorded = replay.again(None)
+    corrections = corrections_of(plan, [*replay.held[:-1], by_fast], recorded, bias)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]
     notes += [f"set for this analysis: {one.words(key)}" for key, one in loaded.replaced.items()]
@@ -214,7 +233,7 @@ def analyze(
     ]
     if reference is None and not fast and len(tests) < len(plan.fitted):
         notes.append(WITHOUT)
-    by_fast, recorded = replay.again(None)
+    notes += told_of_run(loaded, run, corrections)
     by_reference = None
     if reference is not None:
         by_reference, _ = replay.again(reference)
@@ -227,7 +246,7 @@ def analyze(
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,
-        what_if, tipping, out, say,
+        what_if, tipping, corrections, out, say,
     )  # fmt: skip
 
 
@@ -244,6 +263,7 @@ def _found(
     seed: int,
     further: int | None,
     tips: bool,
+    corrections: Corrections | None,
     out: str | Path | None,
     say: Tell,
 ) -> Analysis:
@@ -274,7 +294,7 @@ def _found(
         borrowed=_borrowed(plan, by_fast),
         tipping=tipping_of(recorded, by_fast) if tips else None,
         conditional_assurance=assurances_of(plan, by_fast, recorded),
-        corrections=corrections_of(plan, [*replay.held[:-1], by_fast], recorded),
+        corrections=corrections,
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)
     if out is not None:

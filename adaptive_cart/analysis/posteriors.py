@@ -122,7 +122,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     for question in questions_of(plan):
         levels = {plan.fitted[name][0].of_level for name in question.endpoints}
         of_level = levels.pop() if len(levels) == 1 else ""
-        interval = _interval(plan, analysis, question)
+        interval = interval_seen(plan, analysis, question)
         if not np.isfinite(interval.mean):
             continue
         found.append(
@@ -145,7 +145,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     return found
 
 
-def _interval(plan: Plan, analysis: RecordedAnalysis, question: Question) -> Interval:
+def interval_seen(plan: Plan, analysis: RecordedAnalysis, question: Question) -> Interval:
     """Posterior mean of a quantity, and its interval; no number where it could not be had."""
     if question.of.among_open and question.of.of_several:
         return interval_of_place(place_seen(question, analysis)[0])

@@ -21,6 +21,7 @@ from adaptive_cart.analysis.findings import (
 )
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.nouns.questions import written
+from adaptive_cart.running.adjusted import CONDITIONAL
 
 Table = tuple[list[str], list[list[str]]]
 MOST_LINES = 60  # of outcomes of the missing
@@ -268,14 +269,21 @@ def corrections_heading(found: Corrections) -> str:
 
 
 def corrections_table(found: Corrections) -> Table:
-    """The estimate and each corrected one with its interval, and the p-value at the margin."""
+    """The estimate and each corrected one with its interval, and the p-value at the margin.
+
+    What was learned from simulated trials has its Monte Carlo standard error in brackets.
+    """
     if found.why is not None and not found.estimates:
         return ["not told"], [[found.why]]
     at = None if found.margin is None else f"p at {written(found.margin)}"
     head = ["estimate", "value", "95% interval", *([] if at is None else [at, "at most"])]
     rows = []
     for one in found.estimates:
-        row = [one.words, f"{one.value:.3f}", f"{one.lower:.3f} to {one.upper:.3f}"]
+        error = ""
+        if found.learned is not None and one.name.startswith(CONDITIONAL):
+            per_unit = one.value if found.learned.ratio else 1.0
+            error = f" (MCSE {per_unit * found.learned.mcse:.2g})"
+        row = [one.words, f"{one.value:.3f}{error}", f"{one.lower:.3f} to {one.upper:.3f}"]
         if at is not None:
             p_values = (one.p_value, one.p_value_at_most)
             row += ["" if p is None else f"{p:.4f}" for p in p_values]

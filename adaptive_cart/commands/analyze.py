@@ -57,6 +57,13 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
     help="Tell how the outcomes of the missing, and the priors, would have to differ to turn each "
     "rule over.",
 )
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Results folder of a simulated run of DESIGN, which knows the bias of the estimate given "
+    "the look and the reason of the stop, where counts alone do not tell it.",
+)
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
 @options.out("Folder; else analysis/<name of the data file>.")
@@ -71,6 +78,7 @@ def command(
     window: float | None,
     what_if: int | None,
     tipping: bool,
+    run: Path | None,
     fast: bool,
     seed: int | None,
     out: Path | None,
@@ -103,6 +111,7 @@ def command(
         seed=seed,
         what_if=what_if,
         tipping=tipping,
+        run=run,
         out=folder,
         tell=lambda message: click.echo(message, err=True),
     )

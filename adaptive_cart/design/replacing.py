@@ -44,6 +44,11 @@ class Change:
         return f"{key} = {shown(self.after)}{was}"
 
 
+def settings_typed(changes: Mapping[str, Change]) -> list[str]:
+    """What was set, as it would be typed: ``--set 'enrolment.max_n=90'``."""
+    return [f"--set '{key}={shown(change.after)}'" for key, change in changes.items()]
+
+
 # ── what was typed ────────────────────────────────────────────────────────────────────────────
 def settings_of(typed: Iterable[str]) -> dict[str, Any]:
     """Read ``KEY=VALUE`` texts; the values are in the syntax of the design file.

@@ -17,7 +17,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Estimand, Plan
 from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.results.estimand import TrueValues, target_of
 from adaptive_cart.results.figure import mean, proportion, root_mean_square
 from adaptive_cart.results.operating import Rows
@@ -37,13 +37,15 @@ EQUAL = 1e-9  # two values of an estimand that differ by less are the same
 
 
 @dataclass(frozen=True)
-class _Ended:
+class Ended:
     """Trials of one scenario whose estimate and interval are known.
 
     Attributes
     ----------
     spans
         ``(trial,)`` estimates with both ends of their intervals.
+    number
+        ``(trial,)`` place of each among all of the scenario.
     trials
         All of the scenario, those without an estimate counted in.
     """
@@ -52,6 +54,7 @@ class _Ended:
     look: Any
     reason: Any
     spans: Spans
+    number: Integers
     trials: int
 
     @property
@@ -77,7 +80,7 @@ def adjusted_of_trials(
     for place, estimand in enumerate(plan.estimands):
         scale = Scale.of(plan.design, estimand.question)
         ended = {
-            name: _ended(columns(name), estimand, target_of(plan, values, place))
+            name: ended_of(columns(name), estimand, target_of(plan, values, place))
             for name, values in true.items()
         }
         ended = {name: one for name, one in ended.items() if one.known}
@@ -97,31 +100,23 @@ def adjusted_of_trials(
     return found
 
 
-def _ended(trials: Mapping[str, Any], estimand: Estimand, target: TrueValue) -> _Ended:
+def ended_of(trials: Mapping[str, Any], estimand: Estimand, target: TrueValue) -> Ended:
+    """Trials of one scenario, given the columns of ``trials.parquet``."""
     names = (f"estimate{estimand.suffix}", *(f"{side}{estimand.suffix}" for side in SIDES))
     parts = [np.asarray(trials[name], dtype=np.float64) for name in names]
     known = np.isfinite(np.stack(parts)).all(axis=0)
     look, reason = (np.asarray(trials[name]) for name in ("look", "reason"))
     spans = Spans(*(part[known] for part in parts))
-    return _Ended(target, look[known], reason[known], spans, len(look))
+    return Ended(target, look[known], reason[known], spans, np.flatnonzero(known), len(look))
 
 
-def _conditional(ended: Mapping[str, _Ended], scale: Scale) -> dict[str, Spans]:
+def _conditional(ended: Mapping[str, Ended], scale: Scale) -> dict[str, Spans]:
     """Estimates less the bias given their stop, by scenario; the interval moves with each."""
     on_scale = {name: scale.told(one.spans) for name, one in ended.items()}
     moved = {name: np.zeros(len(one.look)) for name, one in ended.items()}
     for look, why in {pair for one in ended.values() for pair in _pairs(one)}:
         here = {name: (one.look == look) & (one.reason == why) for name, one in ended.items()}
-        seen = [
-            Seen(
-                float(scale.number(np.array([one.target.value]))[0]),
-                one.trials,
-                on_scale[name].value[here[name]],
-                scale.error(on_scale[name])[here[name]],
-            )
-            for name, one in ended.items()
-        ]
-        given = GivenStop.of(seen)
+        given = GivenStop.of([seen_of(one, scale, here[name]) for name, one in ended.items()])
         if given is None:
             continue
         for name, spans in on_scale.items():
@@ -132,17 +127,24 @@ def _conditional(ended: Mapping[str, _Ended], scale: Scale) -> dict[str, Spans]:
     }
 
 
-def _pairs(ended: _Ended) -> set[tuple[int, int]]:
+def seen_of(one: Ended, scale: Scale, here: Booleans) -> Seen:
+    """Some trials of a scenario, on the scale on which their estimates are about normal."""
+    spans = scale.told(one.spans)
+    true = float(scale.number(np.array([one.target.value]))[0])
+    return Seen(true, one.trials, spans.value[here], scale.error(spans)[here])
+
+
+def _pairs(ended: Ended) -> set[tuple[int, int]]:
     return {(int(a), int(b)) for a, b in zip(*_distinct(ended), strict=True)}
 
 
-def _distinct(ended: _Ended) -> tuple[Any, Any]:
+def _distinct(ended: Ended) -> tuple[Any, Any]:
     pairs = np.unique(np.stack([ended.look, ended.reason]).astype(np.int64), axis=1)
     return pairs[0], pairs[1]
 
 
 def _measured(
-    rows: Rows, design: Design, estimand: Estimand, one: _Ended, which: str, spans: Spans
+    rows: Rows, design: Design, estimand: Estimand, one: Ended, which: str, spans: Spans
 ) -> None:
     """Measures of one estimate in one scenario, each with its Monte Carlo standard error."""
     suffix, target, where = f"_{which}" if which else "", one.target, estimand

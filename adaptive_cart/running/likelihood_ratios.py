@@ -108,9 +108,8 @@ def _ends_by_estimate(
     errors = np.interp(middle, middle[some], np.bincount(cell, error)[some] / ended[some])
     expected = np.zeros(number)
     for one in scenarios:
-        below = special.ndtr((edges[:, None] - one.true) / errors)  # edge, error of a cell
-        cells = np.arange(number)
-        expected += one.trials * (below[cells + 1, cells] - below[cells, cells])
+        above, below = ((ends - one.true) / errors for ends in (edges[1:], edges[:-1]))
+        expected += one.trials * (special.ndtr(above) - special.ndtr(below))
     near = max(int(np.ceil(usual / (2.0 * (edges[1] - edges[0])))), 1)
     around = np.convolve(expected, np.ones(2 * near + 1), mode="same")
     known = np.flatnonzero((around >= NEEDED) & (expected > 0.0))

@@ -82,8 +82,7 @@ def test_why_ends_cannot_be_put_in_order_is_told() -> None:
     assert drawn.upper - drawn.lower < own.upper - own.lower
 
 
-def test_where_responses_are_imputed_no_other_mean_stands_beside_that_of_the_imputations() -> None:
-    """The skeptical estimate starts at one table, and the mean told is over many."""
+def test_where_responses_are_imputed_the_skeptical_mean_is_made_of_that_over_imputations() -> None:
     rows = responders(18, 3)
     for row in rows[1:25:3]:
         row |= {"withdrawn_month": 1.0, "remission_month": "", "last_contact_month": 1.0}
@@ -92,10 +91,16 @@ def test_where_responses_are_imputed_no_other_mean_stands_beside_that_of_the_imp
         "endpoints": {"free": {**VISITS["endpoints"]["free"], "missing": "impute"}},
         "adjusted_estimates": {"skeptical": {"effect": 0.3}},
     }
-    found = analyze(Design(**raw), rows, **AT).findings.corrections
-    assert found is not None
-    assert found.why == "missing responses are imputed"
-    assert found.estimates == ()
+    found = analyze(Design(**raw), rows, **AT).findings
+    assert found.corrections is not None
+    assert found.corrections.why == "missing responses are imputed"
+    own, drawn = found.corrections.estimates
+    assert (own.name, drawn.name) == ("estimate", "skeptical")
+    (told,) = (quantity.fast for quantity in found.quantities if quantity.minus == "usual")
+    assert (own.value, own.lower, own.upper) == (told.mean, told.lower, told.upper)
+    sd = 0.3 / stats.norm.isf(0.05)
+    error = (told.upper - told.lower) / (2.0 * stats.norm.isf(0.025))
+    assert drawn.value == pytest.approx(told.mean * sd**2 / (sd**2 + error**2), abs=1e-12)
 
 
 # ── conditional assurance ─────────────────────────────────────────────────────────────────────
