@@ -319,7 +319,8 @@ def test_a_copy_that_ctrl_c_has_met_is_ended_too(monkeypatch, crew, taken_by):
     assert not runs(copies[0])
 
 
-def test_a_copy_is_ended_wherever_ctrl_c_falls(monkeypatch, crew):
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_copy_is_ended_wherever_ctrl_c_falls(monkeypatch, crew, every):
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     copies, fork = [], os.fork
 
@@ -343,7 +344,7 @@ def test_a_copy_is_ended_wherever_ctrl_c_falls(monkeypatch, crew):
         pressed_at = 0
         met = True
         while met:
-            pressed_at += 1
+            pressed_at += every
             steps, met = pressed_at, False
             try:
                 sys.settrace(pressed)
