@@ -6,9 +6,7 @@ import atexit
 import functools
 import gc
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -17,29 +15,8 @@ from typing import Any
 import click
 
 from adaptive_cart.commands import COMMANDS
+from adaptive_cart.commands.stopping import stoppable
 from adaptive_cart.errors import CartError
-
-
-class _Stopped(KeyboardInterrupt):
-    """Ctrl-C. Where Python sees its own KeyboardInterrupt pass, it may end with another status."""
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let Ctrl-C end a command with exit status 1, whatever it was doing."""
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not usual or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        raise _Stopped
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache
@@ -79,7 +56,7 @@ class Group(click.Group):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         _ending_at_once()
         try:
-            with _stoppable(), _collecting_seldom():
+            with stoppable(), _collecting_seldom():
                 return super().invoke(ctx)
         except CartError as error:
             click.echo(f"adaptive-cart: {error}" if _one_line(error) else str(error), err=True)

@@ -43,6 +43,7 @@ def write_comparison(comparison: Comparison, folder: Path, formats: tuple[str, .
         for suffix in dict.fromkeys(formats)
     }
     owned.require_free([*texts, *drawn])
+    owned.sweep()
     owned.keep_only([*texts, *drawn])  # of an earlier comparison
     for name, text in texts.items():
         owned.write(name, text)

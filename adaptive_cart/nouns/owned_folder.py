@@ -7,7 +7,7 @@ its name. No link is followed out of the folder.
 
 The list (``.written.json``) is written before the file it tells of, so that a stop at any moment
 leaves nothing of ours unrecognised. It holds the digest that is about to be written beside the one
-that was there before, and the names of the temporary files.
+that was there before, and the names of the temporary files, that of the next list among them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class OwnedFolder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._files, self._temporary, self._aside = _read(self.folder / LIST)
+        self._files, listed, self._aside = _read(self.folder / LIST)
+        self._temporary = {name for name in listed if os.path.lexists(self.path(name))}
+        of_lists = (name for name in listed - self._temporary if _of_a_list(name))
+        self._next_list = next(of_lists, temporary_name(self.folder / LIST).name)
 
     # ── what is ours ──────────────────────────────────────────────────────────────────────
     @property
@@ -197,15 +200,18 @@ class OwnedFolder:
         self._temporary.clear()
 
     def _save(self) -> None:
+        path = self.folder / LIST
+        this, self._next_list = self.path(self._next_list), temporary_name(path).name
+        if os.path.lexists(this):  # another process has opened the same list
+            this = temporary_name(path)
         told = {
             "files": {name: self._files[name] for name in sorted(self._files)},
-            "temporary": sorted(self._temporary),
+            "temporary": sorted({*self._temporary, self._next_list}),
             "set_aside": sorted(self._aside),
         }
-        path = self.folder / LIST
         if path.is_symlink():
             raise ResultsError(f"{path}: is a link; remove it, or choose another --out")
-        with renamed(path) as temporary:
+        with renamed(path, this) as temporary:
             temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
@@ -234,6 +240,11 @@ def _read(path: Path) -> tuple[dict[str, list[str]], set[str], set[str]]:
     if not all(name.endswith(".tmp") for name in unfinished):
         return nothing
     return digests, unfinished, aside
+
+
+def _of_a_list(name: str) -> bool:
+    """Whether a temporary file is to become the list."""
+    return name.startswith(f"{LIST}.")
 
 
 def _inside(name: str) -> bool:

@@ -300,6 +300,7 @@ class Optimum:
         """
         owned = OwnedFolder(folder)
         owned.require_free([name for name in self.FILES if (folder / name).exists()])
+        owned.sweep()
         owned.write(TABLE, self.table())
         owned.write(TEXT, self.text() + "\n")
         owned.write(LOG, json.dumps(self.log(), indent=1, ensure_ascii=False) + "\n")

@@ -3,8 +3,9 @@
 To copy a process takes some milliseconds, where to start one and let it load what it needs takes
 about a second. It is safe where nothing else goes on in the process, since of its threads only the
 one that asks is copied, and locks that another holds would stay locked for ever. So it is done on
-Linux alone, from the only thread that Python knows of; elsewhere and otherwise joblib starts
-processes anew. OpenBLAS and Arrow know of their own threads, and start them again in a copy.
+Linux alone, from the only thread that runs Python (a notebook has others); elsewhere and otherwise
+joblib starts processes anew. Threads that never run Python hold no lock of it; OpenBLAS, Arrow and
+the memory of C know of theirs, and make them good in a copy.
 
 A copy is given a call at a time over a pipe, and ends when the pipe is closed, or with the process
 that it was copied from.
@@ -44,9 +45,14 @@ class NoneToBeHad(Exception):
     """No copy can be made: another thread is under way, or there is no room."""
 
 
+def python_threads() -> int:
+    """Threads that run Python; ``threading`` knows those alone that it has started."""
+    return max(threading.active_count(), len(sys._current_frames()))
+
+
 def can_be_copied() -> bool:
     """Whether this process can be copied: on Linux, with no other thread under way."""
-    return sys.platform == "linux" and threading.active_count() == 1
+    return sys.platform == "linux" and python_threads() == 1
 
 
 @dataclass(frozen=True, eq=False)

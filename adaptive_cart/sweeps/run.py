@@ -230,6 +230,7 @@ def _keep(found: Sweep, identity: Mapping[str, Any]) -> None:
         ],
     }
     owned = OwnedFolder(found.folder)
+    owned.sweep()
     owned.write(SWEEP, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     for name, content in found.files():
         owned.write(name, content)

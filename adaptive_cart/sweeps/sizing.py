@@ -194,6 +194,7 @@ class Size:
         """Write ``size.csv``, ``size.txt`` and ``size.json``."""
         owned = OwnedFolder(folder)
         owned.require_free([name for name in self.FILES if (folder / name).exists()])
+        owned.sweep()
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)

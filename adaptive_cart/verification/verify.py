@@ -342,6 +342,7 @@ class _Folder:
         for row in rows:
             writer.writerow(_cell(getattr(row, name)) for name in _COLUMNS)
         owned.require_free([SUMMARY, TABLE])
+        owned.sweep()
         owned.write(SUMMARY, json.dumps(summary, indent=2) + "\n", GO_ON)
         owned.write(TABLE, text.getvalue(), GO_ON)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,41 @@ def test_what_a_stop_leaves_is_swept_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.txt.0123456789ab.tmp").write_text("mine")
     OwnedFolder(tmp_path).sweep()
     assert held(tmp_path) == {"a.txt.0123456789ab.tmp": b"mine"}
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_a_kill_leaves_no_list_that_is_not_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    OwnedFolder(tmp_path).write("a.txt", "old")
+    left, real = at, Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    monkeypatch.setattr(Path, "unlink", lambda path: None)  # who is killed does not tidy up
+    owned, written = OwnedFolder(tmp_path), 0
+    with suppress(KeyboardInterrupt):
+        for content in ("new", "newer"):
+            owned.write("a.txt", content)
+            written += 1
+    monkeypatch.undo()
+    assert written == (at - 1) // 3
+    assert len(list(tmp_path.glob("*.tmp"))) in (1, 2)  # of the list, of the file or of both
+    OwnedFolder(tmp_path).sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LIST, "a.txt"]
+
+
+def test_a_list_forgets_temporary_files_that_are_gone(tmp_path: Path) -> None:
+    for content in ("old", "new", "newer"):
+        OwnedFolder(tmp_path).write("a.txt", content)
+    told = json.loads((tmp_path / LIST).read_text())["temporary"]
+    assert len(told) == 2  # of the file, whose name it got, and of the next list
 
 
 def test_a_stop_between_list_and_file_leaves_both_versions_known(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import os
 import signal
@@ -206,6 +207,28 @@ def test_beside_another_thread_processes_are_started_anew(monkeypatch):
         thread.join()
     assert can_be_copied()
     assert workers.seconds_to_start() == workers.OF_A_COPY
+
+
+def test_a_thread_that_threading_does_not_know_is_one_too():
+    enough, under_way, over = threading.Lock(), threading.Lock(), threading.Lock()
+
+    def waits() -> None:
+        under_way.release()
+        with enough:
+            over.release()
+
+    for lock in (enough, under_way, over):
+        lock.acquire()
+    _thread.start_new_thread(waits, ())
+    under_way.acquire()
+    assert threading.active_count() == 1
+    assert not can_be_copied()
+    enough.release()
+    over.acquire()
+    end = time.monotonic() + 60.0
+    while not can_be_copied() and time.monotonic() < end:
+        time.sleep(0.01)  # it is at its very end
+    assert can_be_copied()
 
 
 def test_where_none_can_be_copied_any_more_the_rest_is_done_otherwise(monkeypatch, crew):

@@ -1,0 +1,45 @@
+"""Ctrl-C ends a command with exit status 1 and without a traceback, whatever it was doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Stopped(KeyboardInterrupt):
+    """Ctrl-C. Where Python sees its own KeyboardInterrupt pass, it may end with another status."""
+
+
+def ended_at_once(number: int, frame: object) -> None:
+    """End this process: it is only being loaded, or has said all that it has to say."""
+    os._exit(1)
+
+
+_USUAL = (signal.default_int_handler, ended_at_once)
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C end this process at once, unless somebody else has said what it does."""
+    if signal.getsignal(signal.SIGINT) in (*_USUAL, _stop):
+        signal.signal(signal.SIGINT, ended_at_once)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise _Stopped
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let Ctrl-C be told as such by who has called."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual not in _USUAL or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
