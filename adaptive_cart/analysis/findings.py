@@ -368,8 +368,11 @@ class ShiftTip:
         What was not seen of them, where that is an amount of time.
     reach
         Between which values it is moved.
+    start
+        From where the nearest are looked for: none, or a factor of one; of months of those who are
+        left out, the share with which they would have as many as the others of their arm.
     below, above
-        The nearest values below and above none that turn the rule over, nothing where none does.
+        The nearest values below and above that turn the rule over, nothing where none does.
     error
         The largest Monte Carlo standard error of the probabilities.
     curve
@@ -393,6 +396,7 @@ class ShiftTip:
     above: float | None
     error: float
     curve: tuple[tuple[float, float], ...]
+    start: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ from adaptive_cart.conduct.moved_missing import (
     spread_of_changes,
     why_not_moved,
 )
+from adaptive_cart.conduct.unseen_months import UnseenMonths
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.lost import Lost, MissingShift, Unseen
+from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary
@@ -55,8 +56,6 @@ class Shifted:
 
     def why_not(self) -> str | None:
         """Why nothing can be told; nothing where it can."""
-        if self.shift.share and self.analysis.plan.fitted[self.target.endpoint][0].by_period:
-            return f"the {self.shift.words} is not moved by period"
         return why_not_moved(self.analysis.plan, self.part, self.target, self.shift)
 
     def tips(self, head: dict[str, Any]) -> Iterator[ShiftTip]:
@@ -68,23 +67,35 @@ class Shifted:
         names = self.analysis.plan.design.arm_names
         groups = [[arm] for arm in arms] + ([arms] if len(arms) > 1 else [])
         for group in groups:
-            of = self._of(group)
-            curve = [(value, *of(value)) for value in self._values]
+            of, start = self._of(group), self._start(group)
+            values = sorted({*self._values, start})
+            curve, place = [(value, *of(value)) for value in values], values.index(start)
             yield ShiftTip(
                 arms=tuple(names[arm] for arm in group),
-                words=self.shift.words,
+                words=self._words,
                 unit=self._unit,
                 added=self.shift.added,
                 missing=tuple(int(missing[arm]) for arm in group),
                 amount=tuple(float(amount[arm]) for arm in group) if self.shift.amount else (),
                 amount_unit=self.shift.amount,
                 reach=(self._values[0], self._values[-1]),
-                below=self._turns(curve[: self._at_none + 1][::-1], of),
-                above=self._turns(curve[self._at_none :], of),
+                below=self._turns(curve[: place + 1][::-1], of),
+                above=self._turns(curve[place:], of),
+                start=start,
                 error=max(error for *_, error in curve),
                 curve=tuple((value, p) for value, p, _ in curve),
                 **head,
             )
+
+    def _start(self, group: Sequence[int]) -> float:
+        """From where the nearest value is looked for."""
+        months = self._months
+        return self.shift.none if months is None else float(months.from_where(group)[0])
+
+    @property
+    def _words(self) -> str:
+        left_out = self._months is not None and self._months.left_out
+        return f"{self.shift.words}, not left out," if left_out else self.shift.words
 
     @property
     def _unit(self) -> str:
@@ -100,11 +111,12 @@ class Shifted:
 
     def _of(self, group: Sequence[int]) -> Callable[[float], tuple[float, float]]:
         """Probability and its Monte Carlo standard error, with some arms moved."""
+        as_read = self.shift.none if self._months is None else self._months.as_read
 
         def moved(value: float) -> tuple[float, float]:
-            if value == self.shift.none:
+            if value == as_read:
                 return self.probability_now, 0.0
-            every = np.full(len(self.analysis.plan.design.arms), self.shift.none)
+            every = np.full(len(self.analysis.plan.design.arms), as_read)
             every[list(group)] = value
             return self._probability(every)
 
@@ -128,18 +140,17 @@ class Shifted:
     # ── months that count as nothing ──────────────────────────────────────────────────────
     def _with_share(self, shares: Floats) -> tuple[float, float]:
         """Of the data had such a share of what was not seen counted, ``(arm,)``."""
-        assert self._unseen is not None
-        changed = self._summary.with_share(self._unseen, shares)
+        assert self._months is not None
+        changed = self._months.with_share(shares)
         other = self.analysis.instead(self.target.endpoint, changed)
         asked = self.analysis.as_asked(self.target)
         return float(other.probability(self.part, asked)[0]), 0.0
 
     @cached_property
-    def _unseen(self) -> Unseen | None:
-        analysis, endpoint = self.analysis, self.target.endpoint
-        snapshot = analysis.snapshot.reported(analysis.plan.delay(endpoint))
-        kind = analysis.plan.design.endpoints[endpoint]
-        return kind.unseen(analysis.prepared[endpoint], snapshot)
+    def _months(self) -> UnseenMonths | None:
+        return (
+            UnseenMonths.of(self.analysis, self.target, self._strata) if self.shift.share else None
+        )
 
     # ── hazards and rates ─────────────────────────────────────────────────────────────────
     def _completed(self, factors: Floats) -> tuple[float, float]:
@@ -174,11 +185,8 @@ class Shifted:
         """Participants, and how much of them, ``(arm,)`` each."""
         if self.shift.share:
             none = np.zeros(len(self.analysis.plan.design.arms))
-            if self._unseen is None:
-                return none, none
-            both = (self._unseen.participants, self._unseen.total)
-            who, amount = (part[0][:, self._strata].sum(axis=1) for part in both)
-            return who, amount
+            months = self._months
+            return (none, none) if months is None else (months.participants[0], months.amount[0])
         if self.shift.added:
             own = counted_of(self.analysis.plan, self.target, self._summary)
             strata = self._strata if own is self._summary else [0]
@@ -207,16 +215,14 @@ class Shifted:
         most = float(f"{SPREADS * spread:.3g}") or 1.0
         return tuple(float(most * k / STEPS) for k in range(-STEPS, STEPS + 1))
 
-    @property
-    def _at_none(self) -> int:
-        return self._values.index(self.shift.none)
-
     def _turns(
         self,
         curve: Sequence[tuple[float, float, float]],
         of: Callable[[float], tuple[float, float]],
     ) -> float | None:
-        """The value nearest to none, along a curve that begins there, that turns the rule over."""
+        """The value along a curve nearest to where it begins that turns the rule over."""
+        if self._holds(curve[0][1]) != self.holds_now:
+            return curve[0][0]
         for (near, *_), (far, probability, _) in pairwise(curve):
             if self._holds(probability) == self.holds_now:
                 continue

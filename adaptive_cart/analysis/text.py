@@ -235,7 +235,9 @@ def not_seen(tip: ShiftTip) -> str:
     numbers = " and ".join(str(number) for number in tip.missing)
     if not tip.amount:
         return numbers
-    return f"{' and '.join(f'{a:.1f}' for a in tip.amount)} {tip.amount_unit} of {numbers}"
+    told = f"{' and '.join(f'{a:.1f}' for a in tip.amount)} {tip.amount_unit} of {numbers}"
+    as_others = tip.added and tip.start != 0.0
+    return told + (f" (as the others of their arm with +{tip.start:.3g})" if as_others else "")
 
 
 def prior_tips_table(found: Sequence[PriorTipFound]) -> Table:

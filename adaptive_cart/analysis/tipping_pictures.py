@@ -153,7 +153,8 @@ def shifts_picture(found: Sequence[ShiftTip], label: Label) -> Picture | None:
     return Picture(
         _draw_shifts(shown, label),
         "What is missing: the probability that each rule asks about, by how far what is missing of "
-        "an arm (or of all) differs from what was seen. Grey: the threshold; dotted: none.",
+        "an arm (or of all) differs from what was seen. Grey: the threshold; dotted: from where "
+        "the nearest are looked for.",
         "; ".join(
             f"{one.rule}, {' and '.join(one.arms)}: {_told(one)}" for p in shown for one in p
         ),
@@ -187,7 +188,8 @@ def _draw_shifts(shown: list[list[ShiftTip]], label: Label) -> Figure:
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.set_xlim(0.0, first.reach[1])
         axes.axhline(first.threshold, color=GREY, linewidth=0.9)
-        axes.axvline(0.0 if first.added else 1.0, color=GREY, linewidth=0.9, linestyle=":")
+        for start in dict.fromkeys(one.start for one in panel):
+            axes.axvline(start, color=GREY, linewidth=0.9, linestyle=":")
         asked = f"{first.rule}: "
         if sum(other[0].rule == first.rule for other in shown) > 1:
             asked += f"{first.question} "

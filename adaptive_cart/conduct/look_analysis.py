@@ -142,6 +142,14 @@ class LookAnalysis:
         other.__dict__.pop("places", None)
         return other
 
+    def with_summary(self, endpoint: str, summary: Summary) -> LookAnalysis:
+        """The same look with other data of an endpoint, of all trials of the block."""
+        other = copy.copy(self)
+        other.summaries = {**self.summaries, endpoint: summary}
+        other._posteriors = {}
+        other.__dict__.pop("places", None)
+        return other
+
     def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
         """Let the rules still to be judged see which arms and strata are open now."""
         self.open_arms = rows_of(open_arms, self.trials)

@@ -47,12 +47,11 @@ def why_not_moved(
         return f"the {shift.words} is not moved in what it predicts"
     if not plan.bayesian(part):
         return f"the {shift.words} is not moved in a test"
+    if shift.share:
+        return None
     if not shift.added:
         by_period = plan.fitted[target.endpoint][0].by_period
         return f"the {shift.words} is not moved by period" if by_period else None
-    if shift.share:
-        told = plan.design.endpoints[target.endpoint].dropout_counts()
-        return None if told else f"{target.endpoint} leaves out who leaves"
     if plan.design.endpoints[target.endpoint].dropout_counts():
         return f"{target.endpoint} itself says which score they have who leave (`missing`)"
     if target.of.raised(target, 0.0, 0.0) is None and not mixes(plan.design, target):
@@ -130,7 +129,7 @@ def lost_of(seen: LookAnalysis, endpoint: str) -> Lost | None:
 
     Of an endpoint for whose events time is at risk.
     """
-    snapshot = seen.snapshot.reported(seen.plan.delay(endpoint))
+    snapshot = seen.plan.analysed(endpoint, seen.snapshot).reported(seen.plan.delay(endpoint))
     kind = seen.plan.design.endpoints[endpoint]
     return kind.lost(seen.prepared[endpoint], snapshot, seen.summary(endpoint))
 

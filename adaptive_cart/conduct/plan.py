@@ -21,6 +21,7 @@ from adaptive_cart.models.base import Told
 from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.external_draws import Drawn
+from adaptive_cart.nouns.lost import Unseen
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, BestUtility, Question, QuestionKind
 from adaptive_cart.nouns.records import Population, Snapshot
 from adaptive_cart.nouns.summaries import ByPeriod, Counts, EarlyCounts, Summary, over_periods
@@ -304,6 +305,17 @@ class Plan:
     def apart(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint, each period of randomisation a stratum."""
         return self._apart(endpoint, prepared, snapshot.reported(self.delay(endpoint)))
+
+    def unseen(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Unseen | None:
+        """What was not seen of those who left, each period a stratum where periods are told apart.
+
+        Nothing where none is asked after.
+        """
+        seen = self.analysed(endpoint, snapshot).reported(self.delay(endpoint))
+        if endpoint in self.periodic:
+            population = self._in_periods(endpoint, seen.population)
+            seen = Snapshot(seen.date, seen.randomised, population.by_period)
+        return self.design.endpoints[endpoint].unseen(prepared, seen)
 
     def _apart(self, endpoint: str, prepared: Any, seen: Snapshot) -> Summary:
         population = self._in_periods(endpoint, seen.population)

@@ -14,7 +14,7 @@ Remission after crossover counts where the design says so (``strategy = "treatme
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -148,13 +148,17 @@ class TimeInRemission(EndpointBase):
     def unseen(self, prepared: Stays, snapshot: Snapshot) -> Unseen | None:
         """Months from dropout to the horizon, of those whose horizon has passed."""
         population = snapshot.population
-        if prepared.left is not None or population.last_seen is None:
+        if population.last_seen is None:
             return None
         who = snapshot.passed(self.horizon) & self._left(population)
         months = np.maximum(self.horizon - population.last_seen, 0.0)
         total, squares = population.totals_and_squares(months, who)
         products = population.totals(months * prepared.months, who)
-        return Unseen(population.tally(who), total, squares, products)
+        found = Unseen(population.tally(who), total, squares, products)
+        if prepared.left is None:
+            return found
+        own, own_squares = population.totals_and_squares(prepared.months, who)
+        return replace(found, own=own, own_squares=own_squares)
 
     def summary(self, prepared: Stays, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)

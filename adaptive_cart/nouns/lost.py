@@ -59,7 +59,7 @@ class MissingShift:
 class Unseen:
     """What was not seen of those who left before the look, and counts as nothing.
 
-    All are sums, ``(trial, arm, stratum)``.
+    Or who are left out of the analysis with what was seen. All are sums, ``(trial, arm, stratum)``.
 
     Attributes
     ----------
@@ -69,9 +69,14 @@ class Unseen:
         Of the months of each that were not seen, and of their squares.
     products
         Of these months and the value that counts, multiplied.
+    own, own_squares
+        Of the value that counts of those who are left out, and of its square; nothing where they
+        are in the analysis.
     """
 
     participants: Integers
     total: Floats
     squares: Floats
     products: Floats
+    own: Floats | None = None
+    own_squares: Floats | None = None

@@ -29,14 +29,16 @@ from adaptive_cart.conduct.moved_missing import (
 )
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.unseen_months import UnseenMonths
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.running.judged_at_end import JudgedAtEnd, others_hold, parts_at_end
+from adaptive_cart.running.judged_at_end import EDGE, JudgedAtEnd, others_hold, parts_at_end
 
 FOLDS: Final = (1.5, 2.0, 5.0, 20.0)  # a hazard or a rate is multiplied, or divided, by these
 DRAWN: Final = (64, 448)  # completions; the second lot where the first leaves it open
 NEAR: Final = 3.0  # standard errors from the threshold, within which it is open
+SHARES: Final = 40  # steps from none to all of the months that were not seen
 STEPS: Final = 100  # towards either end, at which a mean is judged
 DRAWN_STEPS: Final = 40  # the same of a proportion, from draws
 CELLS: Final = 3_000_000  # of completed participants at once
@@ -57,11 +59,12 @@ class ShiftTips:
     missing
         How many participants of these arms something is missing of.
     size
-        The least move that turns success over: in standard deviations of the changes seen, or how
-        many times larger or smaller; infinite where none that is looked at does.
+        The least move that turns success over: in standard deviations of the changes seen, how
+        many times larger or smaller, or by what share of the months that were not seen; infinite
+        where none that is looked at does.
     amount
-        The same in the endpoint's unit, higher or lower; not a number of a factor, or where there
-        is none.
+        The same in the endpoint's unit, higher or lower, or the share; not a number of a factor,
+        or where there is none.
     """
 
     endpoint: str
@@ -126,7 +129,10 @@ class _Judged(JudgedAtEnd):
         question = self.part.question
         shift = self.seen.summary(question.endpoint).missing_shift
         assert shift is not None
-        missing, move = self._means() if shift.added else self._completed()
+        if shift.share:
+            missing, move = self._months()
+        else:
+            missing, move = self._means() if shift.added else self._completed()
         arms = [arm for arm in arms_in_trial(self.seen.plan.design, question)
                 if missing[:, arm].any()]  # fmt: skip
         for group in [[arm] for arm in arms] + ([arms] if len(arms) > 1 else []):
@@ -228,6 +234,57 @@ class _Judged(JudgedAtEnd):
             by.append((values[1] - values[0]) * place)
             turns.append(turned)
         return np.stack(by, axis=1), np.stack(turns, axis=1)
+
+    # ── months that were not seen ──────────────────────────────────────────────────────────
+    def _months(self) -> tuple[Floats, Callable[[list[int]], tuple[Floats, Floats]]]:
+        """Participants who left, ``(trial, arm)``, and how far the share of their months has to go.
+
+        Where who left is left out, from the share with which they are as the others of their arm.
+        """
+        seen, question = self.seen, self.part.question
+        months = UnseenMonths.of(seen, question, self._strata)
+        trials, arms = len(self.thresholds), len(seen.plan.design.arms)
+        if months is None:
+            return np.zeros((trials, arms)), lambda group: (np.zeros(0), np.zeros(0))
+
+        def move(group: list[int]) -> tuple[Floats, Floats]:
+            lines = []
+            for value in np.arange(SHARES + 1) / SHARES:
+                share = np.full(arms, months.as_read)
+                share[group] = value
+                other = seen.with_summary(question.endpoint, months.with_share(share))
+                lines.append(other.probability(self.part, question))
+            gone = self._nearest(np.stack(lines), months.from_where(group))
+            return gone, gone
+
+        return months.participants.astype(np.float64), move
+
+    def _nearest(self, answers: Floats, start: Floats) -> Floats:
+        """How far from a share the nearest is with which the verdict is another, ``(trial,)``.
+
+        Between two shares that are looked at the normal quantile of the probability is taken as
+        straight; infinite where there is none.
+
+        Parameters
+        ----------
+        answers
+            ``(share, trial)`` probabilities at evenly spaced shares from none to all.
+        """
+        from scipy.special import ndtri  # slow to import
+
+        other = self.part.compared(answers, self.thresholds) != self.holds
+        lines, wanted = ndtri(np.clip(answers, EDGE, 1.0 - EDGE)), ndtri(self.thresholds)
+        nearest = np.full(len(start), np.inf)
+        for k in range(len(answers) - 1):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part_way = (wanted - lines[k]) / (lines[k + 1] - lines[k])
+            crossing = (k + np.clip(np.nan_to_num(part_way, nan=1.0), 0.0, 1.0)) / SHARES
+            low = np.where(other[k], k / SHARES, crossing)  # from here to there it is another
+            high = np.where(other[k + 1], (k + 1) / SHARES, crossing)
+            away = np.abs(start - np.clip(start, low, high))
+            there = (other[k] | other[k + 1]) & self.known
+            nearest = np.where(there, np.minimum(nearest, away), nearest)
+        return nearest
 
     # ── hazards and rates ─────────────────────────────────────────────────────────────────
     def _completed(self) -> tuple[Floats, Callable[[list[int]], tuple[Floats, Floats]]]:

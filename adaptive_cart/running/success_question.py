@@ -74,8 +74,6 @@ def _why_not(plan: Plan, part: Comparison) -> str | None:
     shift = SUMMARIES[plan.fitted[question.endpoint][0].reads].missing_shift
     if shift is None:
         return ""
-    if shift.share:
-        return f"the {shift.words} is moved where one trial is analysed alone"
     if question.of.among_open or question.about_open:
         return "success hangs on what is open at a look"
     if part.spending is not None:

@@ -15,11 +15,12 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.chapters.tipping import tipping
-from adaptive_cart.report.document import Table, plain
+from adaptive_cart.report.document import Paragraph, Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.running.shift_tips import FOLDS, ShiftTips, shift_tips
 from adaptive_cart.running.success_question import parts_to_shift
+from analysis.test_tipping_months import design as months_design
 from checks import raw_design, tiny_design
 
 TRIALS = 12
@@ -131,6 +132,43 @@ def test_a_proportion_beyond_a_value_is_moved_as_where_one_trial_is_analysed() -
             assert tip.size[trial] == pytest.approx(abs(nearest) / spread, abs=0.03)
             turned += 1
     assert turned > 1
+
+
+# ── months in remission ───────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("missing", ["not_in_remission", "exclude"])
+def test_months_not_seen_are_counted_as_where_one_trial_is_analysed(missing: str) -> None:
+    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
+    design = months_design(missing)
+    tips, months = tips_of(design, "expected", 3)
+    ((_, arms),) = tips
+    tip = tips["months", arms]
+    turned = 0
+    for trial in range(3):
+        rows = ac.example(design, scenario="expected", trial=trial).participants
+        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
+        assert found.findings.tipping is not None
+        (one,) = found.findings.tipping.shifts
+        assert tip.holds[trial] == one.holds_now
+        assert tip.missing[trial] == one.missing[0]
+        ends = [abs(end - one.start) for end in (one.below, one.above) if end is not None]
+        least = min(ends, default=np.inf)
+        assert tip.size[trial] == pytest.approx(least, abs=2e-3)
+        turned += np.isfinite(least)
+    assert turned
+
+
+def test_a_report_tells_the_share_of_the_months_not_seen() -> None:
+    run = ac.simulate(months_design("exclude"), trials=20, jobs=1)
+    blocks = tipping(Evidence(run, Facts(), 20 * 5))
+    (table,) = [block for block in blocks if isinstance(block, Table)]
+    assert plain(table.title) == (
+        "Trials in which success hangs on the months in remission of those who left, months"
+    )
+    heads = [plain(cell) for cell in table.head]
+    assert heads[5:9] == [f"Within {part:g} of the months" for part in (0.1, 0.25, 0.5, 1.0)]
+    told = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
+    assert "where the design leaves them out they are put in" in told
+    assert "standard deviations" not in told
 
 
 # ── rates ─────────────────────────────────────────────────────────────────────────────────────

@@ -181,7 +181,10 @@ class Summary(ABC):
         raise NotImplementedError  # supplied where a mean of the missing may be moved
 
     def with_share(self, unseen: Unseen, share: Floats) -> Self:
-        """The same, had so large a share of what was not seen counted, ``(arm,)``."""
+        """The same, had so large a share of what was not seen counted, ``(arm,)``.
+
+        With those who are left out; as they are where the share is not a number.
+        """
         raise NotImplementedError  # supplied where what is not seen counts as nothing
 
     def completed(self, levels: Floats, coming: Any, some: Completions) -> Self:

@@ -86,11 +86,17 @@ class Means(Summary):
         return Means(*both)
 
     def with_share(self, unseen: Unseen, share: Floats) -> Self:
-        part = share[:, None]
+        put = ~np.isnan(share[:, None])
+        part = np.where(put, share[:, None], 0.0)
+        total = self.total + part * unseen.total
+        squares = self.squares + 2.0 * part * unseen.products + part**2 * unseen.squares
+        if unseen.own is None or unseen.own_squares is None:
+            return replace(self, total=total, squares=squares)
         return replace(
             self,
-            total=self.total + part * unseen.total,
-            squares=self.squares + 2.0 * part * unseen.products + part**2 * unseen.squares,
+            total=total + put * unseen.own,
+            squares=squares + put * unseen.own_squares,
+            participants=self.participants + np.where(put, unseen.participants, 0),
         )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from enum import Enum
 
 import numpy as np
 
 from adaptive_cart.conduct.block import Block as Trials
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.nouns.lost import MissingShift
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     Block,
-    Line,
     Reference,
     Row,
     Table,
@@ -34,6 +35,7 @@ from adaptive_cart.running.stretches import block_size
 from adaptive_cart.running.success_question import parts_to_shift
 
 SPREADS = (0.25, 0.5, 1.0, 2.0)  # standard deviations of the changes seen
+PARTS = (0.1, 0.25, 0.5, 1.0)  # of the months that were not seen
 
 
 def shifted(evidence: Evidence) -> tuple[list[Block], list[str], str]:
@@ -60,21 +62,20 @@ def shifted(evidence: Evidence) -> tuple[list[Block], list[str], str]:
         ]
         shift = next((t.shift for ts in found.values() for t in ts if t.endpoint == endpoint), None)
         if rows and shift is not None:
-            tables.append(_table(evidence, endpoint, rows, shift.words, shift.added))
+            tables.append(_table(evidence, endpoint, rows, shift))
     if not tables:
         return [], [], "nothing is missing in any of the trials looked at"
-    added = [t.shift.added for tips in found.values() for t in tips]
+    kinds_told = {_Kind.of(t.shift) for tips in found.values() for t in tips}
     return [
         paragraph(
             "At the look that ended each of the first {number} trials of a scenario, what is "
             "missing of one arm, or of all alike, was moved away from what was seen in the same "
             "arm, and {rule} judged again; {tables} shows in how many trials it then says "
-            "otherwise. {means}{rates}",
+            "otherwise. {means}",
             number=given(number, "sensitivity trials"),
             rule=code(rule.name),
             tables=listed([Reference(table.key) for table in tables]),
-            means=_MEANS if any(added) else "",
-            rates=_RATES if not all(added) else "",
+            means="".join(kind.told for kind in _Kind if kind in kinds_told),
         ),
         *tables,
     ], [table.key for table in tables], ""  # fmt: skip
@@ -89,6 +90,31 @@ _RATES = (
     "times higher, or lower, than in the time that was; that time is completed by draws of the "
     "posterior. "
 )
+
+
+_MONTHS = (
+    "Of who left alive before the horizon, up to such a share of the months from then to the "
+    "horizon counts as in remission; where the design leaves them out they are put in, and the "
+    "share is counted from that with which they would have as many as the others of their arm. "
+)
+
+
+class _Kind(Enum):
+    """How what is missing is moved: by how much at most, in words, and in the head of a table."""
+
+    MEANS = (SPREADS, _MEANS, " SD")
+    MONTHS = (PARTS, _MONTHS, " of the months")
+    RATES = (FOLDS, _RATES, " times")
+
+    def __init__(self, steps: tuple[float, ...], told: str, of: str) -> None:
+        self.steps, self.told, self.of_them = steps, told, of
+
+    @staticmethod
+    def of(shift: MissingShift) -> _Kind:
+        """That of an endpoint's missing."""
+        if shift.share:
+            return _Kind.MONTHS
+        return _Kind.MEANS if shift.added else _Kind.RATES
 
 
 def _completes(evidence: Evidence, endpoints: Sequence[str]) -> bool:
@@ -142,7 +168,7 @@ def _rows(evidence: Evidence, name: str, tips: Sequence[ShiftTips]) -> Iterator[
             if not here.any():
                 continue
             source = f"sensitivity: {name}, {words}, {', '.join(names[a] for a in tip.arms)}"
-            steps = SPREADS if tip.shift.added else FOLDS
+            steps = _Kind.of(tip.shift).steps
             shares = [
                 Bound(
                     proportion(int((tip.size[here] <= most).sum()), int(here.sum())),
@@ -165,18 +191,17 @@ def _rows(evidence: Evidence, name: str, tips: Sequence[ShiftTips]) -> Iterator[
             told.add(words)
 
 
-def _table(
-    evidence: Evidence, endpoint: str, rows: Sequence[Row], words: str, added: bool
-) -> Table:
-    unit = evidence.design.endpoints[endpoint].unit
-    head: Callable[[float], Line] = _up_to_spread if added else _up_to_fold
+def _table(evidence: Evidence, endpoint: str, rows: Sequence[Row], shift: MissingShift) -> Table:
+    kind = _Kind.of(shift)
+    unit = "" if shift.share else evidence.design.endpoints[endpoint].unit
     return without_blank_columns(
         Table(
             key=f"t-tipping-{endpoint}",
-            title=line("Trials in which success hangs on the ", words, ", ", code(endpoint)),
+            title=line("Trials in which success hangs on the ", shift.words, ", ", code(endpoint)),
             head=(
                 *cells("Scenario", "Verdict", "Trials", "Missing in", "Missing, mean"),
-                *(head(step) for step in (SPREADS if added else FOLDS)),
+                *(line("Within ", given(step, "sizes of a move"), kind.of_them)
+                  for step in kind.steps),
                 line(f"Median{f', {unit}' if unit else ''}"),
             ),
             rows=tuple(rows),
@@ -186,19 +211,11 @@ def _table(
             notes=(
                 prose("In brackets Monte Carlo intervals. Columns count those before them."),
                 *(
-                    [prose("Median: of how far, up or down, of trials that are turned over within "
-                           "five standard deviations.")]
-                    if added
+                    [prose("Median: of how far, up or down, of trials that are turned over"
+                           f"{'' if shift.share else ' within five standard deviations'}.")]
+                    if shift.added
                     else []
                 ),
             ),
         )
     )  # fmt: skip
-
-
-def _up_to_spread(step: float) -> Line:
-    return line("Within ", given(step, "sizes of a move"), " SD")
-
-
-def _up_to_fold(step: float) -> Line:
-    return line("Within ", given(step, "sizes of a move"), " times")
