@@ -230,6 +230,22 @@ def test_a_further_claim_has_a_threshold_for_its_own_average() -> None:
     assert "P(claim false | success) at most 0.12 wanted" in found.rules["efficacy"].words()
 
 
+def test_the_report_says_of_a_further_claim_that_it_is_made(tmp_path: Path) -> None:
+    raw = claiming()
+    found = found_in(raw, trials=20)
+    run = ac.simulate(
+        with_found(Design(**raw), found), trials=20, jobs=1, out=tmp_path / "run", calibration=found
+    )
+    blocks = thresholds(Evidence(run, Facts(), 0))
+    said = [plain(block.line) for block in blocks if isinstance(block, Paragraph)]
+    assert "that the claim is false, given success is at most 0.12" in said[0]
+    assert "that the claim is false, given that it is made is at most 0.35" in said[1]
+    tables = [block for block in blocks if isinstance(block, Table)]
+    heads = [[plain(one.cells[0]) for one in table.rows] for table in tables]
+    assert heads[0] == ["Claim false, given success", "Correct decision", "Success"]
+    assert heads[1] == ["Claim false, given that it is made", "Correct decision", "Claim made"]
+
+
 def test_a_rule_beside_others_with_numbers_is_held_to_its_own_claim() -> None:
     raw = two({"efficacy": {"false_discovery": 0.1}})
     raw["rules"][0]["at_least"] = 0.6

@@ -34,6 +34,12 @@ HEADS = {
     "assurance": "Success",
     "expected_loss": "Expected loss",
 }
+OF_CLAIMS = {  # which are made when the trial has ended, and are no success
+    "that the claim is false, given success": "that the claim is false, given that it is made",
+    NOUNS["correct_decision"]: "of a correct decision (the claim is made and true, or neither)",
+    "Claim false, given success": "Claim false, given that it is made",
+    "Success": "Claim made",
+}
 
 
 def averaged_threshold(evidence: Evidence) -> list[Block]:
@@ -82,9 +88,21 @@ def _of_rule(evidence: Evidence, found: AveragedCalibration, key: str) -> list[B
     ]
 
 
+def _said(found: AveragedCalibration, words: str) -> str:
+    """Words about a success, of a further claim as they are of that."""
+    return OF_CLAIMS.get(words, words) if found.made == "claimed" else words
+
+
 def _which(found: AveragedCalibration) -> Line:
     kept = [
-        line("the probability ", NOUNS[name], " is ", SIDES[name], " ", given(value, SOURCE))
+        line(
+            "the probability ",
+            _said(found, NOUNS[name]),
+            " is ",
+            SIDES[name],
+            " ",
+            given(value, SOURCE),
+        )
         for name, value in found.wanted.items()
         if name in NOUNS
     ]
@@ -123,7 +141,7 @@ def _how(found: AveragedCalibration, key: str) -> Line:
 def _table(found: AveragedCalibration, key: str) -> Table:
     rows = [
         row(
-            HEADS[name],
+            _said(found, HEADS[name]),
             line(SIDES[name], " ", given(found.wanted[name], SOURCE))
             if name in found.wanted
             else "–",

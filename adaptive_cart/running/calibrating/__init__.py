@@ -17,7 +17,7 @@ from adaptive_cart.running.calibrating.several import SeveralRules
 from adaptive_cart.running.calibrating.spending import Spending
 from adaptive_cart.running.calibrating.stops import Stops
 from adaptive_cart.running.calibrating.type_one_error import TypeOneError
-from adaptive_cart.running.region import asks
+from adaptive_cart.running.region import asks, needs_calibration
 
 SEARCHES: tuple[Search, ...] = (
     Stops(),
@@ -37,14 +37,19 @@ def found_by(design: Design, effort: Effort) -> AnyCalibration:
 
 
 def announced(design: Design, trials: int | None = None) -> str:
-    """Say, before it begins, what is searched for and what that takes."""
-    search = _search_for(design)
-    names = one_of([rule.name for rule in design.rules if asks(rule)])
+    """Say, before it begins, what is searched for and what that takes: a line a search."""
     number = TRIALS if trials is None else trials
-    return (
-        f"calibrating {names}: {search.finds}; where it is simulated, by "
-        f"{number:,} trials at each truth; confirmed {search.confirmed}"
-    )
+    found, left = [], design
+    while needs_calibration(left):
+        search, before = _search_for(left), left
+        left = search.leaves(left)
+        others = {rule.name for rule in left.rules if asks(rule)}
+        names = one_of([r.name for r in before.rules if asks(r) and r.name not in others])
+        found.append(
+            f"calibrating {names}: {search.finds}; where it is simulated, by "
+            f"{number:,} trials at each truth; confirmed {search.confirmed}"
+        )
+    return "\n".join(found)
 
 
 def _search_for(design: Design) -> Search:

@@ -15,6 +15,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.region import with_threshold
 from adaptive_cart.running.simulated_error import Progress
 
 TRIALS = 10_000
@@ -81,6 +82,10 @@ class Search(ABC):
     @abstractmethod
     def takes(self, design: Design) -> bool:
         """Whether it is the search for a design, where none before it in the registry is."""
+
+    def leaves(self, design: Design) -> Design:
+        """The design with numbers for what it finds: what is left is for the others to find."""
+        return with_threshold(design, 0.5)
 
     @abstractmethod
     def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:

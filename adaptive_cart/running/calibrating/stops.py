@@ -66,6 +66,10 @@ class Stops(Search):
         """Whether the threshold of a rule that stops is to be found."""
         return bool(stops_asked(design))
 
+    def leaves(self, design: Design) -> Design:
+        """Success, with stops that stop nobody."""
+        return _with(design, _stopping_nobody(design))
+
     def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
         """Find stops and success in turn."""
 
@@ -104,8 +108,7 @@ def calibrate_stops(
         If no threshold keeps a target, or the thresholds cannot be met together.
     """
     asked = stops_asked(design)
-    rules = {rule.name: rule for rule in design.rules}
-    values = {name: 1.0 if rules[name].at_least is not None else 0.0 for name in asked}
+    values = _stopping_nobody(design)
     success: OfSuccess | None = None
     seen: list[dict[str, float]] = []
     stops: dict[str, StopThreshold] = {}
@@ -144,6 +147,12 @@ def calibrate_stops(
         fingerprint(final, scenarios),
         None if isinstance(success, Calibrated) else success,
     )
+
+
+def _stopping_nobody(design: Design) -> dict[str, float]:
+    """By rule that stops something and is to be found: a threshold that it never reaches."""
+    rules = {rule.name: rule for rule in design.rules}
+    return {name: 1.0 if rules[name].at_least is not None else 0.0 for name in stops_asked(design)}
 
 
 def _with(design: Design, values: Mapping[str, float]) -> Design:
