@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.at_the_end import AtTheEnd
 from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.look_analysis import LookAnalysis
@@ -34,37 +35,11 @@ from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
-from adaptive_cart.participants.population import followed
+from adaptive_cart.participants.population import followed, followed_anew, in_arrays
 from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.participants.shares import Shares
 
 __all__ = ["Block", "LookRecord", "run_block", "run_looks"]
-
-
-class AtTheEnd(NamedTuple):
-    """What has been seen of all trials of a block once their pipelines have been followed up.
-
-    Attributes
-    ----------
-    snapshot, primary
-        When, and what was seen then of the primary endpoint.
-    waiting, final
-        Trials that had a pipeline, and their posterior of that, if anybody asks for it.
-    """
-
-    snapshot: Snapshot
-    primary: Summary
-    waiting: Integers
-    final: Posterior | None
-
-    def of(self, trials: Integers) -> Posterior | None:
-        """What is known of the posterior of some trials, if they all had a pipeline."""
-        if self.final is None or not len(trials):
-            return None
-        places = np.searchsorted(self.waiting, trials)
-        if places[-1] >= len(self.waiting) or (self.waiting[places] != trials).any():
-            return None
-        return self.final.of_trials(places)
 
 
 class SimulatedConduct(Conduct):
@@ -102,6 +77,11 @@ class SimulatedConduct(Conduct):
             self._follow()
         else:
             self.population, self.prepared = others.population, others.prepared
+        # arms of whoever comes after a look are drawn when the next look is known to see them; of
+        # one experimental arm shares hardly change, and all at once is less work
+        alone = own is None and others is None and self.enrolment.by_one_set
+        several = len(plan.design.experimental) > 1
+        self._puts_off = alone and several and in_arrays(plan.design, truth, self.population)
         arms = len(plan.design.arm_names)
         self.ends: dict[str, Summary] = {}
         self.estimated = np.zeros(trials, dtype=np.bool_)
@@ -155,6 +135,29 @@ class SimulatedConduct(Conduct):
             self.look(look)
             if not self.standing.running.any() and not even_for_none:
                 break
+        else:  # trials that nothing has ended, and whoever is shown, have all their participants
+            self._enrol_by(np.full(len(self.before), np.inf))
+
+    def next_look(self, look: int, pending: Booleans | None = None) -> tuple[Floats, Booleans]:
+        """The same, with everybody enrolled who comes by then.
+
+        Who comes after a date has no part in it, so that it stands once nobody before it is left.
+        """
+        found = super().next_look(look, pending)
+        while self._enrol_by(found[0]):
+            found = super().next_look(look, pending)
+        return found
+
+    def _enrol_by(self, date: Floats) -> bool:
+        """Enrol whoever was put off and comes by a date, ``(trial,)``; whether there is anybody."""
+        columns = self.enrolment.draw_by(date)
+        if columns is None:
+            return False
+        self.population = followed_anew(
+            self.population, self.design, self.truth, self.latents, self.enrolment, columns
+        )
+        self.prepared = self._prepared()
+        return True
 
     def ended_at(
         self,
@@ -224,9 +227,11 @@ class SimulatedConduct(Conduct):
             strata_before,
             shares,
             standing.closed_at,
+            put_off=self._puts_off,
         )
         self.shares = self.enrolment.shares
-        self._follow()
+        if not self._puts_off:
+            self._follow()
 
     # ── the end ───────────────────────────────────────────────────────────────────────────
     def finish(self) -> Block:

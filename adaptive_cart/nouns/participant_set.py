@@ -14,6 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 WORD = 64
+SEVERAL = 8  # words, from which on it pays to add them eight at a time
+MOST = 1024  # words whose participants sixteen bits can count
+_EVERY_OTHER = np.uint64(0x00FF00FF00FF00FF)
+_EACH = np.uint64(0x0001000100010001)
 _NEVER = np.array(np.inf).view(np.int64)
 
 
@@ -80,6 +84,8 @@ class ParticipantSet:
     def count(self) -> npt.NDArray[np.int64]:
         """Count the participants in the set, ``(trial,)``."""
         counts = np.bitwise_count(self.words)
+        if SEVERAL <= counts.shape[1] < MOST:
+            return _added(counts)
         number = np.zeros(len(counts), dtype=np.int64)
         for word in range(counts.shape[1]):  # a few words: faster than a sum along a short axis
             number += counts[:, word]
@@ -90,6 +96,22 @@ class ParticipantSet:
         of_trials = self.words.view(np.uint8)
         bits = np.unpackbits(of_trials, axis=1, count=participants, bitorder="little")
         return bits.view(np.bool_)
+
+
+def _added(counts: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Add the counts of words, ``(trial, word)``, eight side by side in the bytes of a number."""
+    trials, words = counts.shape
+    whole = np.zeros((trials, -(-words // 8) * 8), dtype=np.uint8)
+    whole[:, :words] = counts
+    eights = whole.view(np.uint64)
+    fours = eights & _EVERY_OTHER
+    fours += (eights >> np.uint64(8)) & _EVERY_OTHER
+    number = fours[:, 0].copy()
+    for place in range(1, fours.shape[1]):
+        number += fours[:, place]
+    number *= _EACH  # the highest of its four parts is now the sum of all
+    number >>= np.uint64(48)
+    return number.view(np.int64)
 
 
 @lru_cache(maxsize=32)

@@ -20,7 +20,7 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
 from adaptive_cart.nouns.in_order import number_by
-from adaptive_cart.nouns.participant_set import ParticipantSet, kept
+from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
 from adaptive_cart.nouns.staged import Staged
@@ -157,6 +157,39 @@ class Population:
             return tuple((members,) for members in arms)
         strata = [ParticipantSet.where(self.stratum == s) for s in range(self.strata)]
         return tuple(tuple(members & stratum for stratum in strata) for members in arms)
+
+    def with_columns(self, first: int, seen: Population) -> Population:
+        """The same trials with other arms and outcomes of some participants who follow each other.
+
+        Where all of it is in arrays, and nobody has a stratum.
+
+        Parameters
+        ----------
+        first
+            Column of the first of them: a multiple of :data:`WORD`.
+        seen
+            These alone.
+        """
+
+        def put(whole: npt.NDArray[Any], part: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
+            found = whole.copy()
+            found[:, start : start + part.shape[1]] = part
+            return found
+
+        outcomes = {
+            name: put(np.asarray(whole), np.asarray(seen.outcomes[name]), first)
+            for name, whole in self.outcomes.items()
+        }
+        dropout = self.dropout
+        if dropout is not None and seen.dropout is not None:
+            dropout = put(dropout, seen.dropout, first)
+        arm = put(self.arm, seen.arm, first)
+        found = replace(self, arm=arm, outcomes=outcomes, dropout=dropout)
+        found.__dict__["groups"] = tuple(
+            (ParticipantSet(put(whole.words, part.words, first // WORD)),)
+            for (whole,), (part,) in zip(self.groups, seen.groups, strict=True)
+        )
+        return found
 
     def date_of(self, month: float) -> Floats:
         """Calendar date of a month after randomisation, ``(trial, participant)``."""

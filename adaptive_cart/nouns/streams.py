@@ -121,9 +121,38 @@ class Latents:
         made: Made = self._made[what][1]
         return made
 
+    def below(self, purpose: str, values: tuple[float, ...]) -> list[npt.NDArray[np.bool_]]:
+        """Where the uniforms for a purpose lie below each of some values, read only."""
+        return self.made_once(
+            f"below:{purpose}", values, lambda: [self.of(purpose) < value for value in values]
+        )
+
     def rows(self, chosen: npt.NDArray[np.int64]) -> ChosenLatents:
         """The uniforms of some of the trials, by their positions in the block."""
         return ChosenLatents(self, chosen)
+
+    def columns(self, chosen: slice) -> LatentsOfColumns:
+        """The uniforms of some participants of every trial, who follow each other."""
+        return LatentsOfColumns(self, chosen)
+
+
+class LatentsOfColumns(Latents):
+    """The uniforms of some participants of every trial of a block; of no other width."""
+
+    def __init__(self, whole: Latents, chosen: slice) -> None:
+        super().__init__(whole.seed, whole.first_trial, whole.trials, chosen.stop - chosen.start)
+        self.whole = whole
+        self.chosen = chosen
+
+    def of(self, purpose: str, width: int | None = None) -> npt.NDArray[np.float64]:
+        """Uniforms of every participant of theirs for one purpose, read only."""
+        if width is not None:
+            raise ValueError(f"{purpose} has {width} uniforms a trial, which are of nobody")
+        return self.whole.of(purpose)[:, self.chosen]
+
+    def below(self, purpose: str, values: tuple[float, ...]) -> list[npt.NDArray[np.bool_]]:
+        """The same of these participants, looked up where it is known of all."""
+        return [found[:, self.chosen] for found in self.whole.below(purpose, values)]
 
 
 class ChosenLatents(Latents):

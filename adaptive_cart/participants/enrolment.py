@@ -107,6 +107,9 @@ class Enrolment:
         self._lists: list[RandomisationList] = []
         self.shares: Shares | None = None
         self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
+        # who comes later than so many has the shares in force, drawn up to the first put off
+        self._come = np.zeros(latents.trials, dtype=np.int64)
+        self._put_off = self.arrival.shape[1]
         self._periods: PeriodLists | None = None
         rule, lists = design.randomisation.by_shares, design.randomisation.by_lists
         if rule is not None:
@@ -147,7 +150,7 @@ class Enrolment:
     def _no_longer_shared(self) -> None:
         """Let what is changed from now on be of this scenario alone."""
         if self._shared:
-            self.arm = self.arm.copy()
+            self.arm, self._come = self.arm.copy(), self._come.copy()
             if self.stratum is not None:  # where one closes, fewer come
                 self.arrival, self.stratum = self.arrival.copy(), self.stratum.copy()
             self._shared = False
@@ -218,18 +221,34 @@ class Enrolment:
                 drawn = np.where(after, drawn_arms(u, values), drawn)
         self.arm[rows, first:] = np.where(later[:, first:], drawn, self.arm[rows, first:])
 
-    def _draw_from(self, rows: Integers, come: Integers) -> None:
-        """Draw the arms of those who come later than so many, ``(trial,)``, by one set of shares.
+    @property
+    def by_one_set(self) -> bool:
+        """Whether all who come after a look have one set of shares until it is renewed."""
+        alike = self.stratum is None and self.design.stays is None
+        return alike and self.design.randomisation.by_shares is not None
 
-        As :meth:`_draw` does, where nobody's stratum matters and no arm enters.
+    def _draw_from(self, which: Integers | slice, columns: slice) -> None:
+        """Draw the arms of those of some columns who come after their shares were renewed.
+
+        As :meth:`_draw` does, where all of them have one set of shares.
         """
         assert self.shares is not None
-        first = int(come[rows].min())
-        which = slice(None) if len(rows) == len(come) else rows
-        drawn = drawn_arms(self.latents.of("allocation")[which, first:], self.shares.values[which])
-        stays = np.arange(first, self.arm.shape[1]) < come[which, None]
-        np.copyto(drawn, self.arm[which, first:], where=stays)
-        self.arm[which, first:] = drawn
+        u = self.latents.of("allocation")[which, columns]
+        drawn, own = drawn_arms(u, self.shares.values[which]), self.arm[which, columns]
+        stays = np.arange(columns.start, columns.stop) < self._come[which, None]
+        np.copyto(drawn, own, where=stays)
+        self.arm[which, columns] = drawn
+
+    def draw_by(self, date: Floats) -> slice | None:
+        """Draw whoever comes by a date, ``(trial,)``, and was put off; which columns these are."""
+        if self._put_off == self.arm.shape[1]:
+            return None
+        columns = slice(self._put_off, int(number_by(self.arrival, until(date)).max(initial=0)))
+        if columns.start >= columns.stop:
+            return None
+        self._draw_from(slice(None), columns)
+        self._put_off = columns.stop
+        return columns
 
     def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
         """Randomise by the lists in force when participants come."""
@@ -248,6 +267,7 @@ class Enrolment:
         opened_before: Booleans,
         shares: Shares | None,
         closed_at: Floats | None = None,
+        put_off: bool = False,
     ) -> None:
         """Enrol those who arrive after a date under what is now in force.
 
@@ -263,17 +283,26 @@ class Enrolment:
             From now on, under response-adaptive randomisation.
         closed_at
             ``(trial, arm)`` months at which decisions have closed arms, infinite for not.
+        put_off
+            Whether arms are drawn when it is known that somebody is seen (:meth:`draw_by`), where
+            all have one set of shares.
         """
         if len(rows) == 0:
             return
         self._no_longer_shared()
         rule = self.design.randomisation.by_shares
-        if rule is not None and self.stratum is None and self.design.stays is None:
+        if self.by_one_set:
             assert shares is not None
             assert self.shares is not None
             self._closed_at = self._closed_at if closed_at is None else closed_at
             self.shares = self.shares.replaced(rows, shares)
-            self._draw_from(rows, number_by(self.arrival, until(date)))
+            self._come[rows] = number_by(self.arrival, until(date))[rows]
+            first = int(self._come[rows].min())
+            if put_off:
+                self._put_off = min(self._put_off, first)
+            else:
+                which = slice(None) if len(rows) == len(self._come) else rows
+                self._draw_from(which, slice(first, self.arm.shape[1]))
             return
         later = self.arrival[rows] > until(date)[rows, None]
         if self.stratum is not None:

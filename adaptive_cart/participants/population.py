@@ -17,6 +17,7 @@ from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.external_draws import Drawn, drawn_from
+from adaptive_cart.nouns.participant_set import WORD
 from adaptive_cart.nouns.records import Floats, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, Same, padded
 from adaptive_cart.participants.enrolment import Enrolment
@@ -54,6 +55,35 @@ def followed(
     if design.by_period:
         population = replace(population, windows=enrolment.windows)
     return population
+
+
+def in_arrays(design: Design, truth: Truth, population: Population) -> bool:
+    """Whether each participant is drawn apart from all others, and is nothing but numbers."""
+    return (
+        truth.courses is None
+        and truth.mixture is None
+        and population.stratum is None
+        and population.attendance is None
+        and not design.by_period
+        and not design.redrawn
+        and all(isinstance(outcome, np.ndarray) for outcome in population.outcomes.values())
+    )
+
+
+def followed_anew(
+    population: Population,
+    design: Design,
+    truth: Truth,
+    latents: Latents,
+    enrolment: Enrolment,
+    columns: slice,
+) -> Population:
+    """The same population, of which some columns have been enrolled anew; see `in_arrays`."""
+    last = min(-(-columns.stop // WORD) * WORD, population.participants)
+    own = slice(columns.start // WORD * WORD, last)
+    arrival, arm = population.arrival[:, own], np.ascontiguousarray(enrolment.arm[:, own])
+    seen = populate(design, truth, latents.columns(own), arrival, arm, None)
+    return population.with_columns(own.start, seen)
 
 
 def populate(

@@ -66,13 +66,15 @@ class Shares:
         Infinite where nothing changes.
         """
         values, before = self.values, windows.enrolling(self.since)
-        months = np.sort(np.concatenate([windows.opens, windows.closes], axis=1), axis=1)
-        for month in months.T:
-            later = np.isfinite(month) & (month > until(self.since))
-            if not later.any():
-                continue
+        months = np.concatenate([windows.opens, windows.closes], axis=1)
+        month = self.since
+        while True:  # every trial's next month together
+            ahead = np.where(months > until(month)[:, None], months, np.inf)
+            month = ahead.min(axis=1)
+            if np.isinf(month).all():
+                return
             now = windows.enrolling(month)
-            changed = later & (now != before).any(axis=1)
+            changed = np.isfinite(month) & (now != before).any(axis=1)
             rows = np.flatnonzero(changed)
             if len(rows):
                 own = values[rows], before[rows], now[rows]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept, or_never
 
-WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300)
+WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300, 448, 449, 512, 1_030)
 
 
 @st.composite
@@ -39,6 +39,13 @@ def test_algebra_of_sets(two: np.ndarray) -> None:
     ):
         assert fast.count().tolist() == [len(row) for row in slow]
         assert members(fast.mask(width)) == slow
+
+
+@pytest.mark.parametrize("words", [8, 9, 16, 1_023, 1_024])
+def test_everybody_and_nobody_of_many_words_is_counted(words: int) -> None:
+    everybody = np.full((2, words), np.iinfo(np.uint64).max)
+    everybody[1] = 0
+    assert ParticipantSet(everybody).count().tolist() == [words * WORD, 0]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -41,9 +41,7 @@ class Response(DirectTruth):
         distinct = sorted(set(chances))
         if len(distinct) > FEW:
             return u < np.array(chances).take(arm)
-        below = drawing.latents.made_once(
-            f"below:{drawing.name}", tuple(distinct), lambda: [u < chance for chance in distinct]
-        )
+        below = drawing.latents.below(f"outcome:{drawing.name}", tuple(distinct))
         # few probabilities: who responds with a smaller one does so with a larger one, so that
         # only those with a larger one are looked up
         found: Booleans = below[0].copy()

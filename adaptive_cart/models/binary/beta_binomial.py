@@ -257,6 +257,10 @@ class BetaBinomial:
             ``(row, arm)``, indices of arms.
         """
         kinds = list(dict.fromkeys(self.priors))
+        if len(kinds) == 1:
+            if len(places):
+                yield BetaBinomial((kinds[0],) * places.shape[1]), np.arange(len(places))
+            return
         kind = np.array([kinds.index(prior) for prior in self.priors])
         for own, rows in each_distinct(kind[places]):
             yield BetaBinomial(tuple(kinds[place] for place in own)), rows
