@@ -28,7 +28,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import ByPeriod, Summary
 
 SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
@@ -150,16 +150,24 @@ def completed_answers(
     coming = lost.coming.rows(seen.trials).times(factors)
     now = seen.summary(endpoint).rows(seen.trials)
     tables = seen.posterior_ahead(endpoint).completed(now, coming, some, apart)
-    other = _Completed(seen, endpoint, tables, some.number)
+    other = Completed(seen, endpoint, tables, some.number)
     return other.probability(part, asked).reshape(-1, some.number)
 
 
-class _Completed(LookAnalysis):
-    """Completed tables of an endpoint: those of the first chosen trial, of the second, and on."""
+class Completed(LookAnalysis):
+    """Completed tables of an endpoint: those of the first chosen trial, of the second, and on.
 
-    def __init__(self, seen: LookAnalysis, endpoint: str, tables: Summary, each: int) -> None:
+    Parameters
+    ----------
+    each
+        How many tables there are of each trial, or of every one, ``(chosen trial,)``.
+    """
+
+    def __init__(
+        self, seen: LookAnalysis, endpoint: str, tables: Summary, each: int | Integers
+    ) -> None:
         self.plan, self.snapshot, self.prepared = seen.plan, seen.snapshot, {}
-        self.trials = np.arange(len(seen.trials) * each)
+        self.trials = np.arange(np.repeat(seen.trials, each).size)
         self.open_arms = np.repeat(seen.open_arms, each, axis=0)
         opened = seen.open_strata
         self.open_strata = None if opened is None else np.repeat(opened, each, axis=0)

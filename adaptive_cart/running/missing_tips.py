@@ -46,7 +46,27 @@ class MissingTips:
 
 
 def rule_to_tip(plan: Plan) -> tuple[ResolvedRule | None, str]:
-    """The success rule whose tipping points are told; or why there is none."""
+    """The success rule whose tipping points are told from its counts; or why there is none."""
+    rule, why = rule_about_one(plan)
+    if rule is None:
+        return None, why
+    assert rule.only is not None
+    question = rule.only.question
+    analysis = plan.fitted[question.endpoint][0]
+    if SUMMARIES[analysis.reads] is not Counts or not analysis.of_tables:
+        return None, "success is not judged by counts of responders alone"
+    if why:
+        return None, why
+    if plan.design.endpoints[question.endpoint].imputes():
+        return None, "missing responses are imputed"
+    return rule, ""
+
+
+def rule_about_one(plan: Plan) -> tuple[ResolvedRule | None, str]:
+    """The success rule about one posterior probability of one endpoint; or why there is none.
+
+    And why missing outcomes of it cannot be put in at a look, blank where they can.
+    """
     rules = [rule for rule in plan.rules if rule.decision.ends == SUCCESS]
     if len(rules) != 1 or rules[0].only is None or len(rules[0].targets) != 1:
         return None, "success does not hang on one question about one arm"
@@ -56,18 +76,13 @@ def rule_to_tip(plan: Plan) -> tuple[ResolvedRule | None, str]:
         return None, "success does not hang on one posterior probability of one endpoint"
     if part.prediction is not None:
         return None, "success does not hang on one posterior probability"
-    endpoint = plan.design.endpoints[question.endpoint]
     analysis = plan.fitted[question.endpoint][0]
-    if SUMMARIES[analysis.reads] is not Counts or not analysis.of_tables:
-        return None, "success is not judged by counts of responders alone"
     if question.stratum < 0 and plan.design.strata and (analysis.by_stratum or question.about_open):
-        return None, "success hangs on counts in several strata, each by itself"
+        return rules[0], "success hangs on counts in several strata, each by itself"
     if question.endpoint in plan.design.prediction or part.spending is not None:
-        return None, "more than the counts at the month analysed decides"
-    if endpoint.imputes():
-        return None, "missing responses are imputed"
+        return rules[0], "more than the counts at the month analysed decides"
     if any(arm >= len(plan.design.arms) for arm in question.pair) or question.of.among_open:
-        return None, "success is not about arms of the trial alone"
+        return rules[0], "success is not about arms of the trial alone"
     return rules[0], ""
 
 

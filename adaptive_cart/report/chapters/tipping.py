@@ -12,7 +12,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.report.chapters.tipping_moves import moved_priors
-from adaptive_cart.report.chapters.tipping_shifts import shifted
+from adaptive_cart.report.chapters.tipping_shifts import first_trials, shifted
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -29,9 +29,10 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, significant
-from adaptive_cart.report.sensitivity import trials_asked
+from adaptive_cart.report.sensitivity import FEWER, trials_asked
 from adaptive_cart.results.figure import proportion
 from adaptive_cart.running.boundaries import Boundary
+from adaptive_cart.running.completed_tips import completed_tips, rule_to_complete
 from adaptive_cart.running.missing_tips import MissingTips, missing_tips, rule_to_tip
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def tipping(evidence: Evidence) -> list[Block]:
     if evidence.exact or not number:
         return []
     rule, why = rule_to_tip(evidence.plan)
+    from_counts = rule is not None
+    rule = rule or rule_to_complete(evidence.plan)
     heading = Heading(text="Tipping points of missing outcomes", key="tipping", level=2)
     if rule is None:
         blocks, keys, not_moved = shifted(evidence)
@@ -54,9 +57,12 @@ def tipping(evidence: Evidence) -> list[Block]:
             return [heading, paragraph("They are not told here: {why}.", why=not_moved or why)]
         evidence.trace.reported(ITEM, *keys)
         return [heading, *blocks]
+    if not from_counts:
+        number = max(1, min(number, evidence.sensitivity_trials // FEWER))
     rows: list[Row] = []
+    of = _of_scenario if from_counts else _completed
     for name in evidence.scenarios:
-        tips = _of_scenario(evidence, rule, name, number)
+        tips = of(evidence, rule, name, number)
         if tips is not None:
             rows += _rows(name, tips)
     if not rows:
@@ -66,11 +72,12 @@ def tipping(evidence: Evidence) -> list[Block]:
     return [
         heading,
         paragraph(
-            "At the look that ended each of the first {number} trials of a scenario, every outcome "
-            "of those whose outcome was due and missing was put in, and {rule} judged again. "
+            "At the look that ended each of the first {number} trials of a scenario, {put}, and "
+            "{rule} judged again. "
             "{table} shows in how many trials so few of the missing would have turned it over, "
             "counted from {read}.",
             number=given(number, "sensitivity trials"),
+            put=_put_in(evidence, rule),
             rule=code(rule.name),
             table=Reference("t-tipping"),
             read=_read_as(evidence, rule),
@@ -198,9 +205,24 @@ def _head(outcomes: int) -> Line:
 def _read_as(evidence: Evidence, rule: ResolvedRule) -> str:
     assert rule.only is not None
     endpoint = evidence.design.endpoints[rule.only.question.endpoint]
+    if endpoint.category_names():
+        return "the mean place of the others of their arm between the worst and the best category"
     if endpoint.dropout_counts():
         return "non-response, as which the design reads them"
-    return "the proportion seen in their arm, since the design leaves them out"
+    how = "imputes them" if endpoint.imputes() else "leaves them out"
+    return f"the proportion seen in their arm, since the design {how}"
+
+
+def _put_in(evidence: Evidence, rule: ResolvedRule) -> Line:
+    """What is done with those whose outcome is missing."""
+    assert rule.only is not None
+    endpoint = evidence.design.endpoints[rule.only.question.endpoint]
+    if not (names := endpoint.category_names()):
+        return line("every outcome of those whose outcome was due and missing was put in")
+    return line(
+        "of those whose outcome was due and missing every number was given the best category (",
+        code(names[-1]), "), and the others the worst (", code(names[0]), ")",
+    )  # fmt: skip
 
 
 def _rows(name: str, tips: MissingTips) -> list[Row]:
@@ -228,6 +250,23 @@ def _rows(name: str, tips: MissingTips) -> list[Row]:
             )
         )
     return found
+
+
+def _completed(
+    evidence: Evidence, rule: ResolvedRule, name: str, number: int
+) -> MissingTips | None:
+    """The same where counts alone do not tell, of trials that are simulated again."""
+    parts = []
+    for plan, block in first_trials(evidence, name, number):
+        own = rule_to_complete(plan)
+        assert own is not None
+        parts.append(completed_tips(plan, own, block))
+    found = MissingTips(
+        np.concatenate([part.holds for part in parts]),
+        np.concatenate([part.missing for part in parts]),
+        np.concatenate([part.fewest for part in parts]),
+    )
+    return found if found.missing.any() else None
 
 
 def _of_scenario(
