@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import signal
 import threading
@@ -24,7 +26,14 @@ _USUAL = (signal.default_int_handler, ended_at_once)
 def end_at_once() -> None:
     """Let Ctrl-C end this process at once, unless somebody else has said what it does."""
     if signal.getsignal(signal.SIGINT) in (*_USUAL, _stop):
+        _unheard_at_the_very_end()
         signal.signal(signal.SIGINT, ended_at_once)
+
+
+@functools.cache
+def _unheard_at_the_very_end() -> None:
+    """Where Python takes itself apart it lets Ctrl-C kill the process, with another exit status."""
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: object) -> None:

@@ -17,6 +17,11 @@ _held: set[int] = set()  # handles of the folders that this process keeps others
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder if need be and keep others out of it; the lock goes when the process does."""
+    if folder.is_symlink() and not folder.exists():
+        raise ResultsError(
+            f"{folder}: is a link to {os.readlink(folder)}, which is not there; make that folder, "
+            f"or choose another --out"
+        )
     if not folder.is_dir():
         for parent in (folder, *folder.parents):
             if parent.exists() and not parent.is_dir():

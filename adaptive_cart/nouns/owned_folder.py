@@ -87,7 +87,7 @@ class OwnedFolder:
 
     def require_free(self, names: Iterable[str]) -> None:
         """Raise a :class:`ResultsError` unless all these files may be written."""
-        found = [why for name in names if (why := self.obstacle(name))]
+        found = list(dict.fromkeys(why for name in names if (why := self.obstacle(name))))
         if found:
             more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             raise ResultsError(

@@ -290,9 +290,11 @@ class Store:
         strangers = sorted(names - {*WRITTEN_BY_RUNS, PARTS} | names & {DESIGN})
         remains = sorted(names & {*WRITTEN_BY_RUNS, PARTS} - {DESIGN})
         if remains:
+            # what is not ours is not replaced by a restart either
+            way = "" if self._strangers() else ", or --restart to replace them"
             raise ResultsError(
                 f"{self.folder}: holds {', '.join(remains)}, but no {MANIFEST} that says of what; "
-                f"choose another --out, or --restart to replace them"
+                f"choose another --out{way}"
             )
         if strangers:
             raise ResultsError(

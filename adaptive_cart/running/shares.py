@@ -116,15 +116,19 @@ def finished_shares(folder: Path) -> list[Finished]:
     others = [one for one in found if one.share.of != first.share.of]
     if others:
         names = [one.folder.name for one in (first, *others)]
-        raise ResultsError(f"{folder}: holds parts of several runs: {', '.join(names[:SHOWN])}")
+        raise ResultsError(
+            f"{folder}: holds parts of several runs: {', '.join(names[:SHOWN])}; move those away "
+            f"that do not belong together"
+        )
     for one in found[1:]:
         differences = first.identity.differences(one.manifest)
         if one.trials != first.trials:
-            differences.append(f"trials {dict(one.trials)} there, {dict(first.trials)} here")
+            differences.append(f"{_words(one.trials)} there, {_words(first.trials)} now")
         if differences:
             raise ResultsError(
                 f"{one.folder}: is of another run than {first.folder.name}: "
-                f"{'; '.join(differences)}"
+                f"{'; '.join(differences)}. Move away the one that is not wanted, or run it again "
+                f"with --restart"
             )
     there = {one.share.number for one in found if one.manifest["status"] == SHARE}
     missing = [number for number in range(1, first.share.of + 1) if number not in there]
@@ -132,11 +136,15 @@ def finished_shares(folder: Path) -> list[Finished]:
         shown = ", ".join(map(str, missing[:SHOWN]))
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ResultsError(
-            f"{folder}: of {first.share.of} parts, {len(missing)} are not there or not finished: "
-            f"{shown}{more}. Run each again with --part {missing[0]}/{first.share.of}; what it has "
+            f"{folder}: not there or not finished, of {first.share.of} parts: {shown}{more}. "
+            f"Run each again with --part {missing[0]}/{first.share.of}; what it has "
             f"finished is kept"
         )
     return found
+
+
+def _words(trials: Mapping[str, int]) -> str:
+    return f"{max(trials.values()):,} trials of {', '.join(trials)}"
 
 
 def _candidates(folder: Path) -> list[Path]:

@@ -275,8 +275,8 @@ def _require_all(folder: Path, told: Sequence[Mapping[str, Any]]) -> None:
         shown = ", ".join(map(str, missing[:SHOWN]))
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ResultsError(
-            f"{folder}: of {first['of']} parts, {len(missing)} are not there or not finished: "
-            f"{shown}{more}. Run each again with --part {missing[0]}/{first['of']}; what it has "
+            f"{folder}: not there or not finished, of {first['of']} parts: {shown}{more}. "
+            f"Run each again with --part {missing[0]}/{first['of']}; what it has "
             f"finished is kept"
         )
 

@@ -67,6 +67,8 @@ def test_a_folder_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "figures").symlink_to(tmp_path / "victim")
     owned = OwnedFolder(tmp_path / "folder")
+    with pytest.raises(ResultsError, match=r"folder: figures is a link\. Nothing"):
+        owned.require_free(["figures/one.txt", "figures/two.txt"])
     with pytest.raises(ResultsError, match="figures is a link"):
         owned.write("figures/two.txt", "new")
     # nor where a list that somebody sent claims the file

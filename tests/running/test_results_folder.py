@@ -15,9 +15,10 @@ import pytest
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import CartError, ResultsError
 from adaptive_cart.figures import write_figures
+from adaptive_cart.nouns.locked_folder import locked
 from adaptive_cart.results import rows
 from adaptive_cart.results.result import Result, open_result
-from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
+from adaptive_cart.results.store import LOOKS, MANIFEST, MEASURES, TRIALS, Store
 from adaptive_cart.running import run as module
 from adaptive_cart.running.run import simulate
 from checks import raw_design
@@ -192,3 +193,31 @@ def test_tables_with_other_columns_are_not_extended(
 
 def stopped(*arguments: Any, **how: Any) -> None:
     raise RuntimeError("stopped")
+
+
+def test_a_folder_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(tmp_path / "not mounted")
+    with (
+        pytest.raises(ResultsError, match=r"results: is a link to .*not mounted, which is not"),
+        locked(tmp_path / "results"),
+    ):
+        pass
+    (tmp_path / "not mounted").mkdir()
+    with locked(tmp_path / "results"):
+        pass
+
+
+@pytest.mark.parametrize(("ours", "way"), [(True, ", or --restart to replace them"), (False, "")])
+def test_a_restart_is_advised_where_it_is_done(tmp_path: Path, ours: bool, way: str) -> None:
+    drawn(tmp_path / "run")
+    (tmp_path / "run" / MANIFEST).unlink()
+    if not ours:
+        (tmp_path / "run" / "trials.parquet").write_text("mine")
+    with pytest.raises(ResultsError) as caught:
+        drawn(tmp_path / "run")
+    assert str(caught.value).endswith(f"that says of what; choose another --out{way}")
+    if ours:
+        drawn(tmp_path / "run", restart=True)
+    else:
+        with pytest.raises(ResultsError, match="nothing there is replaced"):
+            drawn(tmp_path / "run", restart=True)

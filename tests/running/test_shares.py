@@ -106,12 +106,12 @@ def test_a_damaged_share_is_run_again(parts, whole):
 
 def test_what_is_not_there_is_told(parts, design):
     shutil.rmtree(parts / "part-2-of-3")
-    with pytest.raises(ResultsError, match=r"of 3 parts, 1 are not there.*: 2\. .*--part 2/3"):
+    with pytest.raises(ResultsError, match=r"not finished, of 3 parts: 2\. .*--part 2/3"):
         merge(parts)
     assert not (parts / "manifest.json").exists()
     manifest = parts / "part-1-of-3" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"status": "running"}))
-    with pytest.raises(ResultsError, match=r"2 are not there or not finished: 1, 2\."):
+    with pytest.raises(ResultsError, match=r"not there or not finished, of 3 parts: 1, 2\."):
         merge(parts)
     with pytest.raises(ResultsError, match="holds no parts of a run"):
         merge(parts / "part-3-of-3")
@@ -122,10 +122,10 @@ def test_parts_of_other_runs_are_refused(parts, design):
     with pytest.raises(ResultsError, match=r"part-2-of-3: is of another run.*seed 9 there, 0 now"):
         merge(parts)
     shared(design, parts, "2/3", trials=51, restart=True)
-    with pytest.raises(ResultsError, match=r"trials .*51.* there"):
+    with pytest.raises(ResultsError, match=r": 51 trials of null.* there, 50 trials .* now\. Move"):
         merge(parts)
     shared(design, parts, "1/2")
-    with pytest.raises(ResultsError, match="holds parts of several runs"):
+    with pytest.raises(ResultsError, match=r"holds parts of several runs: .*; move those away"):
         merge(parts)
 
 

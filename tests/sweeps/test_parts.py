@@ -88,7 +88,7 @@ def test_what_is_missing_or_of_another_sweep_is_named(design: ac.Design, parts: 
     with pytest.raises(ResultsError, match="damaged"):
         merge_sweep(parts)
     other.unlink()
-    with pytest.raises(ResultsError, match="of 3 parts, 1 are not there or not finished: 2"):
+    with pytest.raises(ResultsError, match="not there or not finished, of 3 parts: 2"):
         merge_sweep(parts)
     other.write_text(kept, encoding="utf-8")
     shutil.rmtree(next(iter((parts / "variants").iterdir())))
@@ -133,7 +133,7 @@ def test_a_part_as_it_is_typed(tmp_path: Path) -> None:
     assert "merge runs none" in text
     status, text = said("merge", str(tmp_path))
     assert status != 0
-    assert "of 3 parts, 2 are not there or not finished: 1, 2" in text
+    assert "not there or not finished, of 3 parts: 1, 2" in text
 
 
 @pytest.mark.slow
