@@ -138,31 +138,44 @@ def _averages(design: Design) -> str:
     asked = design.calibration
     if asked is None or not asked.averaged:
         return ""
+    at_the_end = [rule.name for rule in design.rules if rule.decision.at_the_end]
     names = [rule.name for rule in design.rules if asks(rule) and rule.decision.claims]
     if asked.averages is not None:
-        told = [f"of '{name}' {_wanted(one)}" for name, one in asked.averages.items()]
+        told = [
+            f"of '{name}' {_wanted(one, 'claimed' if name in at_the_end else 'success')}"
+            for name, one in asked.averages.items()
+        ]
+    elif len(names) > 1:
+        made = "success" if not set(names) & set(at_the_end) else "it is made"
+        told = [f"{_of_each(names)}{_wanted(asked.of_all, made)}"]
     else:
-        of = one_of_each(names) if len(names) > 1 else ""
-        told = [f"{of}{_wanted(asked.of_all)}"]
+        told = [_wanted(asked.of_all, "claimed" if names and names[0] in at_the_end else "success")]
     return f"{'; '.join(told)}; averaged over the design prior {asked.design_prior}"
 
 
-def one_of_each(names: Sequence[str]) -> str:
+def _of_each(names: Sequence[str]) -> str:
     """Say that something is of each of several rules."""
     return f"of each of {_quoted(names)}, with a threshold of its own, "
 
 
-def _wanted(asked: Averages) -> str:
-    """What is wanted on average, in words."""
+def _wanted(asked: Averages, made: str) -> str:
+    """What is wanted on average, in words.
+
+    Parameters
+    ----------
+    made
+        What the rule does with its claim.
+    """
     told = []
     if asked.false_discovery is not None:
-        told.append(f"P(claim false | success) wanted: at most {asked.false_discovery:g}")
+        told.append(f"P(claim false | {made}) wanted: at most {asked.false_discovery:g}")
     if asked.correct_decision is not None:
         told.append(f"P(correct decision) wanted: at least {asked.correct_decision:g}")
     if asked.expected_loss is not None:
         one = asked.expected_loss
         told.append(
-            f"the smallest expected loss wanted, where a false success costs "
+            f"the smallest expected loss wanted, where a false "
+            f"{'success' if made == 'success' else 'claim'} costs "
             f"{one.false_success:g} and a missed claim {one.missed:g}"
         )
     return "; ".join(told)

@@ -220,6 +220,9 @@ def test_a_further_claim_has_a_threshold_for_its_own_average() -> None:
         made = {s: w * float(claimed[s].mean()) for s, w in WEIGHTS.items()}
         return (made["null"] + made["some"]) / sum(made.values())
 
+    said = described(Design(**raw))
+    assert "of 'strong' P(claim false | claimed) wanted: at most 0.35" in said
+    assert "of 'efficacy' P(claim false | success) wanted: at most 0.12" in said
     strong = found.rules["strong"]
     told = strong.averages["false_discovery"].estimate
     assert told == pytest.approx(discovered(strong.threshold, 600), abs=1e-12)
@@ -288,7 +291,7 @@ def test_the_log_is_kept_and_the_report_tells_every_rule(tmp_path: Path) -> None
         for name in ("strong", "efficacy")
     ]
     said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
-    assert "The thresholds of strong and efficacy depend on each other" in said
+    assert "What one of strong and efficacy declares decides what is asked of the others" in said
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ def averaged_threshold(evidence: Evidence) -> list[Block]:
         rules = listed([code(found.rule) for found in every])
         blocks.append(
             paragraph(
-                "The thresholds of {rules} depend on each other, since what one of them ends the "
-                "other no longer sees: they were found in turn, each with the others in force, "
-                "until none moved. Every average is of the claim of its own rule, where that rule "
+                "What one of {rules} declares decides what is asked of the others: so their "
+                "thresholds were found in turn, each with the others in force, until none moved. "
+                "Every average is of the claim of its own rule, where that rule "
                 "declares it.",
                 rules=rules,
             )
