@@ -148,7 +148,7 @@ def _how_run(candidate: Candidate) -> str:
 
 def _groups(comparison: Comparison, rows: list[Row]) -> list[Group]:
     shown = list(SHOWN)
-    arms = list(comparison.first.design.arm_names[1:])
+    arms = list(comparison.first.design.experimental_names)
     if len(arms) > 1:
         shown += [(f"success of {arm}", Key("arm_success", arm), 3, 4) for arm in arms]
     groups = []

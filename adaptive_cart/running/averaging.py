@@ -168,7 +168,7 @@ def _weighed(design: Design, name: str) -> list[_Weighed]:
     """What a design prior weighs."""
     prior = design.design_prior[name]
     roles = {scenario: truth.role for scenario, truth in design.truths.items()}
-    draws = draws_of(prior, design.scenarios, design.primary, design.arm_names[1:])
+    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
     return [
         _Weighed(
             name,

@@ -228,6 +228,11 @@ def _reached(
         before = look.analysed
 
 
+def rates_in(design: Design, scenario: str) -> list[float]:
+    """True probability of a success by arm, in a scenario."""
+    return _rates(design, true_values(design, design.truths[scenario]))
+
+
 def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
     """Probability of a success in every scenario, and nothing else: what a search asks for."""
     if design.redrawn:  # summed over all that may be drawn

@@ -28,6 +28,7 @@ from adaptive_cart.sweeps.counted_success import successes
 from adaptive_cart.sweeps.foretold_thresholds import ForetoldThresholds
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.sized_looks import Judging, best_looks
+from adaptive_cart.sweeps.steps_of_power import step_of_power
 from adaptive_cart.sweeps.tried_sizes import KeptSizes, Tried
 from adaptive_cart.sweeps.varying import design_of_size
 
@@ -142,6 +143,11 @@ class SizeRuns:
         """Whether a size is simulated, and not enumerated."""
         numbers = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
         return choose_engine(numbers, numbers.truths, self.engine).engine == "simulate"
+
+    def step(self, number: int) -> float:
+        """By how much power may jump at an enumerated size, because counts are whole numbers."""
+        made = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
+        return step_of_power(made, self.scenarios, self.wanted)
 
     def simulated(self, number: int) -> bool:
         """Whether a size was simulated, and not enumerated."""

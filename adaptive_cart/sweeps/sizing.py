@@ -10,8 +10,9 @@ is simulated a tenth of the trials draw the line, and the search counts successe
 alone in which power is wanted and may be lacking; the others are run at the answer and beside it.
 What is left of the line, since
 counts are whole numbers and looks move in steps, is measured at the sizes that have been tried,
-and every size whose foretold power lies that near to the one wanted is tried as well. The answer
-is the smallest size from which every larger one that was searched has the power.
+and every size whose foretold power lies that near to the one wanted is tried as well; where power
+is enumerated also those that a step of it (:mod:`adaptive_cart.sweeps.steps_of_power`) can bring
+there. The answer is the smallest size from which every larger one that was searched has the power.
 
 Where thresholds are calibrated by simulation, which takes longer than all else, those of the sizes
 that drew the line foretell the others (:mod:`adaptive_cart.sweeps.foretold_thresholds`). Then the
@@ -57,6 +58,10 @@ COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower
 
 def _silent(what: str, done: int, total: int) -> None:
     return None
+
+
+def _no_step(number: int) -> float:
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -294,8 +299,9 @@ def size(
     rough = _roughly(sizes, runs.roughly, power) if runs.drawn(sizes[0]) else {}
     if cost := runs.cost():
         tell(cost)
+    step = runs.step if not rough else _no_step
     while True:
-        slack = _search(sizes, lambda number: runs.of(number).power(asked), power, rough)
+        slack = _search(sizes, lambda number: runs.of(number).power(asked), power, rough, step)
         hanging = runs.to_calibrate(_first_with(runs.ordered(), asked, power))
         if hanging is None:
             break
@@ -330,6 +336,7 @@ def _search(
     power: Callable[[int], float],
     wanted: float,
     rough: Mapping[int, float] = NOTHING_ROUGH,
+    step: Callable[[int], float] = _no_step,
 ) -> float:
     """Run the sizes that the answer hangs on; how near to the wanted power these had to lie.
 
@@ -337,13 +344,16 @@ def _search(
     ----------
     rough
         Quicker words on the power of some sizes, from which the line is drawn first.
+    step
+        By how much power may jump at a size, because counts are whole numbers.
     """
     ends = (sizes[0], sizes[-1])
     known = {} if rough else {number: power(number) for number in ends}
     while True:
         foretold, off = _line(sizes, known, rough)
-        slack = max(LEAST_SLACK, SLACK * off)
         away = np.abs(foretold - wanted)
+        near = step(sizes[int(away.argmin())])
+        slack = max(LEAST_SLACK, SLACK * off, near)
         # where none is near, as with a power of 1 at all, the sizes about the answer are enough
         within = [sizes[k] for k in np.argsort(away, kind="stable") if away[k] <= slack]
         wished = (*within[:1], *_about(_answer(foretold >= wanted), sizes), *within)

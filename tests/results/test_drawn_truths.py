@@ -88,6 +88,24 @@ def test_early_data_are_a_beta_and_a_named_scenario_alone_is_drawn(tmp_path: Pat
     assert found[3]["type_one_error_average"].estimate < exact(by_data, cart=0.1)["success"]
 
 
+def test_early_data_of_a_trial_with_one_arm_need_not_name_it(tmp_path: Path) -> None:
+    found = raw_design("hello")
+    found["arms"] = {"cart": found["arms"]["cart"]}
+    del found["arms"]["cart"]["allocation"]
+    found["rules"] = [{"name": "efficacy", "then": "declare_success", "at_least": 0.9,
+                       "posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.3}}]  # fmt: skip
+    found["enrolment"]["max_n"], found["looks"]["observed"] = 20, [20]
+    found["scenarios"] = {"null": {"dfr": {"cart": 0.3}}, "expected": {"dfr": {"cart": 0.5}}}
+    early = {"responders": 9, "participants": 14, "believe": 0.5}
+    found["design_prior"] = {"drawn": {"weights": WEIGHTS, "early_data": early}}
+    averages = ac.simulate(ac.Design(**found), out=tmp_path / "a").averages["drawn"]
+    x = np.arange(21)
+    holds = stats.beta.sf(0.3, 1 + x, 21 - x) >= 0.9
+    null = stats.binom.pmf(x[holds], 20, 0.3).sum()
+    drawn = stats.betabinom.pmf(x[holds], 20, 1 + 4.5, 1 + 2.5).sum()
+    assert averages["assurance"].estimate == pytest.approx(0.3 * null + 0.7 * drawn, abs=1e-9)
+
+
 @pytest.mark.slow
 def test_two_draws_are_integrated_together(tmp_path: Path) -> None:
     flat = {"dist": "uniform", "low": 0.0, "high": 1.0}

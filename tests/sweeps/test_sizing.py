@@ -69,6 +69,48 @@ def test_it_is_what_every_size_by_hand_gives_where_power_goes_up_and_down(wanted
         assert one.looks == (one.size,)
 
 
+def power_with_looks(numbers: list[int], goal: float, rate: float, threshold: float) -> float:
+    """Success at one of several looks at one arm, count by count."""
+    running, before, success = np.ones(1), 0, 0.0
+    for n in numbers:
+        running = np.convolve(running, stats.binom.pmf(np.arange(n - before + 1), n - before, rate))
+        x = np.arange(n + 1)
+        holds = stats.beta.sf(goal, 1 + x, 1 + n - x) >= threshold
+        success += float(running[holds].sum())
+        running, before = np.where(holds, 0.0, running), n
+    return success
+
+
+@pytest.mark.parametrize(
+    ("looks", "rate", "threshold", "wanted"),
+    [([21, 35], 0.3, 0.975, 0.85),
+     pytest.param([19, 24, 48], 0.25, 0.95, 0.8, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_a_size_far_from_the_line_by_a_step_of_the_power_is_not_overlooked(
+    looks: list[int], rate: float, threshold: float, wanted: float
+) -> None:
+    """Power falls below the one wanted once more at a size that the line says has enough."""
+    goal, written = 0.1, looks[-1]
+    asked = {"endpoint": "dfr", "arm": "cart", "above": goal}
+    design = single_arm(
+        enrolment={"max_n": written, "per_month": 3.0}, looks={"observed": looks},
+        rules=[{"name": "efficacy", "then": "declare_success", "posterior": asked,
+                "at_least": threshold}],
+        scenarios={"null": {"role": "null", "dfr": {"cart": goal}},
+                   "expected": {"role": "alternative", "dfr": {"cart": rate}}},
+    )  # fmt: skip
+
+    def power(size: int) -> float:
+        moved = [int(np.floor(n / written * size + 0.5)) for n in looks]
+        return power_with_looks(moved, goal, rate, threshold)
+
+    sizes = list(range(written // 2, 3 * written + 1))
+    found = ac.size(design, wanted, least=sizes[0], most=sizes[-1])
+    assert found.answer == by_hand(sizes, power, wanted)
+    for one in found.tried:
+        assert one.success["expected"].estimate == pytest.approx(power(one.size), abs=1e-9)
+
+
 def test_a_design_with_looks_is_sized_in_a_tenth_of_the_runs() -> None:
     design = ac.load_design(HELLO)
     found = ac.size(design, 0.9)

@@ -36,7 +36,7 @@ def _draws(
     pieces: Pieces, path: str, prior: DesignPrior, weights: dict[str, float], roles: dict[str, str]
 ) -> Found:
     """Whether every draw is of a value, in some scenario that has a weight."""
-    arms = pieces.arm_names[1:]
+    arms = pieces.experimental_names
     early = prior.early_data
     if early is not None and early.arm not in (None, *arms):
         yield path_to(path, "early_data", "arm"), unknown(str(early.arm), "experimental arms", arms)
@@ -84,7 +84,7 @@ def at_the_ends(pieces: Pieces) -> Iterator[tuple[str, tuple[str, ...], float]]:
             continue
         weights = weights_of(name, prior, roles)
         path = path_to("design_prior", name)
-        for draw in draws_of(prior, pieces.scenarios, pieces.primary, pieces.arm_names[1:]):
+        for draw in draws_of(prior, pieces.scenarios, pieces.primary, pieces.experimental_names):
             where = path_to(
                 path, *(["draw", draw.path] if draw.path in prior.draw else [draw.path])
             )
