@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import markdown
 import pytest
+import yaml
 
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
@@ -61,3 +63,36 @@ def test_every_command_line_of_the_pages_can_be_typed() -> None:
             pytest.fail(f"{page}: adaptive-cart {line}: {error.format_message()}")
     assert lines >= 30
     assert known == {*COMMANDS}, "each is told somewhere"
+
+
+# ── what a reader of the built pages sees ─────────────────────────────────────────────────────
+SETTINGS = ROOT / "mkdocs.yml"
+BUILT = sorted((ROOT / "docs").rglob("*.md"))
+MARKS = re.compile(r"\n\s*([-*+|#:] |\d+[.)] |```)")  # of lists, tables, titles and code
+SHOWN = re.compile(r"<(p|li|td|dd)\b[^>]*>(.*?)(?=<(?:/\1|ul|ol|p|pre|table|li)\b)", re.S)
+
+
+def shown(text: str) -> list[str]:
+    """Paragraphs, items and cells of a page as mkdocs renders it, without what stands as code."""
+    extensions = yaml.safe_load(SETTINGS.read_text("utf-8"))["markdown_extensions"]
+    names = [one if isinstance(one, str) else next(iter(one)) for one in extensions]
+    page = markdown.markdown(text, extensions=names)
+    page = re.sub(r"<pre\b.*?</pre>|<code\b.*?</code>", "code", page, flags=re.S)
+    return [match[2] for match in SHOWN.finditer(page)]
+
+
+def marks_left(text: str) -> list[str]:
+    """Where a reader sees a mark that should have made a list, a table or a title."""
+    return [part[:80] for part in shown(text) if MARKS.search(part)]
+
+
+@pytest.mark.parametrize("page", BUILT, ids=lambda page: page.stem)
+def test_lists_tables_and_titles_are_shown_as_such(page: Path) -> None:
+    assert marks_left(page.read_text("utf-8")) == []
+
+
+def test_a_list_that_no_blank_line_precedes_is_found() -> None:
+    """Python-Markdown takes it for a part of the paragraph, other readers for a list."""
+    assert marks_left("**Looks**\n- one\n- two") == ["<strong>Looks</strong>\n- one\n- two"]
+    assert marks_left("Looks\n\n- one\n- two: `- 3`") == []
+    assert marks_left("Looks\n| a | b |\n|---|---|") != []

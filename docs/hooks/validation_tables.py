@@ -53,7 +53,7 @@ def disagreeing() -> Iterable[str]:
 
 def priors() -> Iterable[str]:
     """Published facts of priors beside what is found here."""
-    found = pd.read_csv(STUDIES / "published_priors.csv")
+    found = pd.read_csv(STUDIES / "published_priors.csv", dtype=str)
     columns = ["quantity", "published", "found", "within"]
     return table(columns, found[columns].itertuples(index=False))
 
@@ -66,7 +66,7 @@ def calibration() -> Iterable[str]:
         inside = f"{own['inside_bands'].sum()} of {len(own)}"
         score = own["score"].abs().max()
         farthest = "–" if pd.isna(score) else f"{score:.2f}"
-        rows.append((f"`{model}`", face, own["datasets"].max(), inside, farthest))
+        rows.append((f"`{model}`", face, f"{own['datasets'].max():.0f}", inside, farthest))
     return table(("model", "face", "data sets", "inside the bands", "farthest score"), rows)
 
 
