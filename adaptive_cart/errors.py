@@ -14,7 +14,7 @@ Numerical trouble inside a block of trials is none of these: it is counted and r
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -58,7 +58,7 @@ class ResultsError(InputError):
 
 
 _LONGEST = 200  # letters of a path that are shown
-_MOST = 100  # problems that are shown
+_MOST, _MOST_LETTERS = 100, 15_000  # problems that are shown, and their letters in all
 _NAMES = 60  # names that one line lists
 
 
@@ -84,13 +84,25 @@ class DesignError(InputError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = f"{printable(self.source)}: " if self.source else ""
-        lines = [f"{where}{problem}" for problem in self.problems[:_MOST]]
-        more = len(self.problems) - _MOST
-        return "\n".join([*lines, f"{where}and {more} more"] if more > 0 else lines)
+        return told_together(self.problems, self.source)
 
     def __reduce__(self) -> tuple[type[DesignError], tuple[tuple[Problem, ...], str]]:
         return DesignError, (self.problems, self.source)
+
+
+def told_together(problems: Sequence[Problem], source: str) -> str:
+    """A line a problem, each with the file that has it; those there is no room for are counted."""
+    where = f"{printable(source)}: " if source else ""
+    lines: list[str] = []
+    letters = 0
+    for problem in problems[:_MOST]:
+        line = f"{where}{problem}"
+        letters += len(line)
+        if lines and letters > _MOST_LETTERS:
+            break
+        lines.append(line)
+    more = len(problems) - len(lines)
+    return "\n".join([*lines, f"{where}and {more} more"] if more else lines)
 
 
 def one_of(allowed: Iterable[str]) -> str:

@@ -30,3 +30,17 @@ def test_names_in_an_error_are_made_harmless(kind):
 def test_names_in_a_list_of_problems_are_made_harmless(kind):
     told = str(kind([Problem(f"{HOSTILE}\nx", f"found {HOSTILE}")], HOSTILE))
     assert told == f"{HARMLESS}: {HARMLESS}\\nx: found {HARMLESS}"  # and one line stays one line
+
+
+@pytest.mark.parametrize("kind", [DesignError, ParticipantsError])
+def test_a_list_of_problems_has_an_end(kind):
+    def told(number: int, letters: int) -> list[str]:
+        problems = [Problem(f"row {row}", "x" * letters) for row in range(number)]
+        return str(kind(problems, "table.csv")).split("\n")
+
+    assert len(told(100, 20)) == 100
+    assert told(101, 20)[-1] == "table.csv: and 1 more"
+    few = told(72, 300)  # of long lines fewer
+    assert len("\n".join(few)) < 16_000
+    assert few[-1] == f"table.csv: and {72 - (len(few) - 1)} more"
+    assert len(told(1, 30_000)) == 1  # one is always told

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import InputError, Problem, nearest, printable
+from adaptive_cart.errors import InputError, Problem, nearest, told_together
 from adaptive_cart.recorded.dates import Day, Rows, in_months, opening
 from adaptive_cart.recorded.known import Participants, window_of
 from adaptive_cart.recorded.rows import Reading
@@ -37,8 +37,7 @@ class ParticipantsError(InputError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = f"{printable(self.source)}: " if self.source else ""
-        return "\n".join(f"{where}{problem}" for problem in self.problems)
+        return told_together(self.problems, self.source)
 
     def __reduce__(self) -> tuple[type[ParticipantsError], tuple[tuple[Problem, ...], str]]:
         return ParticipantsError, (self.problems, self.source)
