@@ -282,7 +282,16 @@ def _differences(axes: Axes, frame: Any, wide: float) -> None:
         axes.axhline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.set_xticks(sorted(frame["analysed"].unique()))
     axes.margins(x=0.08, y=0.16)
-    # rules are named at the end of their lines
+    _named_at_their_ends(axes, ends, wide)
+    axes.set_title("difference that triggers")
+    axes.set_xlabel("participants analysed")
+    dashed = ", ".join(f"{margin:g}" for margin in margins if margin)
+    axes.set_ylabel("observed difference" + (f"\n(dashed: margin {dashed})" if dashed else ""))
+    light_grid(axes)
+
+
+def _named_at_their_ends(axes: Axes, ends: list[tuple[str, float, float]], wide: float) -> None:
+    """Name rules at the last point of each line."""
     names = [short(rule, 0.3 * wide) for rule, *_ in ends]
     room = max((width_of(name) for name in names), default=0.0) + 0.2
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
@@ -291,31 +300,35 @@ def _differences(axes: Axes, frame: Any, wide: float) -> None:
     heights = spread([y for *_, y in ends], 0.09 * (high - low), low, high)
     for name, (_, x, _), at in zip(names, ends, heights, strict=True):
         axes.annotate(name, (x, at), xytext=(8, 0), textcoords="offset points", va="center")
-    axes.set_title("difference that triggers")
-    axes.set_xlabel("participants analysed")
-    dashed = ", ".join(f"{margin:g}" for margin in margins if margin)
-    axes.set_ylabel("observed difference" + (f"\n(dashed: margin {dashed})" if dashed else ""))
-    light_grid(axes)
 
 
 def _alone(axes: Axes, frame: Any, wide: bool, about: Any) -> None:
     """Events at which a rule about one arm begins to hold, by number analysed."""
-    for place, (rule, own) in enumerate(frame.groupby("rule", sort=False)):
-        own = own[own["from"].notna()].sort_values("arm_n")
-        if own.empty:
-            continue
+    frame = frame[frame["from"].notna()]
+    frame = frame.assign(edge=frame["from"].where(frame["many"].astype(bool), frame["to"]))
+    rules, ends = list(frame.groupby("rule", sort=False)), list[tuple[str, float, float]]()
+    title = "holds from so many events on, or up to (≤)"
+    for place, (rule, own) in enumerate(rules):
+        own = own.sort_values("arm_n")
         words, colour, _ = _drawn(own["then"].iloc[0])
         style = mark(place)
-        axes.plot(own["arm_n"], own["from"], color=colour, linestyle=style.line,
+        axes.plot(own["arm_n"], own["edge"], color=colour, linestyle=style.line,
                   marker=style.marker)  # fmt: skip
+        few = not own["many"].iloc[0]
         for row in own.to_dict("records"):
-            axes.annotate(f"{int(row['from'])}/{int(row['arm_n'])}", (row["arm_n"], row["from"]),
-                          xytext=(0, 7), textcoords="offset points", ha="center")  # fmt: skip
-        title = f"{rule}: {words} from so many events on"
-        axes.set_title(broken(title, 5.6 if wide else 2.5, bold=True))
+            text = f"{'≤ ' if few else ''}{int(row['edge'])}/{int(row['arm_n'])}"
+            axes.annotate(text, (row["arm_n"], row["edge"]), xytext=(0, 7),
+                          textcoords="offset points", ha="center")  # fmt: skip
+        ends.append((str(rule), float(own["arm_n"].iloc[-1]), float(own["edge"].iloc[-1])))
+        if len(rules) == 1:
+            many = "up to so many events" if few else "from so many events on"
+            title = f"{rule}: {words} {many}"
+    axes.set_title(broken(title, 5.6 if wide else 2.5, bold=True))
     axes.set_xticks(sorted(frame["arm_n"].unique()))
-    axes.set_ylim(0, float(frame["from"].max()) * 1.3)
-    axes.margins(x=0.12)
+    axes.set_ylim(0, max(float(frame["edge"].max()), 1.0) * 1.3)
+    axes.margins(x=0.12 if wide else 0.2)
+    if len(rules) > 1:
+        _named_at_their_ends(axes, ends, 5.5 if wide else 2.4)
     arms = ", ".join(called(about, arm) for arm in dict.fromkeys(frame["arm"]))
     axes.set_xlabel(short(f"participants analysed, {arms}", 5.6 if wide else 2.5))
     axes.set_ylabel("participants with the event")

@@ -118,15 +118,16 @@ def _cells(boundary: Boundary) -> Iterator[dict[str, Any]]:
             "arm_n": boundary.analysed[-1],
             "from": int(inside[0]) if len(inside) else None,
             "to": int(inside[-1]) if len(inside) else None,
+            "many": boundary.many,
             "holds_at": boundary.runs(row),
         }
 
 
 def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
     """Difference at which a rule begins to hold, at the control's likely responders."""
-    if len(boundary.analysed) != 2:
-        return None
     part = next(own for own in plan_of(result).parts if own.name == boundary.rule)
+    if len(boundary.analysed) != 2:
+        return _to_external(result, boundary, part)
     found = measured(
         result, main_scenario(result), f"true_{part.question.endpoint}", arm=boundary.arms[0]
     )
@@ -140,26 +141,60 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
     )  # fmt: skip
     so_far = np.cumsum(probability)
     low, middle, high = (int(np.searchsorted(so_far, p)) for p in (0.05, 0.5, 0.95))
-    few = bool(boundary.holds[:, 0].sum() > boundary.holds[:, -1].sum())
 
     def at(row: int) -> float | None:
-        inside = np.flatnonzero(boundary.holds[min(row, n)])
-        if len(inside) == 0:
-            return None
-        return float((inside[-1] if few else inside[0]) / arm_n - row / n)
+        share = _begins(boundary, min(row, n))
+        return None if share is None else share - row / n
 
+    return {
+        **_of_rule(boundary, part),
+        "analysed": n + arm_n,
+        "control_responders": middle,
+        "control_n": n,
+        "external": None,
+        "external_share": None,
+        "difference": at(middle),
+        "at_low_control": at(low),
+        "at_high_control": at(high),
+    }
+
+
+def _to_external(result: Result, boundary: Boundary, part: Comparison) -> dict[str, Any] | None:
+    """Difference to external data as observed at which a rule begins to hold."""
+    design, question = result.design.with_tables_as_weighted, part.question
+    if question.minus is None:
+        return None
+    name = design.comparators[question.minus - len(design.arms)]
+    level = design.endpoints[question.endpoint].gives.external_level
+    external, share = design.external[name].observed_as(level), _begins(boundary, 0)
+    return {
+        **_of_rule(boundary, part),
+        "analysed": boundary.analysed[-1],
+        "control_responders": None,
+        "control_n": None,
+        "external": name,
+        "external_share": external,
+        "difference": None if share is None else share - external,
+        "at_low_control": None,
+        "at_high_control": None,
+    }
+
+
+def _of_rule(boundary: Boundary, part: Comparison) -> dict[str, Any]:
     return {
         "rule": boundary.rule,
         "then": boundary.decision.name,
         "look": boundary.look,
         "margin": None if part.prediction is not None else part.question.value,
-        "analysed": n + arm_n,
-        "control_responders": middle,
-        "control_n": n,
-        "difference": at(middle),
-        "at_low_control": at(low),
-        "at_high_control": at(high),
     }
+
+
+def _begins(boundary: Boundary, row: int) -> float | None:
+    """Share of the arm at which a rule begins to hold, by responders in the control."""
+    inside = np.flatnonzero(boundary.holds[row])
+    if len(inside) == 0:
+        return None
+    return float((inside[0] if boundary.many else inside[-1]) / boundary.analysed[-1])
 
 
 def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict[str, Any]]:

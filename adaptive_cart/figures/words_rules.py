@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.figures.kinds import Tables, called, cell, introduced
@@ -59,21 +60,12 @@ def say_boundaries(tables: Tables) -> str:
     rules = tables["boundaries"]
     if len(differences):
         known = differences[differences["difference"].notna()]
-        parts = [
-            f"{row['rule']}, look {int(row['look'])}: {minus(row['difference'], 3, sign=True)} "
-            f"with {int(row['control_responders'])} of {int(row['control_n'])} in the control"
-            for row in known.to_dict("records")
-        ]
-        said.append(
-            f"Difference at which a rule begins to hold, at the control's median number of "
-            f"responders in scenario {cell(tables['about'], 'scenario')} (strokes: at its 5th and "
-            f"95th percentile): {listed(parts)}"
-        )
+        said += _said_of_control(known[known["external"].isna()], tables)
+        said += _said_of_external(known[known["external"].notna()], about)
     if len(rules) and rules["control"].isna().any():
         own = rules[rules["control"].isna() & rules["from"].notna()]
         parts = [
-            f"{row['rule']}, look {int(row['look'])}: from {int(row['from'])} of "
-            f"{int(row['arm_n'])} in {introduced(about, row['arm'])} on"
+            f"{row['rule']}, look {int(row['look'])}: {_alone_words(row, about)}"
             for row in own.to_dict("records")
         ]
         said.append(listed(parts))
@@ -103,6 +95,40 @@ def say_boundaries(tables: Tables) -> str:
         f"Decision rules on the scale of the data, at planned numbers. {'. '.join(said)}."
         f"{_left_out(tables)}"
     )
+
+
+def _alone_words(row: Any, about: Any) -> str:
+    """From, or up to, how many events a rule about one arm holds."""
+    of = f"of {int(row['arm_n'])} in {introduced(about, row['arm'])}"
+    return f"from {int(row['from'])} {of} on" if row["many"] else f"up to {int(row['to'])} {of}"
+
+
+def _said_of_control(known: Any, tables: Tables) -> Iterator[str]:
+    parts = [
+        f"{row['rule']}, look {int(row['look'])}: {minus(row['difference'], 3, sign=True)} "
+        f"with {int(row['control_responders'])} of {int(row['control_n'])} in the control"
+        for row in known.to_dict("records")
+    ]
+    if parts:
+        yield (
+            f"Difference at which a rule begins to hold, at the control's median number of "
+            f"responders in scenario {cell(tables['about'], 'scenario')} (strokes: at its 5th and "
+            f"95th percentile): {listed(parts)}"
+        )
+
+
+def _said_of_external(known: Any, about: Any) -> Iterator[str]:
+    """Of rules about external data, which stay as they were observed."""
+    parts = [
+        f"{row['rule']}, look {int(row['look'])}: {minus(row['difference'], 3, sign=True)} "
+        f"({called(about, row['external'])}: {row['external_share']:.3g})"
+        for row in known.to_dict("records")
+    ]
+    if parts:
+        yield (
+            f"Difference to external data, as they were observed, at which a rule begins to hold: "
+            f"{listed(parts)}"
+        )
 
 
 def _left_out(tables: Tables) -> str:
