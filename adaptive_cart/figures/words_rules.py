@@ -55,7 +55,7 @@ def describe_priors(tables: Tables) -> str:
 
 def say_boundaries(tables: Tables) -> str:
     """Caption of F3."""
-    said, about = [], tables["about"].iloc[0]
+    said, about = list[str](), tables["about"].iloc[0]
     differences, seen = tables["differences"], tables["seen"]
     rules = tables["boundaries"]
     if len(differences):
