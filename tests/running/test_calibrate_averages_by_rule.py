@@ -24,6 +24,9 @@ from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating import averages_by_rule
+from adaptive_cart.running.calibrating.averaged_runs import weighed_by
+from adaptive_cart.running.drawn_truths import nodes_of
+from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
 from checks import assert_read_back_or_nothing, raw_design
@@ -193,6 +196,34 @@ def test_simulated_each_keeps_it_on_the_very_trials_and_fresh_ones_say_what_it_i
         run = ac.simulate(beside, trials=600, seed=seed, engine="simulate", jobs=1)
         before = by_rule(run, name)[measure]
         assert before > wanted if measure == "false_discovery" else before < wanted
+
+
+@pytest.mark.slow
+def test_of_truths_that_are_drawn_too_against_sums_over_their_nodes() -> None:
+    asked = {"efficacy": {"false_discovery": 0.4}, "strong": {"false_discovery": 0.3}}
+    raw = two(asked, confidence="estimate")
+    raw["design_prior"]["held"] = {
+        "weights": {"null": 0.4, "some": 0.6},
+        "draw": {"some.dfr.cart": {"dist": "beta", "a": 5.0, "b": 5.0}},
+    }
+    found = found_in(raw, trials=400, engine="simulate")
+    final = with_found(Design(**raw), found)
+    error = ExactError(final, set(), (0.0, 1.0))
+    for name, margin in (("strong", 0.2), ("efficacy", 0.0)):
+        false = true = 0.0
+        for one in weighed_by(final):
+            nodes = nodes_of(final, one.scenario, one.draws) if one.draws else None
+            for weight, truth in nodes or [(1.0, final.truths[one.scenario])]:
+                rates = np.array([[float(strata[0]) for strata in truth.direct["dfr"]]])
+                counted = {rule.name: np.array([rule.name == name]) for rule in error.success}
+                won = weight * one.weight * float(error.of_rules(rates, counted)[0])
+                if rates[0, 1] - rates[0, 0] > margin + 1e-9:
+                    true += won
+                else:
+                    false += won
+        for figures in (found.rules[name].averages, found.rules[name].fresh):
+            told = figures["false_discovery"]
+            assert abs(told.estimate - false / (false + true)) < 4.0 * told.mcse
 
 
 def claiming() -> dict[str, Any]:

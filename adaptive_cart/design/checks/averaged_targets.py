@@ -111,7 +111,8 @@ def _by_rule(asked: Calibration, claiming: list[str], asking: list[str]) -> Foun
             said = unknown(name, "rules that declare success or claim", claiming)
             yield path_to(BY_RULE, name), said, "rules"
         if not wanted.named:
-            yield path_to(BY_RULE, name), f"asks for nothing; write {' or '.join(TARGETS)}"
+            own = [path_to(BY_RULE, name, target) for target in TARGETS]
+            yield path_to(BY_RULE, name), f"asks for nothing; write {' or '.join(TARGETS)}", *own
     for name in asking:
         if name not in asked.averages:
             yield (
