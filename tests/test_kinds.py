@@ -6,6 +6,9 @@ of a kind or another that its room alone has; its name (compared with what is ca
 or a model; a name of two words in whatever comparison, and where it is looked up); a table or a
 list with several of its names; and whether it has what only some kinds have (``hasattr``,
 ``getattr`` with a default, the fields of its class). An assertion states a kind, and is no branch.
+
+Nor is a word that a class lets one of its fields be (``Literal``) compared with outside the room of
+that class, whatever it is a word of: an engine, what a curve runs across, what ends a trial.
 """
 
 from __future__ import annotations
@@ -168,17 +171,26 @@ class Asking:
 
     Attributes
     ----------
+    node
+        The place, which is written out only where it is told of.
     classes, literals, attributes
         Names of classes that it is held against, texts that what is called a kind is, and what it
         is asked whether it has.
     """
 
-    text: str
+    node: ast.AST
     classes: frozenset[str] = frozenset()
     literals: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     table: bool = False
     said: frozenset[str] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """The place, or of a ``match`` what is matched."""
+        if isinstance(self.node, ast.Match):
+            return f"match {ast.unparse(self.node.subject)}"
+        return ast.unparse(self.node)
 
     def asks(self, room: Room) -> bool:
         """Whether it is asked which of a registry it is; a table has several of the names."""
@@ -197,36 +209,36 @@ def askings(tree: ast.AST) -> Iterator[Asking]:
             continue
         waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Call) and last_name(node.func) in ("isinstance", "issubclass"):
-            yield Asking(ast.unparse(node), named(node.args[1]))
+            yield Asking(node, named(node.args[1]))
         elif isinstance(node, ast.Call) and may_lack(node):
-            yield Asking(ast.unparse(node), attributes=texts(node.args[1]))
+            yield Asking(node, attributes=texts(node.args[1]))
         elif isinstance(node, ast.MatchClass):
-            yield Asking(ast.unparse(node), named(node.cls), attributes=frozenset(node.kwd_attrs))
+            yield Asking(node, named(node.cls), attributes=frozenset(node.kwd_attrs))
         elif isinstance(node, ast.Match) and last_name(node.subject) in CALLED:
             cases = (case.pattern for case in node.cases)
             said = frozenset().union(*(texts(*ast.walk(pattern)) for pattern in cases))
-            yield Asking(f"match {ast.unparse(node.subject)}", literals=said)
+            yield Asking(node, literals=said)
         elif isinstance(node, ast.Match):
-            yield Asking(f"match {ast.unparse(node.subject)}", said=texts(*ast.walk(node)))
+            yield Asking(node, said=texts(*ast.walk(node)))
         elif isinstance(node, ast.Dict | ast.Tuple | ast.List | ast.Set):
             keys = node.keys if isinstance(node, ast.Dict) else node.elts
             said = texts(*(key for key in keys if key is not None))
             if len(said) > 1:
-                yield Asking(f"a table of {', '.join(sorted(said))}", literals=said, table=True)
+                yield Asking(node, literals=said, table=True)
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            yield Asking(ast.unparse(node), said=texts(node.slice))
+            yield Asking(node, said=texts(node.slice))
         elif isinstance(node, ast.Call) and last_name(node.func) in ("get", "pop", *BEGINS):
-            yield Asking(ast.unparse(node), said=texts(*node.args, *elements(node.args)))
+            yield Asking(node, said=texts(*node.args, *elements(node.args)))
         elif isinstance(node, ast.Compare) and last_name(node.comparators[0]) in FIELDS:
-            yield Asking(ast.unparse(node), attributes=texts(node.left))
+            yield Asking(node, attributes=texts(node.left))
         elif isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            yield Asking(ast.unparse(node), said=texts(*sides, *elements(sides)))
+            yield Asking(node, said=texts(*sides, *elements(sides)))
             called = {last_name(getattr(side, "func", side)) for side in sides}
             if called & {*CALLED, "type"}:
                 said = texts(*sides, *elements(sides))
                 classes_named = frozenset().union(*map(named, sides))
-                yield Asking(ast.unparse(node), classes_named, said)
+                yield Asking(node, classes_named, said)
 
 
 def may_lack(call: ast.Call) -> bool:
@@ -273,6 +285,106 @@ def test_nobody_but_its_room_asks_of_which_kind_it_is(what: str) -> None:
     }
     assert found.keys() == {key for key in WHY if key[1] == what}, found
     assert len(places()) > 400
+
+
+# ── words that a field may be ─────────────────────────────────────────────────────────────────
+ELSEWHERE = {  # where one is compared with outside the room of its class, and why
+    "commands/programme.py": "what is typed behind --engine, and not the engine of a result",
+    "optimising/reported.py": "kinds of numbers of its own",
+}
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A field that may be one of some words, with the rooms of its class and of the words."""
+
+    rooms: frozenset[str]
+    words: frozenset[str]
+
+
+def room_of(where: str) -> str:
+    """The folder, or a file beside the folders."""
+    return where.split("/")[0]
+
+
+def words_of(node: ast.AST) -> frozenset[str]:
+    """Words of every ``Literal`` within an annotation."""
+    own = (part for part in ast.walk(node) if isinstance(part, ast.Subscript))
+    return frozenset().union(*(texts(*ast.walk(p)) for p in own if last_name(p.value) == "Literal"))
+
+
+def worded(files: dict[str, ast.Module]) -> dict[str, list[Worded]]:
+    """Fields that may be one of some words, by name; several classes may have one of a name."""
+    named_words = {  # Over = Literal["control", …]
+        target.id: Worded(frozenset({room_of(where)}), words_of(node.value))
+        for where, tree in files.items()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and words_of(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found: dict[str, list[Worded]] = {}
+    for where, tree in files.items():
+        fields = (
+            field
+            for kind in ast.walk(tree)
+            if isinstance(kind, ast.ClassDef)
+            for field in kind.body
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        )
+        for field in fields:
+            said = [named_words[n] for n in named(field.annotation) & named_words.keys()]
+            rooms = frozenset({room_of(where)}).union(*(one.rooms for one in said))
+            words = words_of(field.annotation).union(*(one.words for one in said))
+            if words:
+                found.setdefault(field.target.id, []).append(Worded(rooms, words))
+    return found
+
+
+def compared(tree: ast.AST) -> Iterator[tuple[ast.Compare, str, frozenset[str]]]:
+    """Names that are compared with words: the comparison, the name, the words."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            said = texts(*sides, *elements(sides))
+            for side in sides:
+                key = texts(side.slice) if isinstance(side, ast.Subscript) else ()
+                for name in key or (last_name(side),):
+                    yield node, name, said
+
+
+def foreign(where: str, tree: ast.AST, fields: dict[str, list[Worded]]) -> list[str]:
+    """Comparisons with words that fields of other rooms may be, and none of this room's."""
+    found = []
+    for node, name, said in compared(tree):
+        owners = [one for one in fields.get(name, ()) if one.words & said]
+        if owners and not any(room_of(where) in one.rooms for one in owners):
+            found.append(ast.unparse(node))
+    return found
+
+
+def test_a_word_that_a_field_may_be_is_compared_with_in_the_room_of_its_class() -> None:
+    fields = worded(trees())
+    found = {where: foreign(where, tree, fields) for where, tree in trees().items()}
+    assert {where for where, ways in found.items() if ways} == ELSEWHERE.keys(), found
+    assert len(fields) > 60
+    assert sum(bool(one.words & {"exact"}) for one in fields["engine"]) > 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if looks.whichever == 'later': pass",
+        "if one.whichever in ('later', 'earlier'): pass",
+        "if table['whichever'] != 'later': pass",
+        "whichever = later() if whichever == 'later' else 0",
+        "if worst.over == 'strata': pass",
+    ],
+)
+def test_however_a_word_is_compared_with_it_is_found(text: str) -> None:
+    assert foreign("figures/one.py", ast.parse(text), worded(trees()))
+    home = "results" if "over" in text else "design"
+    assert not foreign(f"{home}/one.py", ast.parse(text), worded(trees()))
 
 
 def test_every_quantity_that_a_model_of_times_can_be_asked_about_has_a_true_value() -> None:

@@ -123,7 +123,7 @@ def run_like(
     replaced.
     """
     manifest = result.manifest
-    exact = manifest["engine"] == "exact"
+    exact = result.exact
     numbers: dict[int | None, list[str]] = {}
     for name in scenarios:
         numbers.setdefault(None if exact else manifest["trials"][name], []).append(name)

@@ -93,7 +93,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield f"difference: to {label}; exact, without Monte Carlo error."
     else:
         of_what = f"of the number itself for {label}, of the difference for the others"
-        if comparison.first.engine == "exact":
+        if comparison.first.exact:
             of_what = "of the difference"
         yield (
             f"diff.: to {label}. (MCSE): Monte Carlo standard error, {of_what}; of every number "
@@ -134,7 +134,7 @@ def _rows(comparison: Comparison) -> Iterator[Row]:
 def _designs(comparison: Comparison, width: int) -> str:
     lines = ["designs"]
     for candidate in comparison.candidates:
-        how = "exact" if candidate.engine == "exact" else _how_run(candidate)
+        how = "exact" if candidate.exact else _how_run(candidate)
         text = f"{INDENT}{candidate.label}: {candidate.words} ({how})"
         lines.append(textwrap.fill(text, width, subsequent_indent=INDENT * 3))
     return "\n".join(lines)
@@ -163,7 +163,7 @@ def _groups(comparison: Comparison, rows: list[Row]) -> list[Group]:
         values, differences = [], []
         for measure, (name, candidate) in zip(found, rows, strict=True):
             apart = comparison.difference(candidate, name, key)
-            own = candidate is comparison.first and candidate.engine != "exact"
+            own = candidate is comparison.first and not candidate.exact
             if measure is not None and own:
                 value, error = own_text(measure, fewest, most)
             else:

@@ -93,6 +93,11 @@ class Candidate:
         return self.found[scenario]
 
     @property
+    def exact(self) -> bool:
+        """Whether it was enumerated."""
+        return self.result.exact
+
+    @property
     def stops_for_safety(self) -> bool:
         """Whether a rule stops the trial for safety."""
         return self.design.may_end(SAFETY)
@@ -106,7 +111,7 @@ class Candidate:
 # ── of a run ──────────────────────────────────────────────────────────────────────────────────
 def measures_of(result: Result, scenario: str) -> Measures:
     """Read the operating characteristics of a run, and each trial's part in them."""
-    exact = result.manifest["engine"] == "exact"
+    exact = result.exact
     columns: Mapping[str, Any] = {}
     if not exact:
         columns = Columns(Store(result.folder), TRIALS, scenario, {"reason": REASONS})
@@ -219,11 +224,11 @@ def difference(first: Measure, other: Measure, paired: bool) -> Difference:
 
 def why_not_paired(first: Candidate, other: Candidate, scenario: str) -> str:
     """Say why two designs are not compared trial by trial; nothing where they are."""
-    if first.engine == other.engine == "exact":
+    if first.exact and other.exact:
         return BOTH_EXACT
-    if other.engine == "exact":
+    if other.exact:
         return "exact, without trials"
-    if first.engine == "exact":
+    if first.exact:
         return f"{first.label} is exact, without trials"
     if first.seed != other.seed:
         return f"seed {other.seed}, not {first.seed}"

@@ -82,7 +82,7 @@ def _interval(candidate: Candidate, scenario: str, key: Key) -> Point | None:
     if measure is None:
         return None
     n = candidate.trials[scenario]
-    if key == SUCCESS and n and candidate.engine != "exact":
+    if key == SUCCESS and n and not candidate.exact:
         told = proportion(round(measure.estimate * n), n)
         return Point(measure.estimate, told.lower, told.upper)
     half = Z95 * _known(measure.mcse)

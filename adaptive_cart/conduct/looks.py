@@ -42,8 +42,8 @@ class Schedule:
         Position of the stratum in which is counted; nothing where it is in all.
     minimum
         How many of what is counted have to be in each open arm as well; 0 for none.
-    months, whichever
-        Months beside the numbers, one a look, and which of the two decides; none, and blank.
+    months, later
+        Months beside the numbers, one a look; and whether the later of the two decides.
     delay
         Months until an event that is counted is known.
     follows_delay
@@ -59,7 +59,7 @@ class Schedule:
     stratum: int | None = None
     minimum: int = 0
     months: tuple[float, ...] = ()
-    whichever: str = ""
+    later: bool = False
     delay: float = 0.0
     follows_delay: float = 0.0
 
@@ -91,7 +91,7 @@ class Schedule:
             None if within is None else design.stratum_names.index(within),
             looks.minimum_in_each_arm or 0,
             looks.at_months,
-            looks.whichever or "",
+            looks.later,
             *delays,
         )
 
@@ -224,7 +224,7 @@ class Schedule:
     def _with_month(self, look: int, date: Floats, reached: Booleans) -> Floats:
         """When a look with a number and a month is due, ``(trial,)``."""
         month = self.months[look - 1]
-        if self.whichever == "later":
+        if self.later:
             return np.maximum(date, month)
         return np.where(reached, np.minimum(date, month), month)
 

@@ -275,7 +275,7 @@ class Plan:
             if drawn:
                 return self.fitted[endpoint][0].with_drawn(found, drawn)
         early = self.design.prediction.get(endpoint)
-        if early is None or early.counts == "predictions":
+        if early is None or not early.in_posterior:
             return found
         assert isinstance(found, Counts)
         states = self.early(endpoint, prepared, snapshot, at_once=False)

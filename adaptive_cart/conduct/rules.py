@@ -311,14 +311,14 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         assert asked.predictive is not None
         predicted = asked.predictive.rule
         named = next(other for other in design.rules if other.name == predicted)
-        targets, asks = _prediction(design, named, asked.predictive.with_ == "enrolled")
+        targets, asks = _prediction(design, named, asked.predictive.of_enrolled)
     return Comparison(
         name=name,
         targets=targets,
         asks=asks,
         at_least=asked.at_least is not None,
         thresholds=thresholds,
-        last=rule.looks is None or "final" in rule.looks,
+        last=rule.judged_last,
         spending=spending_of(design, rule),
         by_alpha=asked.threshold.pairs if isinstance(asked.threshold, ByAlpha) else (),
     )

@@ -334,7 +334,7 @@ class Standing:
             self.end(held, SUCCESS)
             return
         self._close(held, strata=True)
-        if self.design.multiarm is not None and self.design.multiarm.ends == "first_success":
+        if self.design.ends_at_first_success:
             self.end(held, SUCCESS)
         self.end_where_resolved(held)
 

@@ -76,6 +76,11 @@ class Crossover(Part):
         return self
 
     @property
+    def ignored(self) -> bool:
+        """Whether what comes after crossing counts as before: a treatment policy."""
+        return self.strategy == "treatment_policy"
+
+    @property
     def trigger(self) -> Trigger:
         """What makes a participant cross."""
         return TRIGGERS[self.when]

@@ -56,6 +56,16 @@ class Enrolment(Accrual, _Participants):
     arrivals: Literal["poisson", "regular"] = "poisson"
     after_closing: Literal["redistribute", "keep"] = "redistribute"
 
+    @property
+    def regular(self) -> bool:
+        """Whether participants come at equal distances, and not at random."""
+        return self.arrivals == "regular"
+
+    @property
+    def redistributes(self) -> bool:
+        """Whether arrivals of a closed stratum go to the open ones, and are not lost."""
+        return self.after_closing == "redistribute"
+
 
 class EarlyMonths(Part):
     """Months whose states tell what will be seen at the month that is analysed."""
@@ -68,6 +78,11 @@ class EarlyMonths(Part):
         default="predictions",
         description="whether only predictions use it, or the posterior at a look too",
     )
+
+    @property
+    def in_posterior(self) -> bool:
+        """Whether the posterior at a look uses it, and not predictions alone."""
+        return self.counts == "all"
 
 
 Weights = dict[str, Finite]  # by endpoint: what one unit of it is worth
@@ -274,6 +289,11 @@ class Design(Part):
         endpoint: EndpointBase = self.endpoints[self.primary]
         return endpoint
 
+    @property
+    def ends_at_first_success(self) -> bool:
+        """Whether the success of one of several arms ends the trial."""
+        return self.multiarm is not None and self.multiarm.ends == "first_success"
+
     @cached_property
     def by_target(self) -> bool:
         """Whether success belongs to an arm or a stratum rather than to the whole trial."""
@@ -380,7 +400,7 @@ class Design(Part):
         early = self.prediction.get(endpoint)
         if found is not None:
             found = found.over_time()
-        if found is None or early is None or early.counts == "predictions":
+        if found is None or early is None or not early.in_posterior:
             return found
         return found.counting_early(early.prior)
 

@@ -158,6 +158,11 @@ class Looks(Part):
             return words
         return f"{words}, or month {self.at_months[look - 1]:g}, whichever is {self.whichever}"
 
+    @property
+    def later(self) -> bool:
+        """Whether the later of a number and a month decides."""
+        return self.whichever == "later"
+
     def out_of_reach(self) -> str:
         """What becomes of a number that is not reached any more; blank where it always is."""
         if self.whichever == "earlier":
@@ -165,7 +170,7 @@ class Looks(Part):
                 "a number that has not been reached by the month does not matter: the month decides"
             )
         gone = self.counts.gone
-        if self.whichever == "later":
+        if self.later:
             return (
                 f"a number that can no longer be reached: the month decides, and the look is held "
                 f"then, but not before that is certain, when {gone}"

@@ -69,6 +69,11 @@ class PredictiveQuestion(Part):
     rule: str
     with_: Literal["max_n", "enrolled"] = Field(default="max_n", alias="with")
 
+    @property
+    def of_enrolled(self) -> bool:
+        """Whether those enrolled by the look are all there will be."""
+        return self.with_ == "enrolled"
+
 
 class AlphaSpending(Part):
     """Thresholds that spend a type I error over the looks, for the p-value of a test."""
@@ -164,6 +169,11 @@ class Rule(Part):
     )
     requires: list[str] | None = None
     followed_up: bool | None = None
+
+    @property
+    def judged_last(self) -> bool:
+        """Whether it is judged at the last look: at all looks, or at that which is final."""
+        return self.looks is None or "final" in self.looks
 
     @property
     def decision(self) -> Decision:

@@ -60,11 +60,6 @@ def truth_of(result: Result, scenario: str) -> Truth:
     return kept(result, "truths", lambda: result.design.truths)[scenario]
 
 
-def is_exact(result: Result) -> bool:
-    """Whether the run was enumerated."""
-    return bool(result.manifest["engine"] == "exact")
-
-
 def plan_of(result: Result) -> Plan:
     """The run's design made ready to run."""
     return kept(result, "plan", lambda: Plan.of(result.design))
@@ -128,14 +123,14 @@ def _beside_exact(result: Result, table: Callable[..., Any]) -> pd.DataFrame:
 
 def trials_of(result: Result) -> pd.DataFrame:
     """A row a simulated trial: the run's own, or trials drawn beside an exact run."""
-    if not is_exact(result):
+    if not result.exact:
         return result.trials
     return kept(result, "trials", lambda: _beside_exact(result, trials_table))
 
 
 def looks_of(result: Result) -> pd.DataFrame:
     """A row a look, arm and stratum of the same trials as :func:`trials_of`."""
-    if not is_exact(result):
+    if not result.exact:
         return result.looks
     return kept(result, "looks", lambda: _beside_exact(result, looks_table))
 

@@ -10,7 +10,6 @@ from adaptive_cart.decisions import SAFETY, SUCCESS
 from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
-    is_exact,
     plan_of,
     scenarios,
     with_role,
@@ -85,7 +84,7 @@ def _change(result: Result, base: str, name: str, kind: str) -> list[dict[str, A
     import numpy as np
 
     found = []
-    if is_exact(result):
+    if result.exact:
         for what, measure in (("success", "success"), ("participants", "n_analysed_mean")):
             here, there = (measured(result, n, measure) for n in (name, base))
             if here is not None and there is not None:

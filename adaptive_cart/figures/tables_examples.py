@@ -20,7 +20,6 @@ from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     Replay,
-    is_exact,
     plan_of,
     replay,
     scenarios,
@@ -202,7 +201,7 @@ def _example(
             ),
             estimand=estimand_words(result),
             margin=margin(result),
-            beside=is_exact(result),
+            beside=result.exact,
         ),
     }
 

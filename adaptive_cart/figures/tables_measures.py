@@ -11,7 +11,6 @@ from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.figures.about import about, asked_below, estimand_words, margin
 from adaptive_cart.figures.kinds import ASKED_BELOW, COMPARED, CONTROL, Missing, Tables, short_of
 from adaptive_cart.figures.source import (
-    is_exact,
     plan_of,
     scenarios,
     trials_of,
@@ -148,7 +147,7 @@ def early_success(result: Result, scenario: str) -> Figure | None:
     if not found:
         return None
     total = sum(row["estimate"] for row in found)
-    if is_exact(result):
+    if result.exact:
         return exact(total)
     n = int(found[0]["n"])
     return proportion(round(total * n), n)
@@ -312,7 +311,7 @@ def _date(
     last = look == result.design.looks.number and not between
     ends[NO_SUCCESS.name] = _share(result, scenario, NO_SUCCESS.measure) if last else 0.0
     ends[CONTINUING] = max(1.0 - sum(ends.values()), 0.0)
-    trials = None if is_exact(result) else result.manifest["trials"][scenario]
+    trials = None if result.exact else result.manifest["trials"][scenario]
     for ending, share in ends.items():
         some = ending in at_date and reached > 0
         yield {
@@ -342,7 +341,7 @@ def reached(result: Result, scenario: str, look: int) -> float:
 # ── F7: how many participants ─────────────────────────────────────────────────────────────────
 def size_tables(result: Result) -> Tables | Missing:
     """F7: mean and percentiles of the number of participants, and its whole distribution."""
-    noun = "n_analysed" if is_exact(result) else "n_randomised"
+    noun = "n_analysed" if result.exact else "n_randomised"
     lines = effect_lines(result)
     line_of = {name: number for number, line in enumerate(lines) for name in line.scenarios}
     rows = []
@@ -390,7 +389,7 @@ def size_tables(result: Result) -> Tables | Missing:
         "distribution": pd.DataFrame(steps),
         "about": about(
             result,
-            noun="analysed" if is_exact(result) else "randomised",
+            noun="analysed" if result.exact else "randomised",
             max_n=result.design.enrolment.max_n,
             control=control_words(result),
             lines=len(lines),

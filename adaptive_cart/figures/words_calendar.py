@@ -8,6 +8,7 @@ from adaptive_cart.figures.kinds import Tables, cell
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import left_out
 from adaptive_cart.figures.words_measures import few_of, listed, of_run
+from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.percentages import of_trials
 
 
@@ -15,13 +16,13 @@ def replayed(tables: Tables) -> str:
     """Say which trials' participants are shown."""
     about = tables["about"].iloc[0]
     number, seed = int(about["replayed"]), about["seed"]
-    beside = " beside the enumeration" if about["engine"] == "exact" else " of the run"
+    beside = " beside the enumeration" if enumerated(about) else " of the run"
     return f"Trials 0 to {number - 1}{beside} (seed {seed}, scenario {about['scenario']})"
 
 
 def _drawn(tables: Tables) -> str:
     about = tables["about"].iloc[0]
-    if about["engine"] != "exact":
+    if not enumerated(about):
         return of_run(tables["about"]).split(";")[0] + "."
     return (
         f"{int(about['drawn']):,} trials a scenario simulated beside the enumeration, seed "

@@ -9,6 +9,7 @@ from adaptive_cart.decisions import NO_SUCCESS, SUCCESS
 from adaptive_cart.figures.kinds import ALONE, MUST, NOUN, Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import choose, left_out
+from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.percentages import of_trials, percent, with_interval
 
 MOST_SAID, FEWEST_SAID = 9, 5  # numbers in a sentence: all of them, or some
@@ -17,7 +18,7 @@ MOST_SAID, FEWEST_SAID = 9, 5  # numbers in a sentence: all of them, or some
 def of_run(about: Any) -> str:
     """Say how many trials a figure rests on and what its intervals are."""
     row = about.iloc[0]
-    if row["engine"] == "exact":
+    if enumerated(row):
         return "Enumerated: exact, without Monte Carlo error."
     few, most = int(row["trials_fewest"]), int(row["trials_most"])
     number = f"{few:,}" if few == most else f"{few:,} to {most:,}"
@@ -171,7 +172,7 @@ def _ended_first(frame: Any, about: Any) -> Iterator[tuple[str, str, float]]:
             own[own["between"] == between]["at_this_look"].sum() for between in (False, True)
         )
         no_success = own[(~own["between"]) & (own["ending"] == NO_SUCCESS.name)]["by_now"].sum()
-        n = None if about["engine"] == "exact" else own["trials_that_reached"].max()
+        n = None if enumerated(about) else own["trials_that_reached"].max()
         shares = [at_look + no_success, *([before] if about["between"] else [])]
         words = " and ".join(of_trials(_whole(share), n, 1) for share in shares)
         yield str(name), f"{name} {words}", float(sum(shares))
@@ -205,7 +206,7 @@ def describe_stopping(tables: Tables) -> str:
 
 
 def _ended_in(row: dict[str, Any], about: Any) -> str:
-    trials = None if about["engine"] == "exact" else about["trials_most"]
+    trials = None if enumerated(about) else about["trials_most"]
     return of_trials(_whole(row["by_now"]), trials)
 
 
@@ -228,7 +229,7 @@ def say_size(tables: Tables) -> str:
     else:
         form = f"Above: {rows}; below: their distribution{_without_curve(tables)}."
     drawn = ""
-    if cell(about, "engine") == "exact" and not cell(about, "lines"):
+    if enumerated(about.iloc[0]) and not cell(about, "lines"):
         drawn = (
             f" The distribution is that of {int(cell(about, 'drawn')):,} trials simulated beside "
             f"the enumeration, seed {cell(about, 'seed')}."
@@ -264,7 +265,7 @@ def say_robustness(tables: Tables) -> str:
     """Caption of F10."""
     frame, about = tables["changes"], tables["about"]
     own = frame[frame["what"] == "success"]
-    n = None if cell(about, "engine") == "exact" else cell(about, "trials_fewest")
+    n = None if enumerated(about.iloc[0]) else cell(about, "trials_fewest")
     said = [
         (
             row["scenario"],
@@ -276,7 +277,7 @@ def say_robustness(tables: Tables) -> str:
     ]
     paired = (
         ""
-        if cell(about, "engine") == "exact"
+        if enumerated(about.iloc[0])
         else " Scenarios share their participants trial by trial, so that the differences are "
         "paired."
     )
@@ -315,7 +316,7 @@ def say_bayesian(tables: Tables) -> str:
     ]
     bands = (
         ""
-        if cell(about, "engine") == "exact"
+        if enumerated(about.iloc[0])
         else " Bands are what both Monte Carlo intervals together allow, wider than 95%."
     )
     return (

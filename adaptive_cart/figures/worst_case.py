@@ -53,7 +53,7 @@ def _curve(found: WorstCase) -> Figure:
     (name,) = found.axes
     x = np.array([place.rates[name] for place in found.places])
     y = np.array([place.figure.estimate for place in found.places])
-    if found.engine == "exact":
+    if found.exact:
         axes.plot(x, y, color=BLUE, label=found.label)
     else:
         ends = np.array([(p.figure.lower, p.figure.upper) for p in found.places]).T
@@ -68,7 +68,7 @@ def _curve(found: WorstCase) -> Figure:
     axes.set_ylabel(found.label)
     axes.set_ylim(0.0, 1.0 if found.of.smallest else None)
     percent_axis(axes, decimals=None)
-    if found.over != "region":
+    if not found.across.named:
         percent_axis(axes, "x")
     light_grid(axes)
     legend_above(figure, *axes.get_legend_handles_labels())
@@ -77,7 +77,7 @@ def _curve(found: WorstCase) -> Figure:
 
 def _axis(found: WorstCase, name: str) -> str:
     """What an axis is: a rate, or what the null region names."""
-    return name if found.over == "region" else f"True rate in {name}"
+    return name if found.across.named else f"True rate in {name}"
 
 
 def _lines(axes: Axes, found: WorstCase) -> None:
@@ -115,7 +115,7 @@ def _map(found: WorstCase) -> Figure:
     axes.set_xlabel(_axis(found, first))
     axes.set_ylabel(_axis(found, other))
     for which in ("x", "y"):
-        if found.over != "region":
+        if not found.across.named:
             percent_axis(axes, which)
     legend_above(figure, *axes.get_legend_handles_labels())
     return figure

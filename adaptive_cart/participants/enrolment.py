@@ -91,7 +91,7 @@ class Enrolment:
         self.pace = design.enrolment.pace if pace is None else pace
         self.max_n = design.enrolment.max_n
         self.strata = len(design.shares)
-        regular = design.enrolment.arrivals == "regular"
+        regular = design.enrolment.regular
         self._shared = False  # arrays that others look at too, and that a decision may not change
         self._operational = latents.made_once(
             "operational times", (regular, self.max_n),
@@ -335,7 +335,7 @@ class Enrolment:
         assert self.stratum is not None
         share = np.array(self.design.shares)
         now = np.where(open_strata[rows], share, 0.0)
-        if self.design.enrolment.after_closing == "keep":
+        if not self.design.enrolment.redistributes:
             before = np.where(opened_before[rows], share, 0.0).sum(axis=1)
             ratio = now.sum(axis=1) / before
             reached = self.pace.expected(date[rows])[:, None]

@@ -142,8 +142,7 @@ def populate(
             if endpoint.imputes()
         },
         visits={name: endpoint.taken_at() for name, endpoint in design.endpoints.items()},
-        crossover_counts=design.crossover is not None
-        and design.crossover.strategy == "treatment_policy",
+        crossover_counts=design.crossover is not None and design.crossover.ignored,
         external=_external(design, truth, latents),
     )
 

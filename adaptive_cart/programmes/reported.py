@@ -28,6 +28,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, Kind, given
+from adaptive_cart.results.enumerated import enumerated
 
 SOURCE = "measures.csv"
 TITLE = "From early data to this trial: a programme of candidates"
@@ -83,7 +84,7 @@ class ProgrammeExhibit:
         found = KeptProgramme(folder)
         try:
             told = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            if told["engine"] == "exact":
+            if enumerated(told):
                 raise ValueError("it was enumerated: its page shows candidates that are drawn")
             parts = (found.measures, found.distributions, found.candidates)
             if told["status"] != COMPLETE or not all(parts):

@@ -13,6 +13,7 @@ from typing import Any
 from adaptive_cart.programmes.accounts import at_once
 from adaptive_cart.programmes.measured import HOLD_UP, Key, Measures
 from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.percentages import with_interval
 
@@ -123,7 +124,7 @@ def _known(of: Mapping[Key, Figure], *keys: Key) -> bool:
 
 def _how_it_was_found(record: Mapping[str, Any]) -> str:
     rests = "All of it rests on what the file assumes of candidates."
-    if record["engine"] == "exact":
+    if enumerated(record):
         return f"Enumerated, without chance; what depends on the calendar is left out. {rests}"
     return (
         f"{record['portfolios']:,} portfolios, seed {record['seed']}. MCSE is the Monte Carlo "

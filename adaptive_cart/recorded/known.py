@@ -312,7 +312,7 @@ class Participants:
             outcomes=outcomes,
             imputations=uniforms or {},
             visits={name: endpoint.taken_at() for name, endpoint in self.design.endpoints.items()},
-            crossover_counts=crossover is not None and crossover.strategy == "treatment_policy",
+            crossover_counts=crossover is not None and crossover.ignored,
             attendance=self._attendance(dropped if course is None else course.gone),
         )
 

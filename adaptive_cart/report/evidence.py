@@ -93,7 +93,7 @@ class Evidence:
     @property
     def exact(self) -> bool:
         """Whether the run was enumerated."""
-        return bool(self.manifest["engine"] == "exact")
+        return self.result.exact
 
     @cached_property
     def plan(self) -> Plan:

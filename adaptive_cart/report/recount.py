@@ -38,7 +38,7 @@ def recounted(result: Result) -> Recount:
 
 
 def _counted(result: Result) -> Recount:
-    if result.manifest["engine"] == "exact":
+    if result.exact:
         return Recount(0, ())
     trials = result.trials
     of = trials["scenario"].astype(str).to_numpy(dtype=object)

@@ -101,7 +101,7 @@ def _fixed(tables: Tables, design: Design) -> bool:
         return False
     looks = tables["looks"] = design.looks.the_last()
     of_everybody = design.looks.as_stated and design.looks.counts.of_participants
-    if "final" in looks and of_everybody:
+    if design.looks.final is not None and of_everybody:
         looks[design.looks.scale] = [design.enrolment.max_n]
         del looks["final"]
     kept = []

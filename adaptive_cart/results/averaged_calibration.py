@@ -73,6 +73,16 @@ class AveragedCalibration(Searched):
     made: str = "success"
 
     @property
+    def exact(self) -> bool:
+        """Whether it was enumerated."""
+        return self.method == "exact"
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the bounds of Monte Carlo intervals keep what is wanted, and not estimates."""
+        return self.confidence == "upper"
+
+    @property
     def of_averages(self) -> tuple[AveragedCalibration, ...]:
         """How the threshold was found."""
         return (self,)
@@ -112,8 +122,8 @@ class AveragedCalibration(Searched):
               if self.by_look else []),
             f"{self._targets()}over the design prior {self.prior} ({self.weights}): {which}",
         ]  # fmt: skip
-        if self.method == "simulated":
-            by = "its 95% bound" if self.confidence == "upper" else "its estimate"
+        if not self.exact:
+            by = "its 95% bound" if self.bounded else "its estimate"
             lines.append(f"simulated, {self.trials:,} trials in each scenario; {by} keeps it")
             told = "; ".join(f"{self._label(n)} {_shown(f)}" for n, f in self.fresh.items())
             lines.append(f"the design as it acts, on as many fresh trials: {told}")

@@ -214,6 +214,16 @@ class Calibrated(Searched):
     by_look: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
+    def exact(self) -> bool:
+        """Whether it was enumerated."""
+        return self.method == "exact"
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the bounds of Monte Carlo intervals keep what is wanted, and not estimates."""
+        return self.confidence == "upper"
+
+    @property
     def of_success(self) -> Calibrated:
         """How the threshold for success was found."""
         return self
@@ -255,7 +265,7 @@ class Calibrated(Searched):
         for name, values in self.by_look.items():
             numbers = ", ".join(map(repr, values))
             lines.append(f"'{name}' by look, {SHAPES[self.shape]}: {numbers}")
-        if self.method == "exact":
+        if self.exact:
             lines.append(
                 f"worst type I error {four_decimals(worst.error)} at {worst.name}, exact over "
                 f"{self.region}; at most {self.target:g} is wanted"
@@ -285,7 +295,7 @@ class Calibrated(Searched):
         return f"between {below}, which must not count, and {above}, the next that may"
 
     def _chosen_by(self) -> str:
-        if self.confidence != "upper":
+        if not self.bounded:
             return ""
         return f"; the smallest threshold at which that upper bound is at most {self.target:g}"
 

@@ -26,6 +26,10 @@ class Result(Protocol):
         """How it was run."""
 
     @property
+    def exact(self) -> bool:
+        """Whether it was enumerated."""
+
+    @property
     def averages(self) -> dict[str, dict[str, Figure]]:
         """Averages by design prior and measure."""
 

@@ -13,6 +13,7 @@ from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
 from adaptive_cart.nouns.passing_folder import removed_with
 from adaptive_cart.results.averages import read_averages
+from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.operating import COLUMNS
 from adaptive_cart.results.parquet_tables import GO_ON
@@ -101,6 +102,11 @@ class Result:
         with path.open(encoding="utf-8", newline="") as file:
             return read_averages(csv.DictReader(file))
 
+    @property
+    def exact(self) -> bool:
+        """Whether it was enumerated, without Monte Carlo error."""
+        return enumerated(self.manifest)
+
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row a simulated trial; empty for the exact engine."""
@@ -114,7 +120,7 @@ class Result:
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
 
-        if self.manifest["engine"] == "exact":
+        if self.exact:
             return pd.DataFrame()
         frame: pd.DataFrame = Store(self.folder).table(name).to_pandas()
         return frame

@@ -48,6 +48,7 @@ from adaptive_cart.nouns.locked_folder import locked
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.whole_files import telling
 from adaptive_cart.results.arrow_columns import array_of, positions_of
+from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.parquet_tables import (
     FOOTER,
     GO_ON,
@@ -99,6 +100,11 @@ class Identity:
     seed: int
     version: str
     engine: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is enumerated."""
+        return enumerated(vars(self))
 
     @property
     def key(self) -> str:

@@ -101,7 +101,7 @@ def _scenarios_by_role(result: Result) -> dict[str, list[str]]:
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────
 def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
     """Groups of columns about the trial as a whole."""
-    design, exact = result.design, result.manifest["engine"] == "exact"
+    design, exact = result.design, result.exact
     cells = _Cells(result, [row for part in rows.values() for row in part])
     success = _success(cells, "success")
     ended = [
@@ -128,7 +128,7 @@ def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
 
 def _success(cells: _Cells, measure: str) -> list[Column]:
     """How often it succeeds; and beside external data as observed, where they are drawn anew."""
-    exact = cells.result.manifest["engine"] == "exact"
+    exact = cells.result.exact
     found = [Column("prob.", cells.probabilities(measure))]
     if not exact:
         found.append(Column("95% MC interval", cells.intervals(measure)))
@@ -277,7 +277,7 @@ def _notes(result: Result, parts: bool) -> str:
         f"true, bias, coverage: true value of the estimand{named}, bias of the {told.estimate} and "
         f"coverage of the 95% {told.interval} at the look that ended the trial."
     )
-    if manifest["engine"] == "exact":
+    if result.exact:
         text = f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
         notes = (text, _as_observed_note(result), _averages_note(result))
         return " ".join(said for said in notes if said)

@@ -56,6 +56,39 @@ MEASURES = {
 
 
 @dataclass(frozen=True)
+class Across:
+    """What a curve or a map runs across; all False of it: the control rate.
+
+    Attributes
+    ----------
+    arms, strata
+        The rates of all arms; the control rates of the strata by themselves.
+    named
+        What the null region names, which may be other than rates.
+    title
+        What stands behind "over the null region".
+    """
+
+    arms: bool = False
+    strata: bool = False
+    named: bool = False
+    title: str = ""
+
+    @property
+    def control(self) -> bool:
+        """Whether it is the control rate alone."""
+        return not (self.arms or self.strata or self.named)
+
+
+ACROSS = {
+    "control": Across(),
+    "arms": Across(arms=True, title=", by the rates of both arms"),
+    "strata": Across(strata=True, title=", by stratum"),
+    "region": Across(named=True),
+}
+
+
+@dataclass(frozen=True)
 class Certificate:
     """A number that an error does not exceed anywhere in a region.
 
@@ -241,6 +274,16 @@ class WorstCase:
         return tuple(self.places[0].rates)
 
     @property
+    def exact(self) -> bool:
+        """Whether it was enumerated."""
+        return self.engine == "exact"
+
+    @property
+    def across(self) -> Across:
+        """What is shown, as a curve or a map."""
+        return ACROSS[self.over]
+
+    @property
     def label(self) -> str:
         """What is shown: a noun."""
         return self.of.label
@@ -272,7 +315,7 @@ class WorstCase:
         """Say it, a line each: the worst point, the certificate, what is promised."""
         what = self.of.worst
         figure = self.worst.figure
-        how = "exact" if self.engine == "exact" else _simulated(figure)
+        how = "exact" if self.exact else _simulated(figure)
         lines = [f"{what} {figure.estimate:.6f} at {self.worst.name} ({how}), over {self.region}"]
         if self.fresh is not None:
             lines.append(

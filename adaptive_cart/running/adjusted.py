@@ -72,7 +72,7 @@ def refused(design: Design, choice: Choice) -> str:
     asked = design.adjusted_estimates
     if asked is None:
         return ""
-    if choice.engine != "exact":
+    if not choice.exact:
         found = why_not_simulated(design)
         return f"adjusted_estimates{found}" if found else ""
     reasons = why_not(design)

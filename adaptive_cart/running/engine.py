@@ -7,7 +7,7 @@ scenario, and the sums over final tables that predictive rules ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,11 @@ class Choice:
 
     engine: Literal["exact", "simulate"]
     why: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it enumerates."""
+        return self.engine == "exact"
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,34 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
     return Choice("simulate", found[0])
 
 
+def is_enumerated(
+    wanted: Engine, refusal: str, why_not: Callable[[], Sequence[str]], small: Callable[[], bool]
+) -> bool:
+    """Whether an error is enumerated: where it can be, and is small unless that is asked for.
+
+    Parameters
+    ----------
+    refusal
+        What an error begins with, where it is asked for and cannot be.
+    why_not
+        What stands in the way, each reason in words.
+    small
+        Whether it is done where nobody asks for it.
+
+    Raises
+    ------
+    EngineError
+        If ``exact`` is asked for and not valid.
+    """
+    if wanted == "simulate":
+        return False
+    found = why_not()
+    if wanted == "exact" and found:
+        listed = "\n".join(f"  - {reason}" for reason in found)
+        raise EngineError(f"{refusal}:\n{listed}")
+    return not found and (wanted == "exact" or small())
+
+
 def obstacles(
     design: Design, truths: Mapping[str, Truth], anew: bool = False, strata: bool = False
 ) -> list[str]:
@@ -211,7 +244,7 @@ def obstacles(
     for rule in design.rules:
         if rule.decision.ends is None:
             found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")
-        if any(a.predictive and a.predictive.with_ == "enrolled" for a in rule.comparisons):
+        if any(a.predictive and a.predictive.of_enrolled for a in rule.comparisons):
             found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")
         about = list(
             dict.fromkeys(name for asked in rule.asked for name in design.endpoints_of(asked.about))

@@ -178,7 +178,7 @@ def simulate(
     of_design = (known for known in (calibration, kept) if known and known.matches(design))
     truths = design.truths
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
-    if share is not None and choice.engine == "exact":
+    if share is not None and choice.exact:
         raise EngineError(
             f"--part: there is nothing to share out, since {choice.why}; leave it out, or add "
             f"--engine simulate"
@@ -190,16 +190,16 @@ def simulate(
             raise EngineError(why)
     why = "as its parts were run" if finished else choice.why
     tell(f"engine: {choice.engine} ({why})")
-    if choice.engine == "simulate":
+    if not choice.exact:
         for words in cost_of_draws(Plan.of(design), number, len(chosen)):
             tell(words)
     asked = {"--trials": trials, "--seed": seed, "--mcse": mcse}
     idle = [option for option, value in asked.items() if value is not None]
-    if choice.engine == "exact" and idle:
+    if choice.exact and idle:
         tell(f"{one_of(idle)}: without effect, since nothing is drawn")
     # enumeration draws nothing, so that no seed tells two exact results apart
     identity = Identity(
-        digest_of(design), 0 if choice.engine == "exact" else used_seed, version(), choice.engine
+        digest_of(design), 0 if choice.exact else used_seed, version(), choice.engine
     )
     folder = Path(tempfile.mkdtemp(prefix="adaptive_cart_") if out is None else out)
     store = Store(folder)
@@ -212,7 +212,7 @@ def simulate(
             run.calibration = next(of_design, None)
             run.points = points or run.points
             run.replaced = replaced
-            if choice.engine == "simulate" and mcse is None:
+            if not choice.exact and mcse is None:
                 run.require_no_more_than(number)
             # a table of participants that the file names is not in the folder: its rows are kept
             whole = any(data.rows is not None for data in design.external.values())
@@ -221,12 +221,12 @@ def simulate(
                 run.keep_design(text)
                 store.tidy(identity)
                 return Result(design, folder.absolute(), temporary=out is None)
-            if found is not None and choice.engine == "simulate":
+            if found is not None and not choice.exact:
                 store.require_columns(identity, columns_written(design, truths[chosen[0]]))
             for name in store.prepare(identity, restart):
                 tell(f"{folder}: holds {name} now, which was in the way and is not this run's")
             run.start(found, text)
-            if choice.engine == "exact":
+            if choice.exact:
                 run.enumerate()
             else:
                 with workers.at_work():
@@ -296,7 +296,7 @@ class _Run:
         kept = calibration_of(found.get("calibration"))
         if self.calibration is not None and kept != self.calibration:
             return False  # the thresholds have been calibrated since
-        if self.identity.engine == "exact":
+        if self.identity.exact:
             return True
         return mcse is None and all(self.held[name] == trials for name in self.chosen)
 
@@ -520,7 +520,7 @@ class _Run:
         }
         checksums = {}
         if status == "complete":
-            drawn = (TRIALS, LOOKS) if self.identity.engine == "simulate" else ()
+            drawn = (TRIALS, LOOKS) if not self.identity.exact else ()
             averages = (AVERAGES,) if self.design.design_prior else ()
             written = (*drawn, MEASURES, BOUNDARIES, STOPPING, *averages)
             checksums = {name: self.store.checksum(name) for name in written}

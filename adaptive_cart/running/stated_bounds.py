@@ -15,7 +15,7 @@ from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.null_ranges import NullRanges
 from adaptive_cart.nouns.streams import fresh_seed
-from adaptive_cart.results.worst_case import Over, Stated, WorstCase
+from adaptive_cart.results.worst_case import ACROSS, Over, Stated, WorstCase
 from adaptive_cart.running.grounds import (
     Ground,
     ground_of_arms,
@@ -74,12 +74,12 @@ def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Gro
         of = found.of
         line = ground_of_line(design, region, limits, found.effect, of.ending, of.smallest)
         return [line], found.region
-    if found.over == "control" and not region.spans:
+    if found.across.control and not region.spans:
         return grounds_of_margins(design, region), ""
     words = words_over(design, region, found.over)
-    if found.over == "arms":
+    if found.across.arms:
         return [arms_of(design, region)], words
-    runs = of_strata(design, region) if found.over == "strata" else region
+    runs = of_strata(design, region) if found.across.strata else region
     numbers = [one.path for one in runs.ranges.values]
     spans = Spans(design, design, runs)
     if numbers:
@@ -91,7 +91,7 @@ def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Gro
 # ── the truths, and in words ──────────────────────────────────────────────────────────────────
 def words_over(design: Design, region: Region, over: Over) -> str:
     """The truths that are looked at, as a protocol would say it."""
-    if over == "arms":
+    if ACROSS[over].arms:
         low, high = region.limits
         run = (
             ""
@@ -99,7 +99,7 @@ def words_over(design: Design, region: Region, over: Over) -> str:
             else f", those of {region.whose} from {low:g} to {high:g},"
         )
         return f"all rates of {_listed(design.arm_names)}{run} at which a claim is false"
-    if over == "strata":
+    if ACROSS[over].strata:
         ranges = of_strata(design, region).ranges
         run = ranges.rate_words(region.limits, design.stratum_names)
         return (

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import EngineError, InputError
+from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.figure import exact
 from adaptive_cart.results.worst_case import Place, WorstCase
-from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.engine import Engine, is_enumerated
 from adaptive_cart.running.grounds import grounds_of_spans
 from adaptive_cart.running.null_region import kept_of
 from adaptive_cart.running.null_spans import Spans
@@ -42,16 +42,21 @@ def enumerates_strata(design: Design, region: Region, engine: Engine) -> bool:
     EngineError
         If that is asked for and not valid.
     """
-    if engine == "simulate" or region.base is None or not design.strata:
+    base = region.base
+    if base is None or not design.strata:
         return False
-    found = why_not_by_stratum(design, region.base)
-    tables = 0 if found else tables_by_stratum(design)
-    if tables > EVER_TABLES:
-        found = [f"{tables:,} tables by stratum, and {EVER_TABLES:,} at most are enumerated"]
-    if engine == "exact" and found:
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(f"the error of this design cannot be enumerated by stratum:\n{listed}")
-    return not found and (engine == "exact" or tables <= MOST_TABLES)
+
+    def why_not() -> list[str]:
+        found = why_not_by_stratum(design, base)
+        tables = 0 if found else tables_by_stratum(design)
+        if tables > EVER_TABLES:
+            found = [f"{tables:,} tables by stratum, and {EVER_TABLES:,} at most are enumerated"]
+        return found
+
+    return is_enumerated(
+        engine, "the error of this design cannot be enumerated by stratum", why_not,
+        lambda: tables_by_stratum(design) <= MOST_TABLES,
+    )  # fmt: skip
 
 
 def worst_by_strata(

@@ -19,13 +19,21 @@ from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.null_ranges import MOST
-from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
+from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.figure import Figure, exact, proportion
-from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
+from adaptive_cart.results.worst_case import (
+    ACROSS,
+    MEASURES,
+    Across,
+    Certificate,
+    Over,
+    Place,
+    WorstCase,
+)
 from adaptive_cart.running.calibrating.overruled import all_binding
-from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
+from adaptive_cart.running.calibrating.type_one_error import enumerates
 from adaptive_cart.running.certificate import (
     certify,
     certify_line,
@@ -35,7 +43,7 @@ from adaptive_cart.running.certificate import (
     why_none,
 )
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of, tables_of
+from adaptive_cart.running.exact_error import ExactError, false_of
 from adaptive_cart.running.null_points import nowhere_false, null_points
 from adaptive_cart.running.null_region import (
     Point,
@@ -134,13 +142,14 @@ def worst_case(
         design.name, measure, over, effect, region.words, "exact", 0, 0, None, (),
         Place("", {}, exact(0.0)), None, None, target, notes, digest,
     )  # fmt: skip
-    if over != "strata" and _exact(judged, region, engine):
+    across = ACROSS[over]
+    if not across.strata and enumerates(judged, region, engine):
         return _enumerated(asked, judged, region, points)
-    by_strata = of_strata(judged, region) if over == "strata" else region
-    alone = over == "strata" or (over == "control" and region.of_strata_alone)
+    by_strata = of_strata(judged, region) if across.strata else region
+    alone = across.strata or (across.control and region.of_strata_alone)
     if alone and not asked.of.at_effect and enumerates_strata(judged, by_strata, engine):
-        runs: Over = "strata" if over == "strata" else "region"
-        asked = replace(asked, over=runs, notes=(*notes, *_not_on_the_map(region, runs)))
+        runs: Over = over if across.strata else "region"
+        asked = replace(asked, over=runs, notes=(*notes, *_not_on_the_map(region, across)))
         return worst_by_strata(asked, judged, by_strata, points, words_over(judged, region, runs))
     first = design.simulation.seed if seed is None else seed
     if certify_simulated and (why := why_not_stated(judged, region)) is not None:
@@ -161,17 +170,6 @@ def _rules_of(design: Design) -> str:
     return "they are" if len(design.overruled) > 1 else "it is"
 
 
-def _exact(design: Design, region: Region, engine: Engine) -> bool:
-    """Whether the error is enumerated; parameters and errors as for a calibration."""
-    if engine == "simulate":
-        return False
-    found = why_not_enumerated(design, region)
-    if engine == "exact" and found:
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
-    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
-
-
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
 def _enumerated(asked: WorstCase, design: Design, region: Region, points: int | None) -> WorstCase:
     error = ExactError(design, set(), region.limits, asked.of.ending)
@@ -180,9 +178,7 @@ def _enumerated(asked: WorstCase, design: Design, region: Region, points: int | 
         return _on_line(asked, error, region, asked.effect, points)
     why = why_none(error)
     certificate = None if why else tried(certify(error, region.limits), error, region.limits)
-    drawn = (
-        _curve(error, region, points) if asked.over == "control" else _map(error, region, points)
-    )
+    drawn = _curve(error, region, points) if asked.across.control else _map(error, region, points)
     places = tuple(drawn)
     if not places:
         raise InputError(
@@ -191,12 +187,12 @@ def _enumerated(asked: WorstCase, design: Design, region: Region, points: int | 
         )
     largest = error.worst(np.nan)
     rates = _rates_of(largest.name) if largest.name.startswith(design.arm_names[0]) else ()
-    worst = Place(largest.name, _by_axis(asked.over, design, rates), exact(largest.error))
+    worst = Place(largest.name, _by_axis(asked.across, design, rates), exact(largest.error))
     if certificate is not None and certificate.found > largest.error:
         found = np.array(certificate.at)
         worst = Place(
             rate_words(design, found[: len(design.arms)]),
-            _by_axis(asked.over, design, certificate.at),
+            _by_axis(asked.across, design, certificate.at),
             exact(certificate.found),
         )
     if certificate is not None and largest.error > certificate.found:
@@ -208,9 +204,9 @@ def _rates_of(name: str) -> tuple[float, ...]:
     return tuple(float(part.rsplit(" ", 1)[1]) for part in name.split(", "))
 
 
-def _by_axis(over: Over, design: Design, rates: tuple[float, ...]) -> dict[str, float]:
+def _by_axis(across: Across, design: Design, rates: tuple[float, ...]) -> dict[str, float]:
     """What varies, of a pair of rates."""
-    names = design.arm_names if over == "arms" else design.arm_names[:1]
+    names = design.arm_names if across.arms else design.arm_names[:1]
     return dict(zip(names, rates, strict=False))
 
 
@@ -303,11 +299,11 @@ def _simulated(
     notes: list[str] = []
     where: dict[str, dict[str, float]] = {}
     between = NOT_BETWEEN
-    if asked.over == "arms":
+    if asked.across.arms:
         found = points_of_arms(design, region, number or FEWER)
         points, where = [point for point, _ in found], {p.name: at for p, at in found}
-    elif region.spans or asked.over == "strata":
-        by_strata = asked.over == "strata"
+    elif region.spans or asked.across.strata:
+        by_strata = asked.across.strata
         spans = Spans(design, design, of_strata(design, region) if by_strata else region)
         grid = spans.grid(number or (FEWER if by_strata else None))
         points, notes = [point for point, _ in grid.values()], spans.notes()
@@ -317,7 +313,7 @@ def _simulated(
             raise nowhere_false(notes)
         where = {name: at for name, (_, at) in grid.items()} if spans.alike else {}
         if by_strata:
-            notes += _not_on_the_map(region, asked.over)
+            notes += _not_on_the_map(region, asked.across)
         else:
             asked = replace(asked, over="region")
     else:
@@ -330,7 +326,7 @@ def _simulated(
         progress("worst case", len(places) * trials, len(points) * trials)
     worst = max(places, key=lambda place: place.figure.estimate)
     again = next(point for point in points if point.name == worst.name)
-    many = max(trials, CONFIRMING) if asked.over == "region" else trials
+    many = max(trials, CONFIRMING) if asked.across.named else trials
     fresh: Figure = proportion(
         false_successes(design, again, many, fresh_seed(seed, WORST_CASE)), many
     )
@@ -401,9 +397,9 @@ def _rate_at(design: Design, region: Region, point: Point) -> dict[str, float]:
     return {design.arm_names[0]: float(direct[0][0] * kept[0, 0])}
 
 
-def _not_on_the_map(region: Region, over: Over) -> list[str]:
+def _not_on_the_map(region: Region, across: Across) -> list[str]:
     """Say what else the null region runs over, which a map of strata leaves out."""
-    if over != "strata":
+    if not across.strata:
         return []
     more = list(replace(region.ranges, by_stratum={}).described())
     if not more:
@@ -421,7 +417,7 @@ def _check(
     trials: int | None,
     tiles: int | None,
 ) -> None:
-    problems = []
+    problems, across = [], ACROSS[over]
     if needs_calibration(design):
         problems.append(
             Problem("rules", 'a threshold is "calibrate"; `adaptive-cart calibrate` finds it first')
@@ -436,7 +432,7 @@ def _check(
         problems.append(Problem("--measure", f"found {measure}, and no rule ends a trial so"))
     if effect is not None and not -1.0 < effect < 1.0:
         problems.append(Problem("--effect", f"found {effect:g}; between -1 and 1 is expected"))
-    if of.at_effect and over != "control":
+    if of.at_effect and not across.control:
         told = f"found {over}; --measure {measure} is told over the control rate"
         problems.append(Problem("--over", told))
     if of.at_effect and design.control is None and len(design.arms) > 1:
@@ -445,15 +441,15 @@ def _check(
         problems.append(Problem("--points", f"found {points}; at least 2 are expected"))
     if trials is not None and trials < 1:
         problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
-    if over == "strata":
+    if across.strata:
         problems += _no_strata_map(design)
-    if over == "arms" and len(design.arms) > MOST:
+    if across.arms and len(design.arms) > MOST:
         told = f"found arms; the design has {len(design.arms)}, and rates of {MOST} run at most"
         problems.append(Problem("--over", told))
     if tiles is not None and tiles < 1:
         problems.append(Problem("--tiles", f"found {tiles}; at least 1 is expected"))
-    if len(design.arms) == 1 and (over == "arms" or of.at_effect):
-        asked = "--over" if over == "arms" else "--measure"
+    if len(design.arms) == 1 and (across.arms or of.at_effect):
+        asked = "--over" if across.arms else "--measure"
         problems.append(Problem(asked, "is about two arms, and the design has one"))
     if design.comparators:
         outside = one_of(design.comparators)

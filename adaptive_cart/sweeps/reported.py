@@ -66,8 +66,8 @@ class SweepExhibit:
         """Read the folder that ``sweep`` wrote."""
         found = open_sweep(folder)
         told = json.loads((folder / SWEEP).read_text("utf-8"))
-        first = open_result(folder / told["variants"][0]["folder"]).manifest
-        trials = None if first["engine"] == "exact" else max(first["trials"].values())
+        first = open_result(folder / told["variants"][0]["folder"])
+        trials = None if first.exact else max(first.manifest["trials"].values())
         return SweepExhibit(found, told["digest"], trials)
 
     @property

@@ -142,7 +142,7 @@ class SizeRuns:
     def drawn(self, number: int) -> bool:
         """Whether a size is simulated, and not enumerated."""
         numbers = with_threshold(design_of_size(self.design, number, self.recalibrate), 0.5)
-        return choose_engine(numbers, numbers.truths, self.engine).engine == "simulate"
+        return not choose_engine(numbers, numbers.truths, self.engine).exact
 
     def step(self, number: int) -> float:
         """By how much power may jump at an enumerated size, because counts are whole numbers."""
@@ -204,7 +204,7 @@ class SizeRuns:
             )  # fmt: skip
             made = with_found(made, found)
             self.near = getattr(found, "threshold", None)
-            if isinstance(found, Calibrated) and found.method != "exact" and not found.by_look:
+            if isinstance(found, Calibrated) and not found.exact and not found.by_look:
                 self.calibrations.append((trials, time.perf_counter() - began))
                 self.thresholds.put(number, found.threshold, trials)
         thresholds = {
@@ -228,10 +228,10 @@ class SizeRuns:
     ) -> Mapping[str, Figure]:
         """Success in some scenarios; enumerated in all, which costs next to nothing."""
         truths = design.truths
-        engine = choose_engine(design, truths, self.engine)
-        if why := refused(design, engine):
+        choice = choose_engine(design, truths, self.engine)
+        if why := refused(design, choice):
             raise EngineError(why)
-        if engine.engine == "exact":
+        if choice.exact:
             return {name: exact(value) for name, value in success_of(design, truths).items()}
         number = successes(design, scenarios, self.seed, (0, trials), self.jobs)
         return {n: proportion(k, trials) for n, k in zip(scenarios, number, strict=True)}

@@ -80,17 +80,18 @@ def described(design: Design) -> str:
         lines += ["", *told_long_term(design)]
     choice = choose_engine(design, truths, "auto")
     if design.adjusted_estimates is not None:
-        exact, why_not = choice.engine == "exact", refused(design, choice)
+        exact, why_not = choice.exact, refused(design, choice)
         lines += ["", *told_adjusted_estimates(design, exact, why_not)]
     idle = list(without_effect(design, truths))
     if idle:
         lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]
-    why = choice.why if choice.engine == "simulate" else "no Monte Carlo error"
-    found = choice.engine == "simulate"
+    why = "no Monte Carlo error" if choice.exact else choice.why
     engine = f"{choice.engine} ({why})"
     lines += ["", f"Engine that auto takes: {engine}"]
     trials = f"{design.simulation.trials:,}, seed {design.simulation.seed}"
-    lines.append(f"Trials a scenario{'' if found else ' where they are simulated'}: {trials}")
+    lines.append(
+        f"Trials a scenario{' where they are simulated' if choice.exact else ''}: {trials}"
+    )
     return "\n".join(lines)
 
 
@@ -118,10 +119,10 @@ def _arms(design: Design) -> Iterator[str]:
     yield f"  enrolment: {design.enrolment.in_words}, {design.enrolment.arrivals} arrivals"
     yield from told_randomisation(design)
     if design.adaptive and design.strata is not None:
-        goes = design.enrolment.after_closing == "redistribute"
+        goes = design.enrolment.redistributes
         yield f"  arrivals of a closed stratum: {'go to the open ones' if goes else 'are lost'}"
     if design.by_target:
-        first = design.multiarm is not None and design.multiarm.ends == "first_success"
+        first = design.ends_at_first_success
         yield f"  the trial ends {'at the first success' if first else 'when all are resolved'}"
     if design.crossover is not None:
         yield f"  crossover: {_crossing(design.crossover)}"
@@ -130,7 +131,7 @@ def _arms(design: Design) -> Iterator[str]:
 
 
 def _crossing(crossover: Crossover) -> str:
-    counts = "non-response" if crossover.strategy == "composite" else "ignored (treatment policy)"
+    counts = "non-response" if not crossover.ignored else "ignored (treatment policy)"
     return (
         f"from {crossover.from_} to {crossover.to}, of those {crossover.whom.rstrip(',')}; "
         f"to cross over is {counts}"

@@ -15,7 +15,7 @@ def told_early(design: Design) -> Iterator[str]:
         months = listed([f"{month:g}" for month in early.from_])
         last = " the last of" if len(early.from_) > 1 else ""
         several = "s" if len(early.from_) > 1 else ""
-        posterior = ", and its posterior" if early.counts == "all" else ""
+        posterior = ", and its posterior" if early.in_posterior else ""
         yield (
             f"Predictions about {name}{posterior}: who has not reached month "
             f"{design.endpoints[name].known_after():g} counts by the state at{last} month{several} "

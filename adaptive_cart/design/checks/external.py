@@ -174,7 +174,7 @@ def borrowing(pieces: Pieces) -> Found:
             if little is not None:
                 yield path, f"{little}", *(path_to("external", name) for name in sources)
         early = pieces.prediction.get(endpoint)
-        if early is not None and early.counts == "all":
+        if early is not None and early.in_posterior:
             why = _why_not_early(pieces, endpoint, prior)
             if why:
                 yield path_to(path, "external"), why, path_to("prediction", endpoint)

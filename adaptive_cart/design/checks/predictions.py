@@ -287,7 +287,7 @@ def early_months(pieces: Pieces) -> Found:
                 f"{one_of([key for key, each in ANALYSES.items() if each.enumerates])}",
                 path_to("analysis", name, "model"),
             )
-        elif name not in asked and early.counts == "predictions":
+        elif name not in asked and not early.in_posterior:
             yield (
                 path,
                 f"no rule predicts one about '{name}', so it would change nothing; leave it "

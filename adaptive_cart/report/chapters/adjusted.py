@@ -55,7 +55,7 @@ def adjusted(evidence: Evidence) -> list[Block]:
     shown = [s for s in ESTIMATES if any(_has(evidence, name, s) for name in evidence.scenarios)]
     if evidence.design.adjusted_estimates is None or len(shown) < 2:
         return []
-    exact = evidence.manifest["engine"] == "exact"
+    exact = evidence.exact
     evidence.trace.reported(BY_STOP, "t-adjusted-stop")
     return [
         Heading(text="Estimates corrected for the stop", key="adjusted", level=2),

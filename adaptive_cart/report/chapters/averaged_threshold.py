@@ -124,16 +124,14 @@ def _also(found: AveragedCalibration) -> Line:
 
 
 def _how(found: AveragedCalibration, key: str) -> Line:
-    if found.method == "exact":
+    if found.exact:
         return prose("All of it was enumerated ({table}).", table=Reference(key))
     return prose(
         "It was chosen on {trials} trials of each scenario with a seed of its own, so that {bound} "
         "keeps what is wanted; as many fresh trials of the design as it acts say what it came to "
         "({table}).",
         trials=given(found.trials, SOURCE),
-        bound="the bound of each Monte Carlo interval"
-        if found.confidence == "upper"
-        else "each estimate",
+        bound="the bound of each Monte Carlo interval" if found.bounded else "each estimate",
         table=Reference(key),
     )
 

@@ -25,7 +25,7 @@ def ending(evidence: Evidence) -> Line:
     if not design.by_target:
         return ()
     several = design.several
-    if several and design.multiarm is not None and design.multiarm.ends == "first_success":
+    if several and design.ends_at_first_success:
         return line("The trial ends at the first success of an arm or stratum.")
     what = "experimental arm" if several else "stratum"
     return line(
@@ -46,13 +46,12 @@ def provisions(evidence: Evidence) -> list[Line]:
     if design.strata and (
         design.by_target or any(rule.decision.closes_strata for rule in design.rules)
     ):
-        kept = design.enrolment.after_closing == "keep"
         found.append(
             line(
                 strong("Arrivals of a closed stratum: "),
-                "are lost, which slows enrolment."
-                if kept
-                else "go to the open strata by their shares.",
+                "go to the open strata by their shares."
+                if design.enrolment.redistributes
+                else "are lost, which slows enrolment.",
             )
         )
     if design.crossover is not None:
@@ -94,7 +93,7 @@ def _crossover(evidence: Evidence) -> Line:
         start=evidence.arm(crossover.from_),
         end=evidence.arm(crossover.to),
         whom=given(crossover.whom, "design: crossover.when, crossover.after_month"),
-        strategy="crossover before the outcome is non-response (composite)"
-        if crossover.strategy == "composite"
-        else "remission after it counts (treatment policy)",
+        strategy="remission after it counts (treatment policy)"
+        if crossover.ignored
+        else "crossover before the outcome is non-response (composite)",
     )

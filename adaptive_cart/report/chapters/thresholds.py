@@ -71,13 +71,13 @@ def _calibrated(evidence: Evidence) -> list[Block]:
         "The threshold of {rules} was found by a search: the smallest that keeps the probability "
         "of a false success {held} {target} over the null region, which is {region}.{shape} "
         "{how}{between} {most}",
-        held=("(its upper 95% bound) at most" if found.confidence == "upper" else "at most"),
+        held=("(its upper 95% bound) at most" if found.bounded else "at most"),
         shape=_shape(found),
         rules=listed([line(code(name)) for name in found.claims]),
         target=given(found.target, source),
         region=given(evidence.labelled(found.region), source),
         how=_searched(evidence, found),
-        between=between_the_points(evidence, found.method != "exact"),
+        between=between_the_points(evidence, not found.exact),
         most=largest_error(evidence),
     )
     return [
@@ -116,7 +116,7 @@ def _shape(found: Calibrated) -> Line:
 
 def _error_at(found: Calibrated, point: NullPoint) -> Piece:
     """The error at a null point; where no simulated trial showed it, with its bound."""
-    if found.method == "exact" or point.error > 0.0:
+    if found.exact or point.error > 0.0:
         return rounded(point.error, 4, "calibration")
     return Bound(proportion(0, found.trials), f"calibration: {point.name}").number()
 
@@ -128,7 +128,7 @@ def _sentence(note: str) -> str:
 def _searched(evidence: Evidence, found: Calibrated) -> Line:
     """How the search went, and what fresh trials say of it."""
     source, worst = "calibration", found.worst_point
-    if found.method == "exact":
+    if found.exact:
         return prose(
             "The error was enumerated; the largest is {error}, at {worst}.",
             error=rounded(worst.error, 4, source),

@@ -112,12 +112,11 @@ def _bounded_over(found: WorstCase) -> str:
 def _title(found: WorstCase) -> str:
     if found.of.at_effect:
         return f"{found.of.worst[:1].upper()}{found.of.worst[1:]} over the control rates"
-    over = {"arms": ", by the rates of both arms", "strata": ", by stratum"}.get(found.over, "")
-    return f"Largest type I error over the null region{over}"
+    return f"Largest type I error over the null region{found.across.title}"
 
 
 def _error(found: WorstCase) -> Line:
-    if found.engine == "exact":
+    if found.exact:
         return line(rounded(found.worst.figure.estimate, 6, SOURCE), ", enumerated,")
     return line(Bound(found.worst.figure, SOURCE).with_interval())
 
@@ -299,7 +298,7 @@ def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
     for number, place in enumerate(shown):
         figure = place.figure
         told = Bound(figure, f"worst_case.csv: {place.name}")
-        exact = found.engine == "exact"
+        exact = found.exact
         rows.append(
             row(
                 line(
@@ -330,11 +329,11 @@ def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
 
 def _caption(found: WorstCase) -> str:
     what = "Smallest power" if found.of.smallest else found.label
-    how = "enumerated" if found.engine == "exact" else "simulated, with 95% Monte Carlo intervals"
+    how = "enumerated" if found.exact else "simulated, with 95% Monte Carlo intervals"
     number = len(found.axes)
     if number not in (1, 2):
         return f"{what}, {how}."
     axes = {1: "over one rate", 2: "over two rates"}[number]
-    if found.over == "region":
+    if found.across.named:
         axes = f"over {' and '.join(found.axes)}"
     return f"{what} {axes}, {how}; the diamond is the worst."

@@ -49,7 +49,7 @@ from adaptive_cart.running.calibrating.search import (
     not_settled,
 )
 from adaptive_cart.running.drawn_truths import nodes_of, too_many
-from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.engine import Engine, is_enumerated, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
 from adaptive_cart.running.region import (
     asks,
@@ -203,17 +203,17 @@ def calibrate_averages(
 
 def _exact(design: Design, weighed: Sequence[Weighed], engine: Engine) -> bool:
     """Whether it is enumerated."""
-    if engine == "simulate":
-        return False
-    numbers = with_threshold(design, 0.5)
-    found = obstacles(numbers, {one.scenario: numbers.truths[one.scenario] for one in weighed})
-    if engine == "exact" and found:
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(f"the averages of this design cannot be enumerated:\n{listed}")
-    few = tables_of(design) <= MOST_TABLES and not any(
-        one.draws and too_many(design, one.draws) for one in weighed
-    )
-    return not found and (engine == "exact" or few)
+
+    def why_not() -> list[str]:
+        numbers = with_threshold(design, 0.5)
+        return obstacles(numbers, {one.scenario: numbers.truths[one.scenario] for one in weighed})
+
+    def small() -> bool:
+        return tables_of(design) <= MOST_TABLES and not any(
+            one.draws and too_many(design, one.draws) for one in weighed
+        )
+
+    return is_enumerated(engine, "the averages of this design cannot be enumerated", why_not, small)
 
 
 def _wanted(design: Design, true: float) -> Wanted:

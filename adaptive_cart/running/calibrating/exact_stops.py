@@ -11,13 +11,13 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.error_tables import FalseStop
-from adaptive_cart.errors import DesignError, EngineError, Problem
+from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.figure import exact
 from adaptive_cart.results.stop_calibration import StopThreshold
 from adaptive_cart.running.calibrating.type_one_error import SLACK
-from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.engine import Engine, is_enumerated, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
 from adaptive_cart.running.simulated_error import midway
 
@@ -35,13 +35,11 @@ def enumerates_stops(design: Design, wanted: FalseStop, engine: Engine) -> bool:
     EngineError
         If that is asked for and not valid.
     """
-    if engine == "simulate":
-        return False
-    found = obstacles(design, {name: design.truths[name] for name in wanted.scenarios})
-    if engine == "exact" and found:
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(f"the false stops of this design cannot be enumerated:\n{listed}")
-    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+    truths = {name: design.truths[name] for name in wanted.scenarios}
+    return is_enumerated(
+        engine, "the false stops of this design cannot be enumerated",
+        lambda: obstacles(design, truths), lambda: tables_of(design) <= MOST_TABLES,
+    )  # fmt: skip
 
 
 def enumerated_stop(design: Design, name: str, wanted: FalseStop, path: str) -> StopThreshold:

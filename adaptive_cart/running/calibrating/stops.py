@@ -133,7 +133,7 @@ def calibrate_stops(
         for one in stops.values()
     )
     simulated = not all(one.enumerated for one in confirmed)
-    if success is not None and success.method == "simulated":
+    if success is not None and not success.exact:
         simulated = True
     scenarios = tuple(design.scenarios)
     return StopCalibration(

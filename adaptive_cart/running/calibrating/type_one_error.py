@@ -32,7 +32,6 @@ import numpy as np
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import EngineError
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
@@ -49,7 +48,7 @@ from adaptive_cart.running.calibrating.search import (
     Search,
     not_settled,
 )
-from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.engine import Engine, is_enumerated, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
 from adaptive_cart.running.null_points import nowhere_false, searched
 from adaptive_cart.running.null_region import Point, true_nulls
@@ -107,13 +106,10 @@ def enumerates(design: Design, region: Region, engine: Engine) -> bool:
     EngineError
         If that is asked for and not valid.
     """
-    if engine == "simulate":
-        return False
-    found = why_not_enumerated(design, region)
-    if engine == "exact" and found:
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
-    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+    return is_enumerated(
+        engine, "the error of this design cannot be enumerated",
+        lambda: why_not_enumerated(design, region), lambda: tables_of(design) <= MOST_TABLES,
+    )  # fmt: skip
 
 
 def why_not_enumerated(design: Design, region: Region, scenarios: Iterable[str] = ()) -> list[str]:
