@@ -34,10 +34,9 @@ class SeveralAverages(Searched):
         return tuple(self.rules.values())
 
     @property
-    def method(self) -> str:
+    def exact(self) -> bool:
         """Whether all of them were enumerated."""
-        exact = all(one.method == "exact" for one in self.rules.values())
-        return "exact" if exact else "simulated"
+        return all(one.exact for one in self.rules.values())
 
     @property
     def trials(self) -> int:

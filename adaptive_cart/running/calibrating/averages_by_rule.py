@@ -84,7 +84,7 @@ def _in_turn(design: Design, least: Mapping[str, Calibrated], effort: Effort) ->
     else:
         raise _not_together(design, before, values)
     for name in names:
-        if found[name].method == "simulated":
+        if not found[name].exact:
             alone = of_one_rule(design, name, values)
             found[name] = calibrate_averages(alone, least.get(name), effort)
     scenarios = tuple(dict.fromkeys(one for each in found.values() for one in each.scenarios))
