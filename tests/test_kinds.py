@@ -341,6 +341,12 @@ def worded(files: dict[str, ast.Module]) -> dict[str, list[Worded]]:
     return found
 
 
+@cache
+def of_the_package() -> dict[str, list[Worded]]:
+    """All such fields."""
+    return worded(trees())
+
+
 def compared(tree: ast.AST) -> Iterator[tuple[ast.Compare, str, frozenset[str]]]:
     """Names that are compared with words: the comparison, the name, the words."""
     for node in ast.walk(tree):
@@ -364,7 +370,7 @@ def foreign(where: str, tree: ast.AST, fields: dict[str, list[Worded]]) -> list[
 
 
 def test_a_word_that_a_field_may_be_is_compared_with_in_the_room_of_its_class() -> None:
-    fields = worded(trees())
+    fields = of_the_package()
     found = {where: foreign(where, tree, fields) for where, tree in trees().items()}
     assert {where for where, ways in found.items() if ways} == ELSEWHERE.keys(), found
     assert len(fields) > 60
@@ -382,9 +388,9 @@ def test_a_word_that_a_field_may_be_is_compared_with_in_the_room_of_its_class() 
     ],
 )
 def test_however_a_word_is_compared_with_it_is_found(text: str) -> None:
-    assert foreign("figures/one.py", ast.parse(text), worded(trees()))
+    assert foreign("figures/one.py", ast.parse(text), of_the_package())
     home = "results" if "over" in text else "design"
-    assert not foreign(f"{home}/one.py", ast.parse(text), worded(trees()))
+    assert not foreign(f"{home}/one.py", ast.parse(text), of_the_package())
 
 
 def test_every_quantity_that_a_model_of_times_can_be_asked_about_has_a_true_value() -> None:

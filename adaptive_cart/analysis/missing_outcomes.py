@@ -24,7 +24,7 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.moved_missing import arms_in_trial
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Snapshot
-from adaptive_cart.nouns.summaries import ByPeriod, EarlyCounts, Summary, with_split
+from adaptive_cart.nouns.summaries import ByPeriod, Summary, with_split
 
 MOST = 2_000  # tables that are judged for one rule
 BATCH = 64  # of them at once
@@ -58,7 +58,7 @@ class MissingOutcomes:
 
     def why_not(self) -> str | None:
         """Why they are not told; nothing where they can be."""
-        if isinstance(self.analysis.summary(self.target.endpoint), EarlyCounts):
+        if self.analysis.summary(self.target.endpoint).foretold:
             return "outcomes of the missing are not told where earlier months count"
         if self._strata_apart and self.part.prediction is not None:
             return "outcomes of the missing are not told stratum by stratum of what it predicts"
@@ -146,8 +146,7 @@ class MissingOutcomes:
     @cached_property
     def _periods(self) -> ByPeriod | None:
         """The same by period; nothing where periods are not told apart."""
-        seen = self.analysis.plan.summary(self.target.endpoint, *self._as_none)
-        return seen if isinstance(seen, ByPeriod) else None
+        return self.analysis.plan.summary(self.target.endpoint, *self._as_none).periods()
 
     # ── whose missing count together ──────────────────────────────────────────────────────
     @cached_property

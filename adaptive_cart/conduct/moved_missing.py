@@ -29,7 +29,7 @@ from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries import ByPeriod, Summary
+from adaptive_cart.nouns.summaries import Summary
 
 SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
 
@@ -108,10 +108,11 @@ def share_missing(plan: Plan, target: Question, seen: Summary, strata: Sequence[
 
 def counted_of(plan: Plan, target: Question, seen: Summary) -> Summary:
     """What is seen of those whom a question counts, in its own arms."""
-    if not isinstance(seen, ByPeriod):
+    apart = seen.periods()
+    if apart is None:
         return seen
-    counted = plan.fitted[target.endpoint][0].periods_counted(seen, target)
-    return seen.split().among(np.repeat(counted[:, None], seen.open_in.shape[1], axis=1))
+    counted = plan.fitted[target.endpoint][0].periods_counted(apart, target)
+    return apart.split().among(np.repeat(counted[:, None], apart.open_in.shape[1], axis=1))
 
 
 def spread_of_changes(summary: Summary) -> Floats:

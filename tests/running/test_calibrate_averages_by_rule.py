@@ -99,7 +99,7 @@ def by_rule(run: Any, rule: str) -> dict[str, float]:
 def test_each_threshold_is_the_smallest_with_the_other_in_force(asked: Any) -> None:
     raw = two(asked)
     found = found_in(raw)
-    assert found.method == "exact"
+    assert found.exact
     values = {name: found.of_rule(name) for name in found.rules}
     run = ac.simulate(with_thresholds(raw, values), engine="exact", jobs=1)
     for name, one in found.rules.items():

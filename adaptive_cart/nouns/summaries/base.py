@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.rows_of import rows_of
 from adaptive_cart.nouns.summaries.changes import Move, Reach
+
+if TYPE_CHECKING:
+    from adaptive_cart.nouns.summaries.by_period import ByPeriod
 
 
 class Summary(ABC):
@@ -58,6 +61,8 @@ class Summary(ABC):
         Whether what is missing is of a best or a worst kind at the utmost (:meth:`filled`).
     missing_shift
         How what is missing may differ from what was seen; nothing where it is no number that moves.
+    foretold
+        Whether those who wait count too, by what earlier months tell.
     """
 
     kind: ClassVar[str]
@@ -77,6 +82,11 @@ class Summary(ABC):
     external_level: ClassVar[Level] = Level()
     external_law: ClassVar[Law | None] = None
     missing_shift: ClassVar[MissingShift | None] = None
+    foretold: ClassVar[bool] = False
+
+    def periods(self) -> ByPeriod | None:
+        """The same by period; nothing where periods are not told apart."""
+        return None
 
     def filled(self, arm: int, strata: Sequence[int], best: int, kept: int | None) -> Self:
         """So many of the missing of an arm are of the best kind, the others of the worst.

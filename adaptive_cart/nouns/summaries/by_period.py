@@ -35,6 +35,9 @@ class ByPeriod(Summary):
     )
     searched: ClassVar[str] = "no change is searched where participants count by period"
 
+    def periods(self) -> ByPeriod:
+        return self
+
     @abstractmethod
     def split(self) -> Summary:
         """The same participants, each period a stratum."""

@@ -31,6 +31,7 @@ class EarlyCounts(Counts):
     moved: Integers
 
     plain: ClassVar[bool] = False
+    foretold: ClassVar[bool] = True
 
     @classmethod
     def of(cls, counts: Counts, early: EarlyStates) -> EarlyCounts:
