@@ -16,7 +16,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.nouns.lost import Unseen
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries import ByPeriod, Summary, with_split
+from adaptive_cart.nouns.summaries import Summary, with_split
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class UnseenMonths:
         unseen = plan.unseen(endpoint, look.prepared[endpoint], look.snapshot)
         if unseen is None:
             return None
-        if isinstance(seen, ByPeriod):
-            counted = plan.fitted[endpoint][0].periods_counted(seen, target)
+        by_period = seen.periods()
+        if by_period is not None:
+            counted = plan.fitted[endpoint][0].periods_counted(by_period, target)
         else:
             every = np.isin(np.arange(unseen.total.shape[2]), strata)
             counted = np.tile(every, (len(unseen.total), 1))
@@ -86,8 +87,9 @@ class UnseenMonths:
         share
             ``(arm,)``; :attr:`as_read` of an arm that is to stay as it is.
         """
-        if isinstance(self.seen, ByPeriod):
-            return with_split(self.seen, self.seen.split().with_share(self.unseen, share))
+        by_period = self.seen.periods()
+        if by_period is not None:
+            return with_split(by_period, by_period.split().with_share(self.unseen, share))
         return self.seen.with_share(self.unseen, share)
 
     def from_where(self, group: Sequence[int]) -> Floats:
@@ -98,7 +100,8 @@ class UnseenMonths:
         """
         if self.unseen.own is None:
             return np.zeros(len(self.counted))
-        apart = self.seen.split() if isinstance(self.seen, ByPeriod) else self.seen
+        by_period = self.seen.periods()
+        apart = self.seen if by_period is None else by_period.split()
         columns = apart.columns()
         number = np.maximum(self._summed(columns["analysed"]), 1.0)
         expected = self.participants * self._summed(columns["total"]) / number
