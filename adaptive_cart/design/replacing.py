@@ -136,15 +136,13 @@ def replaced(design: Design, settings: Mapping[str, Any], source: str = "") -> D
         written[path_to("", *problem)] = key
         before = at(given(design), problem)
         changes[key] = Change(changes[key].before if key in changes else before, value)
-    if problems:
-        raise DesignError(problems, source)
+    where = source if problems else _with(source, settings)
     try:
         made = Design(**tables)
-    except DesignError as error:
-        raise DesignError(
-            [Problem(_as_typed(p.path, written), p.message) for p in error.problems],
-            _with(source, settings),
-        ) from None
+    except DesignError as error:  # what is wrong of the keys that are there is told as well
+        problems += [Problem(_as_typed(p.path, written), p.message) for p in error.problems]
+    if problems:
+        raise DesignError(problems, where)
     made.__dict__["replaced"] = changes
     return made
 

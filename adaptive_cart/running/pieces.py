@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,14 +106,25 @@ def _rates_of(piece: Piece) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     return middle, low, high, moves, off
 
 
-def largest_bound(boxes: Sequence[Piece], weighed: Weighed, kinds: Kinds) -> float:
-    """What the probability exceeds in none of the boxes, with 95% confidence."""
+def largest_bound(
+    boxes: Sequence[Piece],
+    weighed: Weighed,
+    kinds: Kinds,
+    heard: Callable[[int], None] = lambda done: None,
+) -> float:
+    """What the probability exceeds in none of the boxes, with 95% confidence.
+
+    Parameters
+    ----------
+    heard
+        Who hears how many pieces, of ``MOST_PIECES`` at most, have been looked at.
+    """
     order = itertools.count()
     queue: list[tuple[float, int, Piece]] = []
     reached, looked_at = 0.0, 0
     new = [*boxes]
     while True:
-        for piece, upper, at_middle in _bounds(new, weighed, kinds):
+        for piece, upper, at_middle in _bounds(new, weighed, kinds, _beyond(looked_at, heard)):
             heapq.heappush(queue, (-upper, next(order), piece))
             reached = max(reached, at_middle)
         looked_at += len(new)
@@ -127,6 +138,11 @@ def largest_bound(boxes: Sequence[Piece], weighed: Weighed, kinds: Kinds) -> flo
             new += [*heapq.heappop(queue)[2].parts()]
 
 
+def _beyond(before: int, heard: Callable[[int], None]) -> Callable[[int], None]:
+    """What hears of more pieces, after some, at most as many as may be looked at."""
+    return lambda done: heard(min(before + done, MOST_PIECES))
+
+
 def alike(pieces: Sequence[Piece], kinds: Kinds) -> Iterator[tuple[tuple[int, ...], list[int]]]:
     """What counts, and the places of the pieces in which it does and that have as many sides."""
     found: dict[tuple[tuple[int, ...], int], list[int]] = {}
@@ -138,13 +154,15 @@ def alike(pieces: Sequence[Piece], kinds: Kinds) -> Iterator[tuple[tuple[int, ..
 
 
 def _bounds(
-    pieces: Sequence[Piece], weighed: Weighed, kinds: Kinds
+    pieces: Sequence[Piece], weighed: Weighed, kinds: Kinds, heard: Callable[[int], None]
 ) -> Iterator[tuple[Piece, float, float]]:
     """The bound over each piece, and that at its middle; pieces that are counted alike together."""
+    before = 0
     for columns, places in alike(pieces, kinds):
         some = [pieces[place] for place in places]
         rates = pieces_of(some)
-        upper, _ = weighed.upper(rates, columns)
+        upper, _ = weighed.upper(rates, columns, heard=_beyond(before, heard))
+        before += len(some)
         at_middle, _ = weighed.upper(Pieces.points(rates.middle), columns)
         for piece, most, here in zip(some, upper, at_middle, strict=True):
             yield piece, float(most), float(here) if piece.counts_at_middle else 0.0

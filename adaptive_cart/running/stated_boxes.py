@@ -30,7 +30,7 @@ from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.worst_case import Stated
 from adaptive_cart.running.grounds import Ground, Place, Spot, events
-from adaptive_cart.running.pieces import Piece, alike, largest_bound, pieces_of
+from adaptive_cart.running.pieces import MOST_PIECES, Piece, alike, largest_bound, pieces_of
 from adaptive_cart.running.revealing import Kinds, numbered, shown_at
 from adaptive_cart.running.simulated_error import Progress
 from adaptive_cart.running.stated_certificate import (
@@ -49,6 +49,10 @@ PILOT, FEWEST = 10, 100  # one in so many trials foresees, and at least so many
 AT_ONCE = 4  # one in so many boxes is halved before the others are looked at again
 TRIED = 60  # random truths at which the bound is tried
 TIMED = 200  # trials that tell how long the others take
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -150,22 +154,29 @@ def stated_over(
         )
     few = max(trials // PILOT, FEWEST)
     each = _seconds(design, first[0].spot, seeds[0])
-    many = most * trials + 2 * most * few
+    many = (most + TRIED) * trials + 2 * most * few
     tell(
-        f"bound with confidence: at most {most:,} truths, {trials:,} trials each, and {few:,} at "
-        f"twice as many that foresee where: up to {_long(each * many)} of one core (--tiles)"
+        f"bound with confidence: at most {most:,} truths, {trials:,} trials each, {few:,} at "
+        f"twice as many that foresee where, and {TRIED} random truths at which it is tried: up to "
+        f"{_long(each * many)} of one core (--tiles), and what weighing the trials takes, which is "
+        f"told when the truths are laid"
     )
     simulation = Simulation(design, grounds[0].endpoint, Kinds.of(design, first[0].spot.counted))
     goal = ROOM * largest if boxes is None else 0.0
     laid, foreseen = cut(first, simulation, few, trials, most, goal, seeds[0], jobs, progress)
-    tell(f"{len(laid):,} truths are laid: {_outlook(foreseen, largest)}")
+    tell(f"{len(laid):,} truths are laid: {_outlook(foreseen.bound, largest)}")
+    if foreseen.weighing > 0.0:
+        tell(
+            f"to weigh their trials for all truths between, in at most {MOST_PIECES:,} pieces, "
+            f"will take up to {_long(foreseen.weighing)} of one core"
+        )
     told = simulation.at(laid, trials, seeds[1], jobs, each * trials, progress)
-    found = bound_of(laid, told, simulation, trials)
+    found = bound_of(laid, told, simulation, trials, progress)
     one = Stated(
         found.bound, CONFIDENCE, found.estimate, found.name, len(laid), trials, seeds[1], 0, 0,
         over, weighed=True,
     )  # fmt: skip
-    return _tried(one, laid, design, seeds[2], jobs, each)
+    return _tried(one, laid, design, seeds[2], jobs, each, progress)
 
 
 def _corners(ground: Ground) -> tuple[Place, Place]:
@@ -189,7 +200,7 @@ class Simulation:
         seed: int,
         jobs: int | None,
         seconds: float,
-        progress: Progress = lambda what, done, total: None,
+        progress: Progress = _silent,
         before: int = 0,
     ) -> list[Shown]:
         """What trials at the truths of some boxes were shown, none of two the same.
@@ -254,17 +265,30 @@ class Largest:
 
 
 def bound_of(
-    laid: Sequence[Box], told: Sequence[Shown], simulation: Simulation, trials: int
+    laid: Sequence[Box],
+    told: Sequence[Shown],
+    simulation: Simulation,
+    trials: int,
+    progress: Progress = _silent,
 ) -> Largest:
     """The largest bound of all boxes, and the largest estimate."""
     kinds = simulation.kinds
-    found = []
-    for region, places in simulation.by_region(laid).items():
+    found, by_region = [], simulation.by_region(laid)
+    every = MOST_PIECES * sum(region >= 0 for region in by_region)
+    done = 0
+    for region, places in by_region.items():
         boxes, shown = [laid[k] for k in places], [told[k] for k in places]
         if region >= 0:
             weighed = simulation.weighed(boxes, shown, trials)
-            upper = largest_bound([box.piece for box in boxes], weighed, kinds)
+            upper = largest_bound(
+                [box.piece for box in boxes],
+                weighed,
+                kinds,
+                _beyond(done, every, progress),
+            )
             found.append(Largest(upper, *largest_estimate(boxes, weighed, kinds)))
+            done += MOST_PIECES
+            progress("pieces", done, every)
             continue
         for box, one in zip(boxes, shown, strict=True):
             number = one.counting(kinds.columns(box.spot.counted))
@@ -272,6 +296,11 @@ def bound_of(
             found.append(Largest(upper, number / trials, box.spot.name))
     most = max(found, key=lambda one: one.estimate)
     return replace(most, bound=max(one.bound for one in found))
+
+
+def _beyond(done: int, every: int, progress: Progress) -> Callable[[int], None]:
+    """What shows of all pieces how many have been looked at, after those of other regions."""
+    return lambda looked: progress("pieces", done + looked, every)
 
 
 def largest_estimate(boxes: Sequence[Box], weighed: Weighed, kinds: Kinds) -> tuple[float, str]:
@@ -304,6 +333,7 @@ class Foreseen:
     every: list[Box] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     each: float = 0.0
+    piece: float = 0.0  # seconds that these trials take to be weighed for one piece
 
     def add(self, new: Sequence[Box]) -> None:
         """Simulate the truths of more boxes."""
@@ -319,6 +349,7 @@ class Foreseen:
         """The bound that all trials are foreseen to have at the truth of each box, ``(box,)``."""
         simulation, kinds = self.simulation, self.simulation.kinds
         found, every = np.zeros(len(boxes)), simulation.by_region(self.every)
+        taken = 0.0
         for region, places in simulation.by_region(boxes).items():
             if region < 0:
                 found[places] = self._alone([boxes[place] for place in places])
@@ -334,7 +365,10 @@ class Foreseen:
                 inside = np.stack([boxes[place].inside for place in own])
                 still = 0.0 * rates.moves, 0.0 * rates.off
                 here = Pieces(inside, rates.low, rates.high, *still)
+                began = time.perf_counter()
                 found[own], _ = weighed.upper(here, columns, self.trials * len(places))
+                taken += time.perf_counter() - began
+        self.piece = taken / max(len(boxes), 1)
         return found
 
     def _alone(self, boxes: Sequence[Box]) -> list[float]:
@@ -347,6 +381,22 @@ class Foreseen:
         return found
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is foreseen of a bound before the trials that it is worked out from.
+
+    Attributes
+    ----------
+    bound
+        The largest at the truths that will be simulated.
+    weighing
+        Seconds that weighing all trials takes at most.
+    """
+
+    bound: float
+    weighing: float
+
+
 def cut(
     first: Sequence[Box],
     simulation: Simulation,
@@ -357,7 +407,7 @@ def cut(
     seed: int,
     jobs: int | None,
     progress: Progress,
-) -> tuple[list[Box], float]:
+) -> tuple[list[Box], Outlook]:
     """Boxes that cover the same truths, halved where the largest bounds are foreseen.
 
     Parameters
@@ -371,7 +421,7 @@ def cut(
 
     Returns
     -------
-    The boxes, and the largest bound that is foreseen at the truths simulated in them.
+    The boxes, and what is foreseen of their bound.
     """
     foreseen = Foreseen(simulation, few, trials, seed, jobs)
     boxes, new = [*first], [*first]
@@ -383,7 +433,9 @@ def cut(
         loose = np.flatnonzero((bounds > goal) & wide)
         room = most - len(boxes)
         if not len(loose) or room <= 0:
-            return boxes, float(bounds.max())
+            # at most: alike trials are weighed once, and more trials have more that are alike
+            weighing = foreseen.piece * (trials / few) * MOST_PIECES
+            return boxes, Outlook(float(bounds.max()), weighing)
         order = loose[np.argsort(-bounds[loose], kind="stable")]
         chosen = {int(k) for k in order[: min(max(len(boxes) // AT_ONCE, 1), room)]}
         new = [half for place in sorted(chosen) for half in boxes[place].halves()]
@@ -429,6 +481,7 @@ def _tried(
     seed: int,
     jobs: int | None,
     seconds: float,
+    progress: Progress,
 ) -> Stated:
     """Look at random truths whether the bound is exceeded there, beyond what chance can do."""
     draw = np.random.default_rng(seed)
@@ -440,6 +493,9 @@ def _tried(
         if counted is not None:
             spots.append(Spot(*box.ground.truth(place), counted))
     at = functools.partial(events, design, trials=one.trials, seed=seed)
-    found = [*_over(at, spots, jobs, seconds * one.trials)]
+    found = []
+    for number in _over(at, spots, jobs, seconds * one.trials):
+        found.append(number)
+        progress("random truths", len(found), len(spots))
     exceeded = sum(lower_bound(number, one.trials, SURE) > one.bound for number in found)
     return replace(one, tried=len(spots), exceeded=exceeded)

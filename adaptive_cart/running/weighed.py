@@ -36,7 +36,7 @@ w will do, and some that make it small are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,10 @@ DOUBT_OF_MEAN = 1.0 - CONFIDENCE - DOUBT_OF_SQUARES
 STEPS, FIRST = 50, 8  # towards the data that weigh most, the first of them a quarter of the way
 AT_ONCE = 4_000_000  # likelihoods that are worked out together
 LEAST = 1e-300  # stands for a rate of 0 in logarithms
+
+
+def _unheard(done: int) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,11 @@ class Weighed:
         return np.asarray(most + np.log(np.exp(each).mean(axis=1)))
 
     def upper(
-        self, pieces: Pieces, kinds: Sequence[int], trials: int | None = None
+        self,
+        pieces: Pieces,
+        kinds: Sequence[int],
+        trials: int | None = None,
+        heard: Callable[[int], None] = _unheard,
     ) -> tuple[Floats, Floats]:
         """What the probability of any of some kinds is at most in each piece, ``(piece,)``.
 
@@ -180,27 +188,33 @@ class Weighed:
         ----------
         trials
             As if there were so many in all; those there are if left out.
+        heard
+            Who hears how many pieces have been worked out.
 
         Returns
         -------
         Upper bounds, with 95% confidence at any one truth; and what they are bounds of, estimated.
         """
-        mean, square = self.means(pieces, kinds)
+        mean, square = self.means(pieces, kinds, heard)
         many = trials or self.trials
         return bound(mean, square / many, self.most(pieces) / many), mean
 
-    def means(self, pieces: Pieces, kinds: Sequence[int]) -> tuple[Floats, Floats]:
+    def means(
+        self, pieces: Pieces, kinds: Sequence[int], heard: Callable[[int], None] = _unheard
+    ) -> tuple[Floats, Floats]:
         """The largest means of Z and of Z² in each piece, ``(piece,)`` each."""
         happened = self.shown.kinds[:, list(kinds)].any(axis=1)
         seen, log_mean = self.seen[happened], self.log_mean[happened]
         number = self.shown.number[happened].astype(float)
         slopes = pieces.slopes
         rows = slopes.reshape(-1, slopes.shape[2])
-        found = []
+        found, done, corners = [], 0, slopes.shape[1]
         for part in _parts(rows, len(seen)):
             with np.errstate(over="ignore", invalid="ignore"):
                 weights = np.exp(part @ seen.T - log_mean)
                 found.append(np.stack([weights @ number, (weights * weights) @ number]))
+            done += len(part)
+            heard(done // corners)
         told = np.concatenate(found, axis=1) / self.trials
         mean, square = told.reshape(2, len(pieces), -1).max(axis=2)
         return mean, square

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.randomisation import smallest_block
-from adaptive_cart.errors import DesignError, InputError, Problem
+from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.running.asked import wrong_numbers
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of
@@ -74,7 +74,7 @@ def _scenarios(design: Design, wanted: Iterable[str] | None) -> tuple[str, ...]:
     alternatives = [n for n, s in design.truths.items() if s.role == "alternative"]
     unknown = [name for name in names if name not in design.scenarios]
     if unknown:
-        there = f"there are {list(design.scenarios)}"
+        there = f"there are {one_of(list(design.scenarios))}"
         raise DesignError([Problem("--scenario", f"no scenario '{n}'; {there}") for n in unknown])
     found = tuple(dict.fromkeys(names or alternatives))
     if not found:

@@ -1248,6 +1248,18 @@ def test_what_is_merely_most_like_a_key_is_suggested_and_not_read_as_it() -> Non
     assert "found 1.5" in str(error.value), "what stands under a misspelt key is read"
 
 
+def test_an_average_that_is_out_of_range_is_not_taken_for_missing() -> None:
+    raw = tables("direct")
+    raw["rules"][0]["at_least"] = "calibrate"
+    raw["design_prior"] = {"neutral": {}}
+    averages = {"false_discovery": 1.0, "correct_decision": 0.0}
+    raw["calibration"] = {"design_prior": "neutral", **averages}
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    told = {problem.path for problem in error.value.problems}
+    assert told == {f"calibration.{name}" for name in averages}
+
+
 def test_a_list_of_problems_has_an_end(tmp_path: Path) -> None:
     scenarios = {f"s{number}": {"dfr": {"soc": 2.0, "cart": 0.1}} for number in range(200)}
     raw = {**tables("direct"), "scenarios": scenarios, "x" * 10_000: 1}

@@ -111,6 +111,14 @@ def test_several_problems_are_told_at_once() -> None:
     assert len(caught.value.problems) == 2
 
 
+def test_a_rule_that_is_not_there_hides_no_key_that_is_not_there() -> None:
+    with pytest.raises(DesignError) as caught:
+        ac.load_design(HELLO).replace({"rules.efficcy.at_least": 0.9, "enrolment.maxn": 10})
+    told = str(caught.value)
+    assert "no rule 'efficcy' (did you mean 'efficacy'?)" in told
+    assert "enrolment.maxn: unknown key (did you mean 'max_n'?)" in told
+
+
 def test_an_event_that_nothing_names_is_refused_under_a_course() -> None:
     design = ac.load_design(DESIGNS / "sle_autologous.toml")
     with pytest.raises(DesignError, match=r"no 'crs4' there \(did you mean 'crs3'\?\)"):

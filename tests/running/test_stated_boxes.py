@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -247,13 +248,38 @@ def test_it_is_told_before_the_trials_where_they_cannot_say_anything(quick: None
     )
 
 
+def test_every_step_of_a_bound_shows_how_far_it_is_and_says_first_what_it_takes(
+    quick: None,
+) -> None:
+    told: list[str] = []
+    shown: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(what: str, done: int, total: int) -> None:
+        if told:  # the curve before it has its own
+            shown.setdefault(what, []).append((done, total))
+
+    found = ac.worst_case(
+        Design(**tiny_design()), over="arms", points=2, trials=200, jobs=1, engine="simulate",
+        certify_simulated=True, tiles=12, tell=told.append, progress=progress,
+    )  # fmt: skip
+    assert [*shown] == ["boxes", "certificate", "pieces", "random truths"]
+    for steps in shown.values():
+        done = [number for number, _ in steps]
+        assert done == sorted(done)
+        assert done[-1] == steps[-1][1]
+    assert len(shown["pieces"]) > 2
+    assert shown["random truths"][-1] == (stated(found).tried, stated(found).tried)
+    assert f"{stated_boxes.TRIED} random truths" in told[0]
+    assert re.search(r"pieces, will take up to [\d.]+ (seconds|minutes|hours) of one core", told[2])
+
+
 def test_what_is_foreseen_of_the_bound_is_near_it_and_what_helps_is_told() -> None:
     design = Design(**tiny_design())
     first = [*box_of(ground(design), (0.2, 0.2), (0.4, 0.4))]
     simulation = Simulation(design, "dfr", Kinds.of(design, first[0].spot.counted))
     boxes, foreseen = cut(first, simulation, 400, 4_000, 8, 0.0, 1, 1, lambda *_: None)
     found = bound_of(boxes, simulation.at(boxes, 4_000, 2, 1, 0.0), simulation, 4_000).bound
-    assert foreseen == pytest.approx(found, rel=0.3)
+    assert foreseen.bound == pytest.approx(found, rel=0.3)
     assert stated_boxes._outlook(0.2, 0.1).endswith("; more --tiles or --trials bring it nearer")
     assert stated_boxes._outlook(0.12, 0.1) == "the bound is foreseen to be about 0.12"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TARGETS = ("false_discovery", "correct_decision", "expected_loss")
 PRIOR = "calibration.design_prior"
+WRITTEN = tuple(f"calibration.{name}" for name in TARGETS)  # one that is wrong is no lack of it
 BY_RULE = "calibration.averages"
 
 
@@ -50,9 +51,10 @@ def _nothing_averaged(asked: Calibration) -> Found:
         yield (
             "calibration.type_one_error",
             f"missing; write type_one_error = 0.025, or {' or '.join(TARGETS)} with a design_prior",
+            *WRITTEN,
         )
     if asked.design_prior is not None:
-        yield PRIOR, f"has no effect without {' or '.join(TARGETS)}; leave it out"
+        yield PRIOR, f"has no effect without {' or '.join(TARGETS)}; leave it out", *WRITTEN
 
 
 def _prior(pieces: Pieces, asked: Calibration, named: list[str]) -> Found:

@@ -487,7 +487,7 @@ def _nothing(
     if success is not None:
         floor = (
             f" with thresholds from {success.threshold!r} on, which the type_one_error of "
-            f"{success.target:g} needs"
+            f"{success.target:g} needs,"
         )
     alone = []  # what not even the best threshold for it keeps
     if (highest := wanted.false_discovery) is not None:
