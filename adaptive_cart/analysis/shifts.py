@@ -16,6 +16,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import ShiftTip
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.given_scores import GivenScores
 from adaptive_cart.conduct.moved_missing import (
     SPREADS,
     arms_in_trial,
@@ -94,6 +95,8 @@ class Shifted:
 
     @property
     def _words(self) -> str:
+        if self._given is not None:
+            return "score given to who left"
         left_out = self._months is not None and self._months.left_out
         return f"{self.shift.words}, not left out," if left_out else self.shift.words
 
@@ -107,6 +110,8 @@ class Shifted:
     def _probability(self) -> Probability:
         if self.shift.share:
             return self._with_share
+        if self._given is not None:
+            return self._moved_given
         return self._moved_mean if self.shift.added else self._completed
 
     def _of(self, group: Sequence[int]) -> Callable[[float], tuple[float, float]]:
@@ -145,6 +150,19 @@ class Shifted:
         other = self.analysis.instead(self.target.endpoint, changed)
         asked = self.analysis.as_asked(self.target)
         return float(other.probability(self.part, asked)[0]), 0.0
+
+    def _moved_given(self, amounts: Floats) -> tuple[float, float]:
+        """Of the data had the scores that were given been higher by so much, ``(arm,)``."""
+        assert self._given is not None
+        other = self.analysis.instead(self.target.endpoint, self._given.moved(amounts))
+        asked = self.analysis.as_asked(self.target)
+        return float(other.probability(self.part, asked)[0]), 0.0
+
+    @cached_property
+    def _given(self) -> GivenScores | None:
+        if not self.shift.added or self.shift.share:
+            return None
+        return GivenScores.of(self.analysis, self.target, self._strata)
 
     @cached_property
     def _months(self) -> UnseenMonths | None:
@@ -187,6 +205,9 @@ class Shifted:
             none = np.zeros(len(self.analysis.plan.design.arms))
             months = self._months
             return (none, none) if months is None else (months.participants[0], months.amount[0])
+        if self._given is not None:
+            given = self._given.participants[0].astype(np.float64)
+            return given, given
         if self.shift.added:
             own = counted_of(self.analysis.plan, self.target, self._summary)
             strata = self._strata if own is self._summary else [0]

@@ -311,11 +311,15 @@ class Plan:
 
         Nothing where none is asked after.
         """
+        return self.design.endpoints[endpoint].unseen(prepared, self.within(endpoint, snapshot))
+
+    def within(self, endpoint: str, snapshot: Snapshot) -> Snapshot:
+        """What is seen of those analysed, each period a stratum where periods are told apart."""
         seen = self.analysed(endpoint, snapshot).reported(self.delay(endpoint))
-        if endpoint in self.periodic:
-            population = self._in_periods(endpoint, seen.population)
-            seen = Snapshot(seen.date, seen.randomised, population.by_period)
-        return self.design.endpoints[endpoint].unseen(prepared, seen)
+        if endpoint not in self.periodic:
+            return seen
+        population = self._in_periods(endpoint, seen.population)
+        return Snapshot(seen.date, seen.randomised, population.by_period)
 
     def _apart(self, endpoint: str, prepared: Any, seen: Snapshot) -> Summary:
         population = self._in_periods(endpoint, seen.population)

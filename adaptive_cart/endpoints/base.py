@@ -28,7 +28,7 @@ from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category, Cut
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
-from adaptive_cart.nouns.summaries import Summary, SummaryKind
+from adaptive_cart.nouns.summaries import Scores, Summary, SummaryKind
 
 NODES, STRETCHES = 4, 12  # of the area under what lasts
 
@@ -334,6 +334,10 @@ class EndpointBase(Part):
 
     def unseen(self, prepared: Any, snapshot: Snapshot) -> Unseen | None:
         """What was not seen of those who left and counts as nothing; nothing where none does."""
+        return None
+
+    def given(self, prepared: Any, snapshot: Snapshot) -> Scores | None:
+        """Those analysed whose score is given to them as they left; nothing where none are."""
         return None
 
     def principal_stratum(self) -> bool:

@@ -233,6 +233,18 @@ class Continuous(EndpointBase):
         seen = Scores.of(population, prepared.products, np.minimum(reached, prepared.seen), missing)
         return self._filled_in(prepared, population, seen, due, left) if self.imputes() else seen
 
+    def given(self, prepared: Prepared, snapshot: Snapshot) -> Scores | None:
+        if prepared.left is None or not self.dropout_counts():
+            return None
+        population, due = snapshot.population, snapshot.passed(self.analysed)
+        left, reached = due & prepared.left, self._reached(prepared, snapshot)
+        missing = population.tally(left)
+        if self.worst is not None:
+            mine = reached * left.mask(population.participants)
+            return Scores.of(population, prepared.products, mine, missing)
+        seen = Scores.of(population, prepared.products, np.minimum(reached, prepared.seen), missing)
+        return self._filled_in(prepared, population, seen, left, left)
+
     def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Labels:
         """Visits whose score is known at the look, or never, ``(trial, participant)``."""
         population = snapshot.population

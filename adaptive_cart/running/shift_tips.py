@@ -16,6 +16,7 @@ import numpy as np
 
 from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.given_scores import GivenScores
 from adaptive_cart.conduct.moved_missing import (
     SPREADS,
     arms_in_trial,
@@ -40,7 +41,7 @@ DRAWN: Final = (64, 448)  # completions; the second lot where the first leaves i
 NEAR: Final = 3.0  # standard errors from the threshold, within which it is open
 SHARES: Final = 40  # steps from none to all of the months that were not seen
 STEPS: Final = 100  # towards either end, at which a mean is judged
-DRAWN_STEPS: Final = 40  # the same of a proportion, from draws
+DRAWN_STEPS: Final = 40  # the same of a proportion, from draws, and of scores that are given
 CELLS: Final = 3_000_000  # of completed participants at once
 
 
@@ -159,13 +160,21 @@ class _Judged(JudgedAtEnd):
         """Participants missing, ``(trial, arm)``, and the least move of some arms' means."""
         question = self.part.question
         summary = self.seen.summary(question.endpoint)
-        plan, strata = self.seen.plan, self._strata
+        plan, strata, given = self.seen.plan, self._strata, None
+        if plan.design.endpoints[question.endpoint].dropout_counts():
+            given = GivenScores.of(self.seen, question, strata)
+            if given is None:
+                none = np.zeros((len(self.thresholds), len(plan.design.arms)))
+                return none, lambda group: (np.zeros(0), np.zeros(0))
         own = counted_of(plan, question, summary)
         missing = own.columns()["missing"][:, :, strata if own is summary else [0]].sum(axis=2)
         share = share_missing(plan, question, summary, strata)
         spread = spread_of_changes(summary)
+        if given is not None:
+            by_given = partial(self._by_steps, partial(self._given, given), spread)
+            return given.participants.astype(np.float64), by_given
         if mixes(plan.design, question):
-            return missing, partial(self._mixed, share, spread)
+            return missing, partial(self._by_steps, partial(self._mixed, share), spread)
         by, turns = self._raised(SPREADS * float((share.max(axis=1) * spread).max(initial=0.0)))
 
         def move(group: list[int]) -> tuple[Floats, Floats]:
@@ -185,19 +194,36 @@ class _Judged(JudgedAtEnd):
 
         return missing, move
 
-    def _mixed(self, share: Floats, spread: Floats, group: list[int]) -> tuple[Floats, Floats]:
-        """The least move of some arms' missing, where a proportion beyond a value is asked about.
+    def _mixed(self, share: Floats, amounts: Floats) -> Floats:
+        """The probability where the missing have a proportion of their own."""
+        return mixed_answer(self.seen, self.part.question, share, amounts)
+
+    def _given(self, given: GivenScores, amounts: Floats) -> Floats:
+        """The probability where scores that were given are moved."""
+        question = self.part.question
+        other = self.seen.with_summary(question.endpoint, given.moved(amounts))
+        return other.probability(self.part, question)
+
+    def _by_steps(
+        self, answer: Callable[[Floats], Floats], spread: Floats, group: list[int]
+    ) -> tuple[Floats, Floats]:
+        """The least move of some arms' missing: in spreads, and as it is.
 
         Looked at are evenly spaced moves, the same of every trial.
+
+        Parameters
+        ----------
+        answer
+            The probability, ``(trial,)``, with what is missing of each arm moved so far.
         """
         most = SPREADS * float(spread.max(initial=0.0))
-        nearest = np.full(len(share), np.inf)
+        nearest = np.full(len(spread), np.inf)
         for sign in (1.0, -1.0):
             answers = [self.probability]
             for step in range(1, DRAWN_STEPS + 1):
-                amounts = np.zeros(share.shape[1])
+                amounts = np.zeros(len(self.seen.plan.design.arms))
                 amounts[group] = sign * most * step / DRAWN_STEPS
-                answers.append(mixed_answer(self.seen, self.part.question, share, amounts))
+                answers.append(answer(amounts))
             place, turned = self.first_turn(answers)
             by = sign * most / DRAWN_STEPS * place
             near = turned & (np.abs(by) <= SPREADS * spread) & (np.abs(by) < np.abs(nearest))

@@ -134,11 +134,47 @@ def test_the_proportion_beyond_a_value_is_made_of_those_seen_and_of_the_missing(
     assert ends
 
 
-def test_scores_that_the_endpoint_gives_to_who_leaves_are_not_moved() -> None:
-    _, found = looked_at(scores_design(missing="worst_case", worst=24.0),
-                         scenario="expected", trial=1)  # fmt: skip
-    assert not tips_of(found)
-    assert "itself says which score they have" in found.text
+def left_of(rows: Rows, arm: str, month: float) -> list[int]:
+    """Who of an arm left before the last visit, which has passed."""
+    return [k for k, r in enumerate(rows)
+            if r["arm"] == arm and r["randomised_month"] + 5.5 <= month
+            and float(r["withdrawn_month"] or np.inf) < 5.5]  # fmt: skip
+
+
+@pytest.mark.parametrize(("missing", "beyond"), [
+    ("worst_case", False), ("jump_to_reference", True)
+])  # fmt: skip
+def test_scores_that_the_endpoint_gives_to_who_leaves_are_moved(missing: str, beyond: bool) -> None:
+    """The rows with those scores typed in, and analysed: nobody is missing then."""
+    worst = {"worst": 24.0} if missing == "worst_case" else {}
+    design = (beyond_design() if beyond else scores_design()).plain()
+    design["endpoints"]["mgadl"] |= {"missing": missing, **worst}
+    own = Design(**design)
+    rows = ac.example(own, scenario="expected", trial=1).participants
+    left = [k for k, r in enumerate(rows) if float(r["withdrawn_month"] or np.inf) < 5.5]
+    first = next(k for k in left if rows[k]["arm"] == "cart")
+    drawn = missing != "worst_case"  # then all scores that are drawn hang on those that are seen
+    others = [k for k in left if k != first and (drawn or rows[k]["arm"] == "cart")]
+    rows = [row for k, row in enumerate(rows) if k not in others]  # one score is that of the sums
+    found = analyze(own, rows, look=1, fast=True, tipping=True)
+    (who,) = left_of(rows, "cart", found.findings.date)
+    assert drawn or left_of(rows, "soc", found.findings.date)
+    tip = tips_of(found)[("cart",)]
+    assert tip.missing == (1,)
+    recorded = found.recorded
+    kind, snapshot = own.endpoints["mgadl"], recorded.plan.within("mgadl", recorded.snapshot)
+    given = kind.given(recorded.prepared["mgadl"], snapshot)
+    assert given is not None
+    score = float(given.products[0, 1].sum(axis=0)[0, 0, -1])
+    assert missing != "worst_case" or score == 24.0
+    typed = [dict(row) for row in rows]
+    for value, told in (tip.curve[20], tip.curve[52]):
+        typed[who] |= {"mgadl_month_5.5": score + value, "withdrawn_month": "",
+                       "last_contact_month": 5.5}  # fmt: skip
+        judged = analyze(own, typed, look=1, fast=True).rules[0].fast
+        assert told == pytest.approx(judged, abs=1e-9)
+    told = " ".join(map(str, shifts_table([tip])[1]))
+    assert "score given to who left in cart" in told
 
 
 def test_scores_of_all_visits_are_moved_too() -> None:

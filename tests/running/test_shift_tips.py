@@ -134,6 +134,32 @@ def test_a_proportion_beyond_a_value_is_moved_as_where_one_trial_is_analysed() -
     assert turned > 1
 
 
+def test_scores_that_are_given_are_moved_as_where_one_trial_is_analysed() -> None:
+    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
+    raw = scores().plain()
+    raw["endpoints"]["mgadl"] |= {"missing": "worst_case", "worst": 24.0}
+    raw["rules"] = [{**raw["rules"][0]["all"][0], "name": "less", "then": "declare_success"}]
+    design = Design(**raw)
+    tips, months = tips_of(design, "expected", 4)
+    names, turned = design.arm_names, 0
+    for trial in range(4):
+        rows = ac.example(design, scenario="expected", trial=trial).participants
+        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
+        assert found.findings.tipping is not None
+        for one in found.findings.tipping.shifts:
+            tip = tips["mgadl", tuple(names.index(arm) for arm in one.arms)]
+            assert tip.missing[trial] == sum(one.missing)
+            nearest = min((end for end in (one.below, one.above) if end is not None),
+                          key=abs, default=np.inf)  # fmt: skip
+            spread = one.reach[1] / 5.0
+            if np.isinf(nearest):
+                assert np.isinf(tip.size[trial])
+                continue
+            assert tip.amount[trial] == pytest.approx(nearest, abs=0.05 * spread)
+            turned += 1
+    assert turned
+
+
 # ── months in remission ───────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("missing", ["not_in_remission", "exclude"])
 def test_months_not_seen_are_counted_as_where_one_trial_is_analysed(missing: str) -> None:
@@ -270,10 +296,6 @@ def test_the_report_says_in_how_many_trials_and_why_it_says_nothing() -> None:
     own = [float((tip.size[tip.holds] <= fold).mean()) for fold in FOLDS]
     assert shares == pytest.approx(own, abs=0.051)
     assert {f.item.number: f.status for f in evidence.trace.findings()}[65] == "reported"
-    raw = scores().plain()
-    raw["endpoints"]["mgadl"] |= {"missing": "worst_case", "worst": 24.0}
-    raw["endpoints"]["qmg"] |= {"missing": "worst_case", "worst": 39.0}
-    assert "itself says which score" in parts_to_shift(Plan.of(Design(**raw)))[2]
     assert "one question about one arm" in parts_to_shift(
         Plan.of(Design(**raw_design("products_multiarm")))
     )[2]  # fmt: skip

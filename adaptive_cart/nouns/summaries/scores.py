@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +105,23 @@ class Scores(Summary):
         missing = self.missing[:, :, list(strata)].sum(axis=2)
         due = missing + self.analysed[:, :, list(strata)].sum(axis=2)
         return missing / np.maximum(due, 1)
+
+    def with_moved(self, given: Scores, amounts: Floats) -> Self:
+        """The same, had the last score of some of the participants been higher.
+
+        Parameters
+        ----------
+        given
+            Those participants.
+        amounts
+            ``(arm,)`` by how much.
+        """
+        own = given.products[..., -1, :, :]
+        move = np.tile(np.eye(own.shape[-1]), (len(amounts), 1, 1, 1))
+        move[:, 0, -1, 0] = amounts
+        products = self.products.copy()
+        products[..., -1, :, :] += move @ own @ np.swapaxes(move, -1, -2) - own
+        return replace(self, products=products)
 
     def beside(self, outside: Floats) -> ScoresBeside:
         return ScoresBeside(self.products, self.missing, outside)
