@@ -126,6 +126,41 @@ def test_rates_are_summed_out_as_on_a_grid(table: Any, trend: Raw) -> None:
     assert abs(found.probability(asked)[0] - slow) < 0.006
 
 
+@pytest.mark.parametrize("events", [1e5, 1e8])
+@pytest.mark.parametrize("trend", [{"model": "periods"}, MACHINE | {"step_scale": 0.6}])
+def test_very_many_events_are_told_apart(trend: Raw, events: float) -> None:
+    """Drift and ratio on a grid about their mode, the control's rates integrated out."""
+    walks = trend["model"] == "time_machine"
+    had = (np.array([[0.55, 0.01], [0.43, 0.01]]) * events).astype(np.int64)
+    seen = rates_of(had, np.full((2, 2), 4.0), np.ones((2, 2)), [0, 1] if walks else None)
+    weak = {"prior": {"a": 0.5, "b": 1e-6}}
+    found, _ = answering("gamma_poisson", trend, weak, 2, seen)
+    # of years that are all the same, and a prior worth none, the mode is that of the sums
+    (of_control, of_arm), by_period = had.sum(axis=1), had.sum(axis=0)
+    sd = math.sqrt(1.0 / of_control + 1.0 / of_arm)
+    ratio = math.log(of_arm / of_control) + sd * np.linspace(-6.0, 6.0, 241)
+    drift = np.linspace(-6.0, 6.0, 241) * math.sqrt((1.0 / by_period).sum())
+    drift = drift + math.log(by_period[0] / by_period[1])
+    log = -(ratio[:, None] ** 2) / (2.0 * 2.5**2) + had[1].sum() * ratio[:, None]
+    if walks:
+        tau = (np.arange(2_000) + 0.5) / 2_000 * 5.0 * 0.6
+        chance = stats.norm.pdf(drift[:, None], 0.0, tau) * stats.halfnorm.pdf(tau, 0.0, 0.6)
+        log = log + np.log(chance.sum(axis=1)) + had[:, 0].sum() * drift
+        times = (1.0 + np.exp(ratio[:, None])) * (1.0 + np.exp(drift))
+        log = log - (0.5 + had.sum()) * np.log(4.0 * times)
+    else:
+        for number in by_period:
+            log = log - (0.5 + number) * np.log(4.0 * (1.0 + np.exp(ratio[:, None])))
+    weight = np.exp(log - log.max()).sum(axis=1)
+    weight /= weight.sum()
+    for away in (-1.0, 0.5):
+        value = math.log(of_arm / of_control) + away * sd
+        slow = 1.0 - np.interp(value, ratio, weight.cumsum() - 0.5 * weight)
+        assert slow == pytest.approx(stats.norm.sf(away), abs=0.01)
+        asked = Question("x", 1, 0, value=math.exp(value), kind="ratio")
+        assert abs(found.probability(asked)[0] - slow) < 0.01
+
+
 def by_sums(
     model: CalendarBaselines, events: Any, exposure: Any, arm: int, minus: int, values: Any
 ) -> list[float]:

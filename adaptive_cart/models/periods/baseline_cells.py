@@ -83,19 +83,25 @@ class Baselines:
         return np.flatnonzero(seen)
 
     def rate(self, table: int, predictor: Floats) -> Floats:
-        """Of each baseline's posterior at points, ``(point, baseline)``, in single precision.
+        """Of each baseline's posterior at points, ``(point, baseline)``.
 
         Parameters
         ----------
         predictor
-            ``(point, used cell)``.
+            ``(point, used cell)``; what is found has its precision.
         """
-        exposure = self.exposure[table, self.used(table)].astype(np.float32)
-        found: Floats = np.float32(self.b) + np.exp(predictor) @ exposure
+        kind = predictor.dtype.type
+        exposure = self.exposure[table, self.used(table)].astype(kind)
+        found: Floats = kind(self.b) + np.exp(predictor) @ exposure
         return found
 
+    def seen_in_all(self, table: int) -> float:
+        """Events of a table."""
+        return float(self._own[table].sum())
+
     def at_points(self, table: int, predictor: Floats) -> Floats:
-        """Log likelihood of a table, ``(point,)``, in single precision."""
-        own = self._own[table, self.used(table)].astype(np.float32)
+        """Log likelihood of a table, ``(point,)``, in the precision of the predictor."""
+        kind = predictor.dtype.type
+        own = self._own[table, self.used(table)].astype(kind)
         found: Floats = predictor @ own
-        return found - np.log(self.rate(table, predictor)) @ self.shape[table].astype(np.float32)
+        return found - np.log(self.rate(table, predictor)) @ self.shape[table].astype(kind)

@@ -33,6 +33,7 @@ OLD_SHARE: Final = 0.1  # of points whose tau is from its prior, should Laplace 
 UNEVEN: Final = 2.0  # mean square of weights over that of equal ones: more are proposed anew
 ROUNDS: Final = 2
 LARGE: Final = 80.0  # of a linear predictor, beyond which single precision has no exponential
+MANY: Final = 1e5  # events, beyond which single precision does not tell likelihoods apart
 STEPS: Final = 60  # of Newton at most
 CLOSE: Final = 1e-7  # of a coefficient
 TOGETHER: Final = 32  # tables whose modes are sought at once: memory
@@ -69,8 +70,11 @@ class Cells(Protocol):
     def used(self, table: int) -> Integers:
         """Cells of a table in which anything has been seen."""
 
+    def seen_in_all(self, table: int) -> float:
+        """Events of a table, or participants: what its log likelihood is a sum of."""
+
     def at_points(self, table: int, predictor: Floats) -> Floats:
-        """Log likelihood of a table at points, ``(point,)``, in single precision.
+        """Log likelihood of a table at points, ``(point,)``, in the precision of the predictor.
 
         Parameters
         ----------
@@ -220,7 +224,8 @@ def laid_out(
     mass /= mass.sum(axis=1, keepdims=True)
     numbers = numbers_of(mass, prior)
     for table in range(len(cells)):
-        middle, spread = (part[table].astype(np.float32) for part in (mode, root))
+        kind = np.float32 if cells.seen_in_all(table) <= MANY else np.float64
+        middle, spread = (part[table].astype(kind) for part in (mode, root))
         fit = Fit(periods, middle, spread, numbers[table], more)
         weight = _weighed(fit, cells, table, scheme)
         for _ in range(ROUNDS):
@@ -234,13 +239,14 @@ def laid_out(
 def _weighed(fit: Fit, cells: Cells, table: int, scheme: Scheme) -> Floats:
     """Weight of each point of a table, ``(point,)``; they sum to 1."""
     used = cells.used(table)
-    rows, precision = scheme.flat, scheme.precision.astype(np.float32)
-    centre, density = scheme.centre.astype(np.float32), fit.proposed[1]
-    log = np.empty(POINTS, dtype=np.float32)
+    kind = fit.mode.dtype.type
+    rows, precision = scheme.flat, scheme.precision.astype(kind)
+    centre, density = scheme.centre.astype(kind), fit.proposed[1]
+    log = np.empty(POINTS, dtype=kind)
     for tau, own, places in fit.places():
-        predictor = np.minimum(places @ rows[tau, used].astype(np.float32).T, LARGE)
+        predictor = np.minimum(places @ rows[tau, used].astype(kind).T, LARGE)
         known = np.log(scheme.prior[tau] / fit.number[tau]) + np.log(np.diag(fit.root[tau])).sum()
-        part = np.float32(known) - 0.5 * ((places - centre) ** 2) @ precision - density[own]
+        part = kind(known) - 0.5 * ((places - centre) ** 2) @ precision - density[own]
         log[own] = part + cells.at_points(table, predictor)
     weight = np.exp(log - log.max())
     found: Floats = weight / weight.sum()

@@ -72,10 +72,14 @@ class BinomialCells:
         """Cells of a table in which anybody has been seen."""
         return np.flatnonzero(self.seen[table])
 
+    def seen_in_all(self, table: int) -> float:
+        """Participants of a table."""
+        return float(self.seen[table].sum())
+
     def at_points(self, table: int, predictor: Floats) -> Floats:
-        """Log likelihood of a table, ``(point,)``, in single precision."""
-        used = self.used(table)
-        had, seen = (part[table, used].astype(np.float32) for part in (self.had, self.seen))
+        """Log likelihood of a table, ``(point,)``, in the precision of the predictor."""
+        used, kind = self.used(table), predictor.dtype.type
+        had, seen = (part[table, used].astype(kind) for part in (self.had, self.seen))
         found: Floats = predictor @ had - np.log1p(np.exp(predictor)) @ seen
         return found
 
