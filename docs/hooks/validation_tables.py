@@ -61,13 +61,26 @@ def priors() -> Iterable[str]:
 def calibration() -> Iterable[str]:
     """For each model and face: quantities inside their bands, and the score farthest from 0."""
     files = sorted((STUDIES / "results").glob("calibration_*.csv"))
+    read = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in files])
     rows = []
-    for (model, face), own in pd.concat(map(pd.read_csv, files)).groupby(["model", "face"]):
-        inside = f"{own['inside_bands'].sum()} of {len(own)}"
-        score = own["score"].abs().max()
+    for (model, face), own in read.groupby(["model", "face"]):  # those of early series have none
+        judged = own[own["inside_bands"] != ""]  # which of several is the best has no bands
+        inside = f"{(judged['inside_bands'] == 'true').sum()} of {len(judged)}"
+        score = pd.to_numeric(own["score"]).abs().max()
         farthest = "–" if pd.isna(score) else f"{score:.2f}"
-        rows.append((f"`{model}`", face, f"{own['datasets'].max():.0f}", inside, farthest))
+        sets = f"{pd.to_numeric(judged['datasets']).max():,.0f}"
+        rows.append((f"`{model}`", face, sets, inside, farthest))
     return table(("model", "face", "data sets", "inside the bands", "farthest score"), rows)
+
+
+def calibration_of_evidence() -> Iterable[str]:
+    """The same of the model of early series, by outcome and face."""
+    rows = []
+    for path in sorted((STUDIES / "results").glob("calibration_evidence_*.csv")):
+        own = pd.read_csv(path, dtype=str)
+        inside = f"{(own['inside_bands'] == 'true').sum()} of {len(own)}"
+        rows.append((*own.loc[0, ["outcome", "face"]], f"{int(own.loc[0, 'tables']):,}", inside))
+    return table(("outcome", "face", "tables drawn", "inside the bands"), rows)
 
 
 def adjustment_without_trend() -> Iterable[str]:
@@ -151,16 +164,26 @@ def verified_designs() -> Iterable[str]:
         for name in (path.stem for path in sorted(folder.glob("*.toml"))):
             if name in runs:
                 own = runs[name]
+                seldom = [part for part in own["compared_seldom_or_never"].split("; ") if part]
                 rows.append((name, own["looks"], own["probabilities"], own["estimates"],
                              own["largest_difference"], own["rms_difference_in_mcse"],
-                             own["too_large"], own["verdict"]))  # fmt: skip
+                             own["too_large"], len(seldom) or "none", own["verdict"]))  # fmt: skip
             elif name in before:
-                rows.append((name, before[name], *[""] * 5, "of an earlier run, by rule"))
+                rows.append((name, before[name], *[""] * 6, "of an earlier run, by rule"))
             else:
-                rows.append((name, *[""] * 6, "not run"))
+                rows.append((name, *[""] * 7, "not run"))
     head = ("design", "looks", "probabilities", "estimates", "largest difference",
-            "in standard errors", "too large", "verdict")  # fmt: skip
+            "in standard errors", "too large", "compared seldom or never", "verdict")  # fmt: skip
     return table(head, rows)
+
+
+def compared_seldom() -> Iterable[str]:
+    """What of each design counts as not verified, by name."""
+    found = pd.read_csv(STUDIES / "results" / "verified_designs.csv", dtype=str).fillna("")
+    seldom = found[found["compared_seldom_or_never"] != ""]
+    named = seldom["compared_seldom_or_never"].str.split("; ").str.join("`; `")
+    rows = ((design, f"`{what}`") for design, what in zip(seldom["design"], named, strict=True))
+    return table(("design", "compared fewer than five times, or never"), rows)
 
 
 def fits_of_pymc() -> Iterable[str]:
@@ -176,6 +199,118 @@ def fits_of_pymc() -> Iterable[str]:
         rows.append((f"`{model}`", int(total["fits"]), *each, compiling, sampling))
     head = ("model", "fits", "draws a fit", "effective", "seconds to compile", "seconds a fit")
     return table(head, rows)
+
+
+def round_trips() -> Iterable[str]:
+    """Looks of simulated trials that were read back: of designs drawn, and of `designs/`."""
+    found = pd.read_csv(STUDIES / "results" / "round_trips.csv")
+    drawn = found["designs"].str.startswith("drawn ")
+    columns = ["trials", "looks", "looks_that_differ", "decisions_that_differ",
+               "decisions_withheld"]  # fmt: skip
+    rows = [("drawn at random, a trial each", *found.loc[drawn, columns].sum())]
+    own = found[~drawn]
+    rows.append((f"{len(own)} of `designs/`, every scenario", *own[columns].sum()))
+    head = ("designs", "trials", "looks", "looks that differ", "decisions that differ",
+            "decisions withheld")  # fmt: skip
+    return table(head, ((what, *(f"{n:,}" for n in numbers)) for what, *numbers in rows))
+
+
+def seen_at_visits() -> Iterable[str]:
+    """What it costs that states are seen at visits, a line a schedule of visits."""
+    read = pd.read_csv(SIMS / "visits" / "seen_at_visits.csv", keep_default_na=False)
+    of = read.set_index(["design", "scenario", "visits", "measure"])["estimate"].to_dict()
+    state, times, lasts = "sle_autologous", "durability_event_driven", "sle_autologous, cart"
+    measures = (
+        (state, "expected", "bias_final", False),
+        (times, "expected", "bias_final", False),
+        (times, "expected", "success", False),
+        (times, "null", "success", False),
+        (lasts, "expected", "in remission after 12 months", True),
+        (lasts, "expected", "cured fraction", True),
+    )
+    rows = []
+    for visits in (name for name in dict.fromkeys(read["visits"]) if "late" not in name):
+        cells = []
+        for design, scenario, measure, moved in measures:
+            value = of.get((design, scenario, visits, measure))
+            if value is not None and moved:
+                value -= of[design, scenario, "at its moment", measure]
+            how = ".4f" if measure == "success" else "+.3f"
+            cells.append("–" if value is None else f"{value:{how}}".replace("-", "−"))
+        rows.append((visits, *cells))
+    head = ("seen", "state at a month: bias", "hazard ratio: bias", "its power",
+            "its type I error", "in remission after 12 months: moved",
+            "cured fraction: moved")  # fmt: skip
+    return table(head, rows)
+
+
+def adjusted_estimates() -> Iterable[str]:
+    """What estimates corrected for the stop gain and cost, a line a case, scenario and estimate."""
+    found = pd.read_csv(
+        STUDIES / "results" / "adjusted_estimates.csv", dtype=str, keep_default_na=False
+    )
+    rows = []
+    for own in found.to_dict("records"):
+        cells = []
+        for measure in ("bias", "rmse", "coverage", "overestimated"):
+            value, error = f"{float(own[measure]):.3f}", float(own[f"{measure}_mcse"])
+            cells.append(value.replace("-", "−") + (f" ({error:.4f})" if error else ""))
+        trials = f"{int(own['trials']):,} trials" if own["trials"] else ""
+        case = f"{own['case']}, {trials}" if trials else own["case"]
+        rows.append((case, own["scenario"], own["estimate"], *cells))
+    head = ("design", "scenario", "estimate", "bias", "root mean squared error", "coverage",
+            "too large")  # fmt: skip
+    return table(head, rows)
+
+
+def early_tells_late() -> Iterable[str]:
+    """The main design without and with `[prediction]`, a line a way to use it."""
+    read = pd.read_csv(
+        STUDIES / "results" / "early_tells_late.csv", dtype=str, keep_default_na=False
+    )
+    ways = ["success_judged", "from", "counts", "prior"]
+    asked = (
+        ("null", ("futility", "months")),
+        ("expected", ("success", "months")),
+        ("broken_link", ("success", "futility", "months")),
+        ("early_only", ("futility", "months")),
+    )
+    rows = []
+    for way, own in read.groupby(ways, sort=False):
+        of = own.set_index("scenario")
+        cells = [
+            ", ".join(
+                f"{float(text):.1f}" if name == "months" else text
+                for name, text in zip(names, of.loc[scenario, [*names]], strict=True)
+            )
+            for scenario, names in asked
+        ]
+        rows.append((*(part or "–" for part in way), *cells))
+    head = ("success judged", "`from`", "`counts`", "`prior`", "null: futility, months",
+            "expected: power, months", "broken link: power, futility, months",
+            "early only: futility, months")  # fmt: skip
+    return table(head, rows)
+
+
+def certified_bounds() -> Iterable[str]:
+    """What is stated of an error or a power beside what is enumerated."""
+    found = pd.read_csv(STUDIES / "results" / "certified_bounds.csv", dtype=str).fillna("–")
+    columns = {"what": "of", "over": "over", "truths": "truths", "trials": "trials each",
+               "enumerated": "enumerated", "stated": "stated", "tried": "tried at random truths",
+               "beyond": "of them beyond"}  # fmt: skip
+    rows = found.to_dict("records")
+    for own in rows:
+        if own["mcse"] != "–":
+            own["stated"] = f"{own['stated']} ({own['mcse']})"
+    return table(columns.values(), ([own[name] for name in columns] for own in rows))
+
+
+def stated_bounds() -> Iterable[str]:
+    """How often bounds with confidence held, a line a case."""
+    found = pd.read_csv(STUDIES / "results" / "stated_bounds.csv", dtype=str)
+    head = ("over", "truths", "trials each", "repetitions", "held", "largest, enumerated",
+            "median bound", "by the tilt")  # fmt: skip
+    return table(head, found.itertuples(index=False))
 
 
 def mutants() -> Iterable[str]:
@@ -269,6 +404,14 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "adjustment_without_trend": adjustment_without_trend,
     "verification": verification,
     "verified_designs": verified_designs,
+    "compared_seldom": compared_seldom,
+    "calibration_of_evidence": calibration_of_evidence,
+    "round_trips": round_trips,
+    "seen_at_visits": seen_at_visits,
+    "adjusted_estimates": adjusted_estimates,
+    "early_tells_late": early_tells_late,
+    "certified_bounds": certified_bounds,
+    "stated_bounds": stated_bounds,
     "fits_of_pymc": fits_of_pymc,
     "mutants": mutants,
     "named_mutants": named_mutants,

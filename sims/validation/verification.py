@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,9 +76,10 @@ def costs_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
 
 
 def rows_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
-    """A row a rule."""
-    for rule in dict.fromkeys(row.label for row in found.rows):
-        rows = [row for row in found.rows if row.label == rule]
+    """A row a rule; of what neither side has a number for there is nothing to compare."""
+    compared = [row for row in found.rows if not all(map(math.isnan, (row.fast, row.reference)))]
+    for rule in dict.fromkeys(row.label for row in compared):
+        rows = [row for row in compared if row.label == rule]
         trusted = [row for row in rows if row.trusted]
         away = np.abs([row.difference for row in trusted])
         known = [row for row in trusted if row.mcse > 1e-4]
