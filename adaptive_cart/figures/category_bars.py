@@ -1,4 +1,8 @@
-"""What becomes of participants: the true probability of each category, by arm and scenario."""
+"""What becomes of participants: the true probability of each category, by arm and scenario.
+
+Below each bar a thin one has what was seen of the arm at the look that ended the trial, all
+simulated trials together.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.figures.about import about
 from adaptive_cart.figures.draw_measures import only_shown
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called
-from adaptive_cart.figures.source import kept, plan_of, scenarios, truth_of
+from adaptive_cart.figures.source import kept, looks_of, plan_of, scenarios, truth_of
 from adaptive_cart.figures.style import (
     BLACK,
     PORTRAIT,
@@ -35,6 +39,7 @@ MOST_BARS = 24
 BAR = 0.24  # inches of a bar and what is below it
 HEAD = 1.0  # bars, for the name of a scenario
 HATCHES = ("", "////", "", "....")
+TRUE, SEEN = (-0.12, 0.56), (0.31, 0.18)  # place and height of a bar, and of the thin one below
 DARKEST, LIGHTEST = 0.10, 0.95  # of the colour map, the worst category darkest
 
 
@@ -65,7 +70,7 @@ def category_tables(result: Result) -> Tables | Missing:
     shown = shown_scenarios(result, most)
     rows = []
     for scenario, _ in scenarios(result):
-        true = _true_of(result, scenario)
+        true, ended = _true_of(result, scenario), _ended(result, scenario, name)
         for place, arm in enumerate(design.arm_names):
             beside = place in design.experimental and design.control is not None
             better = true.quantity(Question(name, place, 0, kind="better")) if beside else None
@@ -81,11 +86,31 @@ def category_tables(result: Result) -> Tables | Missing:
                         "category": category,
                         "probability": share.value,
                         "mcse": share.mcse,
+                        "seen": _seen(ended, name, arm, category),
                         "better_than_control": None if better is None else better.value,
                     }
                 )
     label = design.endpoint_label(name)
     return {"categories": table(rows), "about": about(result, endpoint=label)}
+
+
+def _ended(result: Result, scenario: str, name: str) -> Any:
+    """Participants by category at the look that ended each trial, all trials together, by arm."""
+    looks = looks_of(result)
+    mine = looks[looks["last"].astype(bool) & (looks["scenario"].astype(str) == scenario)]
+    columns = [f"{name}_{of}" for of in ("analysed", *_categories(result, name))]
+    return mine.assign(arm=mine["arm"].astype(str)).groupby("arm")[columns].sum()
+
+
+def _categories(result: Result, name: str) -> tuple[str, ...]:
+    return result.design.endpoints[name].category_names()
+
+
+def _seen(ended: Any, name: str, arm: str, category: str) -> float | None:
+    """Share of an arm's participants who were seen in a category; nothing where none was seen."""
+    if arm not in ended.index or not ended.loc[arm, f"{name}_analysed"]:
+        return None
+    return float(ended.loc[arm, f"{name}_{category}"] / ended.loc[arm, f"{name}_analysed"])
 
 
 @styled
@@ -113,7 +138,9 @@ def draw_categories(tables: Tables) -> Figure:
         axes.text(0.0, top - 0.55, short(name, 4.5, bold=True), va="bottom", fontweight="bold")
         for place, arm in enumerate(arms):
             part = frame[(frame["scenario"] == name) & (frame["arm"] == arm)]
-            _bar(axes, top + place, part["probability"].tolist(), faces, hatches)
+            _bar(axes, top + place, part["probability"].tolist(), faces, hatches, TRUE)
+            if part["seen"].notna().all():
+                _bar(axes, top + place, part["seen"].tolist(), faces, hatches, SEEN)
             ticks.append(top + place)
     axes.set_yticks(ticks, [short(called(about_it, arm), 1.3) for arm in arms] * len(names))
     axes.set_ylim(each * len(names) - HEAD - 0.4, -0.6 - 0.8 * HEAD)
@@ -121,7 +148,8 @@ def draw_categories(tables: Tables) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.set_xlim(0.0, 1.0)
     percent_axis(axes, "x")
-    axes.set_xlabel(f"participants ({about_it['endpoint']}), the worst on the left")
+    thin = "\nthin: as seen when the trial ended" if frame["seen"].notna().any() else ""
+    axes.set_xlabel(f"participants ({about_it['endpoint']}), the worst on the left{thin}")
     patches = [
         Patch(facecolor=face, hatch=hatch, edgecolor="white", linewidth=0.7)
         for face, hatch in zip(faces, hatches, strict=True)
@@ -131,16 +159,21 @@ def draw_categories(tables: Tables) -> Figure:
 
 
 def _bar(
-    axes: Axes, place: float, shares: list[float], faces: list[Any], hatches: list[str]
+    axes: Axes,
+    row: float,
+    shares: list[float],
+    faces: list[Any],
+    hatches: list[str],
+    of: tuple[float, float],
 ) -> None:
-    """One stacked bar, each probability with its number where there is room."""
-    left = 0.0
+    """One stacked bar; each true probability with its number where there is room."""
+    left, place = 0.0, row + of[0]
     for share, face, hatch in zip(shares, faces, hatches, strict=True):
         if share > 0.0:
-            axes.barh(place, share, 0.8, left=left, facecolor=face, hatch=hatch, edgecolor="white",
-                      linewidth=0.7)  # fmt: skip
+            axes.barh(place, share, of[1], left=left, facecolor=face, hatch=hatch,
+                      edgecolor="white", linewidth=0.7)  # fmt: skip
         text = f"{100.0 * share:.0f}"
-        if share * 0.6 * PORTRAIT >= width_of(text) + 0.12:
+        if of == TRUE and share * 0.6 * PORTRAIT >= width_of(text) + 0.12:
             axes.text(left + 0.5 * share, place, text, ha="center", va="center", color=BLACK,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})  # fmt: skip
         left += share
@@ -162,7 +195,9 @@ def say_categories(tables: Tables) -> str:
     return (
         f"True probability of each category of {about_it['endpoint']} by arm and scenario, in per "
         f"cent ({exact}), the worst category first. Probability that a participant of an arm does "
-        f"better than one of the control, ties half: {'; '.join(_said(tables))}."
+        f"better than one of the control, ties half: {'; '.join(_said(tables))}. Thin bars: "
+        f"categories seen in the arm at the look that ended the trial, all simulated trials "
+        f"together."
         f"{left_out(frame)}"
     )
 

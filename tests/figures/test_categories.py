@@ -47,12 +47,13 @@ def test_a_bar_is_as_long_as_the_probability_that_the_design_says(tmp_path: Path
     design = ac.Design(**tomllib.loads(DESIGN))
     result = ac.simulate(design, trials=4, seed=1, jobs=1, out=tmp_path / "run")
     figure = ac.figures.categories(result)
-    drawn = [round(bar.get_width(), 12) for bar in figure.axes[0].patches]
+    bars = [bar for bar in figure.axes[0].patches if bar.get_height() > 0.5]
+    drawn = [round(bar.get_width(), 12) for bar in bars]
     order = tables_of(result, "C9")["categories"]["scenario"].unique().tolist()
     control, works = [0.1, 0.5, 0.4], [0.2, 0.1, 0.7]
     own = {"works": [*control, *works], "null": [*control, *control]}
     assert drawn == [share for name in order for share in own[name]]
-    starts = [round(bar.get_x(), 12) for bar in figure.axes[0].patches][:3]
+    starts = [round(bar.get_x(), 12) for bar in bars][:3]
     assert starts == [0.0, 0.1, 0.6], "the worst on the left"
     assert layout_faults(figure) == []
     caption = FIGURES["C9"].caption(tables_of(result, "C9"))
@@ -60,6 +61,29 @@ def test_a_bar_is_as_long_as_the_probability_that_the_design_says(tmp_path: Path
     better = 0.7 * (0.6 + 0.2) + 0.1 * (0.1 + 0.25) + 0.2 * 0.05
     assert f"works, CAR-T {better:.3f}" in caption
     assert "in per cent (exact)" in caption
+
+
+def test_thin_bars_are_what_was_seen_when_the_trials_ended(tmp_path: Path) -> None:
+    raw = tomllib.loads(DESIGN) | {"looks": {"observed": [10, 20]}}
+    result = ac.simulate(ac.Design(**raw), trials=30, seed=1, jobs=1, out=tmp_path / "run")
+    frame = tables_of(result, "C9")["categories"]
+    ends = {(one.scenario, one.trial): one.look for one in result.trials.itertuples()}
+    assert set(ends.values()) == {1, 2}
+    wanted = []
+    for row in frame.itertuples():
+        seen = analysed = 0
+        for one in result.looks.itertuples():
+            last = one.look == ends[one.scenario, one.trial]
+            if last and (one.scenario, one.arm) == (row.scenario, row.arm):
+                seen += getattr(one, f"door_{row.category}")
+                analysed += one.door_analysed
+        assert row.seen == pytest.approx(seen / analysed, abs=1e-12)
+        wanted.append(round(seen / analysed, 9))
+    figure = FIGURES["C9"].draw(tables_of(result, "C9"))
+    thin = [bar for bar in figure.axes[0].patches if bar.get_height() < 0.5]
+    assert [round(bar.get_width(), 9) for bar in thin] == [share for share in wanted if share]
+    assert "thin: as seen when the trial ended" in figure.axes[0].get_xlabel()
+    assert layout_faults(figure) == []
 
 
 @pytest.mark.slow
