@@ -14,7 +14,7 @@ import numpy as np
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries import ByPeriod, Scores, Summary, with_split
+from adaptive_cart.nouns.summaries import Scores, Summary, with_split
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ class GivenScores:
         if given is None:
             return None
         seen = look.summary(endpoint)
-        if isinstance(seen, ByPeriod):
-            counted = plan.fitted[endpoint][0].periods_counted(seen, target)
+        by_period = seen.periods()
+        if by_period is not None:
+            counted = plan.fitted[endpoint][0].periods_counted(by_period, target)
         else:
             every = np.isin(np.arange(given.analysed.shape[2]), strata)
             counted = np.tile(every, (len(given.analysed), 1))
@@ -63,9 +64,10 @@ class GivenScores:
 
     def moved(self, amounts: Floats) -> Summary:
         """What would have been analysed, had each been higher by what its arm says, ``(arm,)``."""
-        if isinstance(self.seen, ByPeriod):
-            apart = self.seen.split()
+        by_period = self.seen.periods()
+        if by_period is not None:
+            apart = by_period.split()
             assert isinstance(apart, Scores)
-            return with_split(self.seen, apart.with_moved(self.given, amounts))
+            return with_split(by_period, apart.with_moved(self.given, amounts))
         assert isinstance(self.seen, Scores)
         return self.seen.with_moved(self.given, amounts)

@@ -22,7 +22,7 @@ from adaptive_cart.conduct.moved_missing import Completed, arms_in_trial
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.records import Floats, Integers, Snapshot
-from adaptive_cart.nouns.summaries import SUMMARIES, Categories, Counts, Summary
+from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 from adaptive_cart.running.judged_at_end import JudgedAtEnd, parts_at_end
 from adaptive_cart.running.missing_tips import MissingTips, rule_about_one
 
@@ -39,7 +39,7 @@ def rule_to_complete(plan: Plan) -> ResolvedRule | None:
     question = rule.only.question
     analysis, kind = plan.fitted[question.endpoint][0], plan.design.endpoints[question.endpoint]
     reads = SUMMARIES[analysis.reads]
-    told = reads is Categories or (reads is Counts and analysis.of_tables and kind.imputes())
+    told = reads.ordered or (reads.binary and analysis.of_tables and kind.imputes())
     return rule if told and not analysis.by_period and plan.bayesian(rule.only) else None
 
 
