@@ -128,6 +128,8 @@ def _without_order(
     """What needs no order: every estimate as it is, less the bias that a run knows, skeptical."""
     asked = plan.design.adjusted_estimates
     prior = None if asked is None or why_not_simulated(plan.design) else asked.skeptical
+    if prior is None and run is None:
+        return Corrections(of, None, (), why)  # a test, say, has no interval
     told, learned = list[CorrectedEstimate](), None
     for place, estimand in enumerate(plan.estimands):
         seen = _seen(plan, now, recorded, estimand.question)

@@ -133,6 +133,9 @@ def wanted_words(design: Design) -> str | None:
     return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}{_stops(design)}{also}"
 
 
+SUCCEEDED, CLAIMED, EITHER = ("success", "success"), ("claimed", "claim"), ("it is made", "claim")
+
+
 def _averages(design: Design) -> str:
     """What is wanted on average over a design prior, in words; blank for nothing."""
     asked = design.calibration
@@ -142,14 +145,15 @@ def _averages(design: Design) -> str:
     names = [rule.name for rule in design.rules if asks(rule) and rule.decision.claims]
     if asked.averages is not None:
         told = [
-            f"of '{name}' {_wanted(one, 'claimed' if name in at_the_end else 'success')}"
+            f"of '{name}' {_wanted(one, CLAIMED if name in at_the_end else SUCCEEDED)}"
             for name, one in asked.averages.items()
         ]
     elif len(names) > 1:
-        made = "success" if not set(names) & set(at_the_end) else "it is made"
+        made = EITHER if set(names) & set(at_the_end) else SUCCEEDED
         told = [f"{_of_each(names)}{_wanted(asked.of_all, made)}"]
     else:
-        told = [_wanted(asked.of_all, "claimed" if names and names[0] in at_the_end else "success")]
+        made = CLAIMED if names and names[0] in at_the_end else SUCCEEDED
+        told = [_wanted(asked.of_all, made)]
     return f"{'; '.join(told)}; averaged over the design prior {asked.design_prior}"
 
 
@@ -158,24 +162,23 @@ def _of_each(names: Sequence[str]) -> str:
     return f"of each of {_quoted(names)}, with a threshold of its own, "
 
 
-def _wanted(asked: Averages, made: str) -> str:
+def _wanted(asked: Averages, made: tuple[str, str]) -> str:
     """What is wanted on average, in words.
 
     Parameters
     ----------
     made
-        What the rule does with its claim.
+        What the rule does with its claim, and what it is then.
     """
-    told = []
+    told, (done, noun) = [], made
     if asked.false_discovery is not None:
-        told.append(f"P(claim false | {made}) wanted: at most {asked.false_discovery:g}")
+        told.append(f"P(claim false | {done}) wanted: at most {asked.false_discovery:g}")
     if asked.correct_decision is not None:
         told.append(f"P(correct decision) wanted: at least {asked.correct_decision:g}")
     if asked.expected_loss is not None:
         one = asked.expected_loss
         told.append(
-            f"the smallest expected loss wanted, where a false "
-            f"{'success' if made == 'success' else 'claim'} costs "
+            f"the smallest expected loss wanted, where a false {noun} costs "
             f"{one.false_success:g} and a missed claim {one.missed:g}"
         )
     return "; ".join(told)
