@@ -27,7 +27,7 @@ FAINTEST: Final = -46.0  # exp of it, 1e-20, is nothing beside a probability
 AT_ONCE: Final = 2**14  # numbers of a sum that are gone over together, to stay in cache
 MOST: Final = 1_023  # participants of an arm whose tables are remembered: 2 MB of places a size
 EXPONENTS: Final = 64  # sizes are powers of two below that
-LIMIT_BYTES: Final = 128 * 2**20  # of all rows together
+LIMIT_BYTES: Final = 256 * 2**20  # of all rows together
 ANSWERS: Final = 2**17  # places of a question: 2 MB
 QUESTIONS: Final = 24
 
