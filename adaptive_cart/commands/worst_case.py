@@ -101,7 +101,8 @@ def command(
     if found.trials == 0 and trials is not None:
         click.echo("the error was enumerated, so that --trials changed nothing", err=True)
     if found.trials == 0 and certify:
-        message = "the error was enumerated: --certify, of a simulated one, changed nothing"
+        asked = "--certify" if tiles is None else "--certify and --tiles"
+        message = f"the error was enumerated: {asked}, of a simulated one, changed nothing"
         click.echo(message, err=True)
     click.echo(f"curve, certificate and figure in {folder}", err=True)
     if any(one is not None and not one.holds for one in (found.certificate, found.stated)):

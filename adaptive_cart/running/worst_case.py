@@ -130,7 +130,7 @@ def worst_case(
     EngineError
         If ``exact`` is asked for and not valid.
     """
-    _check(design, measure, over, effect, points, trials, tiles)
+    _check(design, measure, over, effect, points, trials, certify_simulated, tiles)
     notes: tuple[str, ...] = ()
     judged = all_binding(design)
     if design.overruled:
@@ -415,6 +415,7 @@ def _check(
     effect: float | None,
     points: int | None,
     trials: int | None,
+    certify: bool,
     tiles: int | None,
 ) -> None:
     problems, across = [], ACROSS[over]
@@ -448,6 +449,9 @@ def _check(
         problems.append(Problem("--over", told))
     if tiles is not None and tiles < 1:
         problems.append(Problem("--tiles", f"found {tiles}; at least 1 is expected"))
+    elif tiles is not None and not certify:
+        told = f"found {tiles}; it says how many truths --certify simulates: write --certify too"
+        problems.append(Problem("--tiles", told))
     if len(design.arms) == 1 and (across.arms or of.at_effect):
         asked = "--over" if across.arms else "--measure"
         problems.append(Problem(asked, "is about two arms, and the design has one"))

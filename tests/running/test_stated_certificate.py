@@ -15,7 +15,7 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.figures.worst_case import write_worst_case
 from adaptive_cart.nouns import streams
 from adaptive_cart.nouns.streams import fresh_seed
@@ -148,8 +148,16 @@ def test_it_is_told_that_an_enumerated_error_needs_none(tmp_path: Path) -> None:
     path = tmp_path / "tiny.toml"
     path.write_text(tomlkit.dumps(tiny_design()), encoding="utf-8")
     typed = ["worst-case", str(path), "--points", "5", "--format", "svg", "--out", str(tmp_path)]
-    told = [CliRunner().invoke(main, [*typed, *more]).output for more in ([], ["--certify"])]
-    assert ["changed nothing" in text for text in told] == [False, True]
+    of_more = [], ["--certify"], ["--certify", "--tiles", "9"]
+    told = [CliRunner().invoke(main, [*typed, *more]).output for more in of_more]
+    assert ["changed nothing" in text for text in told] == [False, True, True]
+    assert ["--certify and --tiles, of" in text for text in told] == [False, False, True]
+
+
+@pytest.mark.parametrize("engine", ["auto", "simulate"])
+def test_truths_that_nothing_simulates_are_refused(engine: Any) -> None:
+    with pytest.raises(DesignError, match=r"--tiles: found 9; it says .* write --certify too"):
+        ac.worst_case(Design(**tiny_design()), engine=engine, trials=20, tiles=9)
 
 
 def test_a_shrunken_bound_is_found_out(
