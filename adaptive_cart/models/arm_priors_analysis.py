@@ -18,7 +18,7 @@ from adaptive_cart.models.borrowed import Borrowed, how_known
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 
-ONE = {"a", "b", "mixture", "external", "method"}  # any of these keys makes one prior
+ONE = {"a", "b", "mixture", "external", "method"}  # any of these makes one prior
 
 
 class TwoNumbers(Part):
@@ -71,8 +71,11 @@ def form(value: Any) -> str:
 
 def for_whom(value: Any) -> str:
     """Whether a prior is one for ``every_arm`` or there is one ``by_arm``."""
-    by_arm = isinstance(value, dict) and value and not ONE & set(value)
-    return "by_arm" if by_arm else "every_arm"
+    if not isinstance(value, dict) or not value:
+        return "every_arm"
+    # a table under one of these names is the prior of an arm that is called so
+    of_one = [value[key] for key in ONE & set(value)]
+    return "by_arm" if all(isinstance(own, Mapping | Part) for own in of_one) else "every_arm"
 
 
 def not_of_the_design(named: Mapping[str, Any], arms: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnaly
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
 from adaptive_cart.models.prior import of_part
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.running.exact import success_of
+from checks import tiny_design
 from models.test_borrowed_numbers import rates
 
 NORMAL = {"dist": "normal", "mean": 0.3, "sd": 1.2}
@@ -66,6 +68,33 @@ def test_an_arm_without_a_name_is_none_of_the_design() -> None:
     ):
         ((path, told),) = analysis.problems(("soc", "cart"), ())
         assert (path, told) == ("prior.", "no arm of this design; the arms are soc, cart")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a"), ("method", "b")])
+@pytest.mark.parametrize("of_both", [False, True])
+def test_an_arm_may_have_the_name_of_a_number_of_a_prior(
+    names: tuple[str, str], of_both: bool
+) -> None:
+    """A table under it is the prior of the arm, and a number is of the prior of all."""
+    one, other = {"a": 0.5, "b": 3.0}, {"mixture": [{"weight": 1.0, "a": 2.0, "b": 1.0}]}
+
+    def success(control: str, arm: str, prior: Any) -> dict[str, float]:
+        raw = tiny_design(
+            arms={control: {"control": True}, arm: {}},
+            analysis={"dfr": {"model": "beta_binomial", "prior": prior}},
+            scenarios={"null": {"dfr": {control: 0.3, arm: 0.3}}},
+        )
+        raw["rules"][0]["posterior"] |= {"arm": arm, "minus": control}
+        design = Design(**raw)
+        return success_of(design, design.truths)
+
+    def priors(control: str, arm: str) -> Any:
+        return {control: one, arm: other} if of_both else {control: one}
+
+    first = success("soc", "cart", priors("soc", "cart"))
+    assert first != success("soc", "cart", one)
+    assert success(*names, priors(*names)) == first
+    assert success(*names, one) == success("soc", "cart", one)
 
 
 def test_a_normal_model_is_about_every_arm_also_where_one_has_a_prior() -> None:
