@@ -39,17 +39,20 @@ def command(
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.results.calibration_log import log_beside, log_text, require_own
-    from adaptive_cart.running.calibrate import announced, calibrate, calibrated_text
-    from adaptive_cart.running.region import needs_calibration
+    from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
     loaded = options.load(design, settings)
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
     with progress() as bar:
-        if needs_calibration(loaded):
-            bar.tell(announced(loaded, trials))
         found = calibrate(
-            loaded, trials=trials, seed=seed, jobs=jobs, progress=bar.show, engine=engine
+            loaded,
+            trials=trials,
+            seed=seed,
+            jobs=jobs,
+            progress=bar.show,
+            engine=engine,
+            tell=bar.tell,
         )
     write_text(log, log_text(found))
     write_back(design, before, calibrated_text(text_with(before, loaded), found))

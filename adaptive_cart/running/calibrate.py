@@ -6,6 +6,7 @@ How they are found stands in :mod:`adaptive_cart.running.calibrating`, one kind 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from adaptive_cart.design.design import Design
@@ -28,6 +29,7 @@ def calibrate(
     progress: Progress = lambda what, done, total: None,
     engine: Engine = "auto",
     near: float | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> AnyCalibration:
     """Find the threshold for a design's wanted type I error; of claims that share it, for each.
 
@@ -44,6 +46,8 @@ def calibrate(
         valid and quick.
     near
         Where the threshold is expected; saves time where the error is enumerated.
+    tell
+        Who is told what is searched for, before it begins.
 
     Raises
     ------
@@ -55,6 +59,7 @@ def calibrate(
     _check(design, trials)
     first = design.simulation.seed if seed is None else seed
     number = TRIALS if trials is None else trials
+    tell(announced(design, trials))
     return found_by(design, Effort(number, first, jobs, progress, engine, near))
 
 

@@ -162,15 +162,14 @@ def simulate(
     replaced = design.replaced
     kept = None if out is None or restart else kept_calibration(Path(out))
     if needs_calibration(design):
-        from adaptive_cart.running.calibrate import announced, calibrate, calibrated_text
+        from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
         if kept is not None and kept.answers(design):
             tell(f"{kept.short()}: calibrated before, by the run that is there")
             calibration = kept
         else:
-            tell(announced(design))
             with workers.at_work():
-                calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+                calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress, tell=tell)
             tell(calibration.words())
         design = with_found(design, calibration)
         if design_text is not None:

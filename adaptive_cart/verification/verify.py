@@ -40,7 +40,7 @@ from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.store import version
-from adaptive_cart.running.calibrate import announced, calibrate
+from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.workers import spread_as_finished
@@ -142,8 +142,7 @@ def verify(
         return running | {"seconds": seconds, "fits_of_pymc": written(took)}
 
     if needs_calibration(design):
-        tell(announced(design))
-        found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+        found = calibrate(design, seed=seed, jobs=jobs, progress=progress, tell=tell)
         tell(found.words())
         design = with_found(design, found)
     plan = Plan.of(design)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
 from adaptive_cart.running import run
+from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating import SEARCHES, announced
 from checks import raw_design
 
@@ -44,7 +46,14 @@ def test_a_run_says_it_before_it_searches(monkeypatch: pytest.MonkeyPatch) -> No
         raise SearchedError
 
     told: list[str] = []
-    monkeypatch.setattr("adaptive_cart.running.calibrate.calibrate", searched)
+    monkeypatch.setattr("adaptive_cart.running.calibrate.found_by", searched)
     with pytest.raises(SearchedError):
         run.simulate(design_of(), trials=20, jobs=1, tell=told.append)
     assert told[-1] == announced(design_of())
+
+
+def test_what_is_refused_is_not_announced() -> None:
+    told: list[str] = []
+    with pytest.raises(DesignError, match="--trials: found 0"):
+        calibrate(design_of(), trials=0, tell=told.append)
+    assert told == []
