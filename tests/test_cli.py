@@ -379,42 +379,6 @@ def test_ctrl_c_reaches_the_run_and_its_workers(design, tmp_path, wait):
         goes_on(design, out)
 
 
-PRESSED = """
-import atexit, signal, sys
-from importlib.abc import MetaPathFinder
-
-WHEN = {when!r}
-
-class Pressed(MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name == WHEN:
-            signal.raise_signal(signal.SIGINT)
-        if name == "click" and WHEN == "the end":
-            atexit.register(signal.raise_signal, signal.SIGINT)
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.meta_path.insert(0, Pressed())
-
-class Late:
-    def __del__(self, pressed=signal.raise_signal, key=signal.SIGINT):
-        if WHEN == "too late":
-            pressed(key)
-
-late = Late()
-sys.argv[:] = ["adaptive-cart", "--version"]
-from adaptive_cart.__main__ import start
-start()
-"""
-
-
-@pytest.mark.parametrize("when", ["click", "adaptive_cart.results.store", "the end", "too late"])
-def test_ctrl_c_while_a_command_is_loaded_or_ends(when):
-    code = PRESSED.format(when=when)
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
-    assert ended.returncode == (when != "too late")
-    assert ended.stderr == b""
-
-
 # ── what a terminal sees ──────────────────────────────────────────────────────────────────────
 def on_a_terminal(words: list[str], width: int) -> str:
     """Run a command on a terminal of its own and return all that it showed."""

@@ -25,9 +25,15 @@ _USUAL = (signal.default_int_handler, ended_at_once)
 
 def end_at_once() -> None:
     """Let Ctrl-C end this process at once, unless somebody else has said what it does."""
+    if not _in_the_main_thread():  # Python lets no other say what Ctrl-C does
+        return
     if signal.getsignal(signal.SIGINT) in (*_USUAL, _stop):
         _unheard_at_the_very_end()
         signal.signal(signal.SIGINT, ended_at_once)
+
+
+def _in_the_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @functools.cache
@@ -44,7 +50,7 @@ def _stop(number: int, frame: object) -> None:
 def stoppable() -> Iterator[None]:
     """Let Ctrl-C be told as such by who has called."""
     usual = signal.getsignal(signal.SIGINT)
-    if usual not in _USUAL or threading.current_thread() is not threading.main_thread():
+    if usual not in _USUAL or not _in_the_main_thread():
         yield
         return
     signal.signal(signal.SIGINT, _stop)

@@ -1,0 +1,63 @@
+"""Ctrl-C while a command is loaded or ends, and a command that is not started by a shell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from test_cli import environment
+
+PRESSED = """
+import atexit, signal, sys
+from importlib.abc import MetaPathFinder
+
+WHEN = {when!r}
+
+class Pressed(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == WHEN:
+            signal.raise_signal(signal.SIGINT)
+        if name == "click" and WHEN == "the end":
+            atexit.register(signal.raise_signal, signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Pressed())
+
+class Late:
+    def __del__(self, pressed=signal.raise_signal, key=signal.SIGINT):
+        if WHEN == "too late":
+            pressed(key)
+
+late = Late()
+sys.argv[:] = ["adaptive-cart", "--version"]
+from adaptive_cart.__main__ import start
+start()
+"""
+
+
+@pytest.mark.parametrize("when", ["click", "adaptive_cart.results.store", "the end", "too late"])
+def test_ctrl_c_while_a_command_is_loaded_or_ends(when):
+    code = PRESSED.format(when=when)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
+    assert ended.returncode == (when != "too late")
+    assert ended.stderr == b""
+
+
+IN_A_THREAD = """
+import sys, threading
+from adaptive_cart.__main__ import start
+sys.argv[:] = ["adaptive-cart", "--version"]
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_command_may_be_started_in_a_thread():
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_A_THREAD], capture_output=True, env=environment()
+    )
+    assert ended.stdout.startswith(b"adaptive-cart ")
+    assert ended.stderr == b""
