@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,26 @@ class Parts:
                 self.drop(stretch)
                 dropped += 1
         return dropped
+
+    def whole(self, stretch: Stretch, columns: Mapping[str, Sequence[str]]) -> bool:
+        """Whether all of a stretch can be read, to its last page, and no file of it is a link.
+
+        Parameters
+        ----------
+        columns
+            That its tables are to have, of ``trials`` and of ``looks``.
+        """
+        try:
+            self._check(stretch)
+            for suffix, names in columns.items():
+                path = self.path(stretch, suffix)
+                with reading(path), opened(path) as file:
+                    found = file.read(use_threads=False).column_names
+                if found != list(names) or path.is_symlink():
+                    return False
+        except ResultsError:
+            return False
+        return True
 
     def _check(self, stretch: Stretch) -> None:
         for suffix in ("trials", "looks"):

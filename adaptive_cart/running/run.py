@@ -229,7 +229,7 @@ def simulate(
                 run.enumerate()
             else:
                 with workers.at_work():
-                    adopted(store.parts, finished)
+                    adopted(store.parts, finished, design, truths[chosen[0]], tell)
                     size = block or block_size(design)
                     if share is None:
                         run.draw(number, mcse, workers.jobs, size)

@@ -19,14 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import told_as_replaced
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.nouns.whole_files import renamed, telling
 from adaptive_cart.results.parts import Parts
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.shared_calibration import calibration_of
-from adaptive_cart.results.store import DESIGN, PARTS, SHARE_FOLDER, Identity, Store
+from adaptive_cart.results.store import DESIGN, PARTS, SHARE_FOLDER, SUFFIXES, Identity, Store
+from adaptive_cart.running.stretches import columns_written
 
 MOST = 10_000  # shares of a run
 SHARE = "share"  # key of a manifest, and its status
@@ -160,7 +163,11 @@ def _candidates(folder: Path) -> list[Path]:
 def _finished(path: Path) -> Finished | None:
     """A share by its folder; nothing where no run has written there."""
     store = Store(path)
-    manifest = store.manifest()
+    try:
+        manifest = store.manifest()
+    except ResultsError as error:  # to begin anew is for the part, and not for what is put together
+        reason = str(error).split(";")[0]
+        raise ResultsError(f"{reason}; run this part again with --restart") from None
     told = None if manifest is None else manifest.get(SHARE)
     if manifest is None or told is None:
         return None
@@ -239,14 +246,35 @@ def merge(
     )
 
 
-def adopted(own: Parts, finished: Sequence[Parts]) -> int:
-    """Take over the stretches of shares; returns how many. Their files are left where they are."""
-    number = 0
+def adopted(
+    own: Parts,
+    finished: Sequence[Parts],
+    design: Design,
+    truth: Truth,
+    tell: Callable[[str], None],
+) -> None:
+    """Take over the stretches of shares, but for damaged ones, which are run again.
+
+    Their files are left where they are.
+
+    Parameters
+    ----------
+    truth
+        Of any scenario.
+    """
+    if not finished:
+        return
+    written = columns_written(design, truth)
+    columns = {SUFFIXES[name]: names for name, names in written.items()}
+    damaged = 0
     for parts in finished:
         for stretch in parts.finished():
+            if not parts.whole(stretch, columns):
+                damaged += 1
+                continue
             for suffix in ("trials", "looks"):  # in the order in which a stretch is written
                 target = own.path(stretch, suffix)
                 with telling("be written", target), renamed(target) as temporary:
                     shutil.copyfile(parts.path(stretch, suffix), temporary)
-            number += 1
-    return number
+    if damaged:
+        tell(f"{damaged} damaged stretches of the parts are run again")

@@ -104,6 +104,41 @@ def test_a_damaged_share_is_run_again(parts, whole):
     assert contents(parts) == whole
 
 
+def turned_over(path: Path, place: int) -> None:
+    """Turn a bit of a file over."""
+    held = bytearray(path.read_bytes())
+    held[place] ^= 1
+    path.write_bytes(held)
+
+
+def in_the_name_of_a_column(path: Path) -> None:
+    turned_over(path, path.read_bytes().index(b"covered") + 2)  # of which no checksum tells
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a bit of a page": lambda path: turned_over(path, 100),
+    "a bit of its schema": in_the_name_of_a_column,
+    "nothing in it": lambda path: path.write_bytes(b""),
+    "not there": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a link": lambda path: path.symlink_to(path.rename(path.with_name("moved"))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_stretch_of_a_part_that_cannot_be_read_is_run_again_at_once(parts, whole, damage):
+    DAMAGES[damage](next((parts / "part-2-of-3").rglob("*.trials.parquet")))
+    merge(parts, jobs=1)
+    assert contents(parts) == whole
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": 3}'])
+def test_a_damaged_manifest_of_a_part_says_that_the_part_is_run_again(parts, text):
+    (parts / "part-2-of-3" / "manifest.json").write_text(text)
+    with pytest.raises(ResultsError, match=r"part-2-of-3.*; run this part again with --restart"):
+        merge(parts)
+
+
 def test_what_is_not_there_is_told(parts, design):
     shutil.rmtree(parts / "part-2-of-3")
     with pytest.raises(ResultsError, match=r"not finished, of 3 parts: 2\. .*--part 2/3"):
