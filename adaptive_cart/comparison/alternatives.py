@@ -14,6 +14,7 @@ from typing import Any
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.error_tables import without_stops
 from adaptive_cart.design.external import only_named
 from adaptive_cart.design.rule_tables import Comparing, Rule, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
@@ -45,10 +46,9 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
         problems.append(
             Problem("rules", "no rule declares success on a posterior; a fixed size needs one")
         )
-    if calibrated and design.calibration is None:
-        problems.append(
-            Problem("calibration", "not there; [calibration] type_one_error says what to keep")
-        )
+    if calibrated and (design.calibration is None or design.calibration.type_one_error is None):
+        told = "not there; a fixed size is calibrated for it: write type_one_error = 0.025"
+        problems.append(Problem("calibration.type_one_error", told))
     if not calibrated and needs_calibration(design):
         problems.append(Problem("rules", 'a threshold is "calibrate"; calibrate the design first'))
     if problems:
@@ -56,8 +56,6 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     tables = design.plain()
     if design.claims is not None:  # no further claim is made, so success has its own share
         tables = for_success_alone(design).plain()
-    tables.get("calibration", {}).pop("futility", None)  # no rule for it is kept
-    tables.get("calibration", {}).pop("false_stop", None)
     tables["looks"] = _one_look(design)
     tables["rules"] = [
         {"name": rule.name, "then": rule.then}
@@ -65,6 +63,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
         | _once(design, rule, rule, calibrated)
         for rule in kept
     ]
+    without_stops(tables)
     if design.randomisation.by_shares is not None:
         # without an interim look the shares would stay equal; blocks do it more evenly
         tables.pop("randomisation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -44,6 +44,21 @@ class Averages(Part):
     def named(self) -> list[str]:
         """Names of what is wanted."""
         return [*self.plain()]
+
+
+def without_stops(tables: dict[str, Any]) -> None:
+    """Leave out of a design's tables what ``[calibration]`` wants of stops that are gone.
+
+    The table goes where it wants nothing else.
+    """
+    asked, there = tables.get("calibration", {}), {rule["name"] for rule in tables["rules"]}
+    asked.pop("futility", None)
+    asked.pop("false_stop", None)
+    overruled = [name for name in asked.pop("not_binding", None) or () if name in there]
+    if overruled:
+        asked["not_binding"] = overruled
+    if not {"type_one_error", "averages", *Averages.model_fields} & asked.keys():
+        tables.pop("calibration", None)
 
 
 class Calibration(Part):

@@ -117,8 +117,7 @@ def _fixed(tables: Tables, design: Design) -> bool:
         kept.append(rule)
     tables["rules"] = kept
     tables.pop("claims", None)  # nothing shares the error with success any more
-    tables.get("calibration", {}).pop("futility", None)
-    tables.get("calibration", {}).pop("false_stop", None)
+    tables.pop("calibration", None)  # thresholds are numbers, and it names rules that are gone
     return any(DECISIONS[rule["then"]].ends == SUCCESS for rule in kept)
 
 
@@ -126,8 +125,7 @@ def _no_futility(tables: Tables, design: Design) -> bool:
     kept = [rule for rule in tables["rules"] if DECISIONS[rule["then"]].ends != FUTILITY]
     changed = len(kept) < len(tables["rules"])
     tables["rules"] = kept
-    tables.get("calibration", {}).pop("futility", None)
-    tables.get("calibration", {}).pop("false_stop", None)
+    tables.pop("calibration", None)
     return changed
 
 

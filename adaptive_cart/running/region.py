@@ -110,8 +110,9 @@ def wanted_words(design: Design) -> str | None:
     if design.calibration is None or not design.rules_ending(SUCCESS):
         return None
     asked = _averages(design)
-    if asked and design.calibration.type_one_error is None:
-        return f"{asked}{_left_out(design)}{_stops(design)}"
+    if design.calibration.type_one_error is None:
+        told = f"{asked}{_left_out(design)}{_stops(design)}"
+        return told.removeprefix("; ")
     if design.alpha_graph is not None:
         return (
             f"family-wise error wanted: at most {design.calibration.type_one_error:g}; each claim "

@@ -21,7 +21,7 @@ from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.search import TRIALS
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import success_of
-from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
+from adaptive_cart.running.region import asks, needs_calibration, with_found, with_threshold
 from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import lower_bound
 from adaptive_cart.sweeps.counted_success import successes
@@ -185,6 +185,7 @@ class SizeRuns:
     ) -> Tried:
         foretold = None
         calibrated, choices = needs_calibration(made), NO_CHOICES
+        sought = {rule.name for rule in made.rules if asks(rule)}
         if self.free is not None:
             how = Judging(
                 self.scenarios, self.recalibrate, self.engine, trials, self.seed, self.jobs,
@@ -210,7 +211,7 @@ class SizeRuns:
         thresholds = {
             rule.name: rule.at_least if rule.at_least is not None else rule.below
             for rule in made.rules
-            if rule.decision.claims and calibrated
+            if rule.name in sought and calibrated
         }
         return Tried(
             number,

@@ -19,6 +19,7 @@ from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
 from adaptive_cart.report.document import Paragraph, Table, for_audience, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
+from adaptive_cart.report.sensitivity import variants
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.results.stop_calibration import StopCalibration
@@ -92,6 +93,39 @@ def test_an_enumerated_stop_has_the_threshold_nearest_to_stopping_everybody(
         beside = one.must_not_count + (1e-9 if name == "futility" else -1e-9)
         object.__setattr__(beyond.stops[0], "threshold", beside)
         assert max(stops_of(raw, beyond, measure, s) for s in one.errors) > at_most
+
+
+@BOTH
+def test_beside_a_success_with_numbers_no_type_one_error_is_needed(
+    name: str, measure: str, tmp_path: Path
+) -> None:
+    raw = small(**{name: {"at_most": 0.1, "scenarios": ["expected"]}})
+    with_error = calibrate(Design(**raw), jobs=1)
+    del raw["calibration"]["type_one_error"]
+    design = Design(**raw)
+    found = calibrate(design, jobs=1)
+    assert found.of_rule(name) == with_error.of_rule(name)
+    said = [line.strip() for line in described(design).splitlines() if "false stops" in line]
+    assert said == [f"false stops by {name} wanted: at most 0.1 in 'expected'"]
+    run = ac.simulate(design, jobs=1, out=tmp_path / "run")
+    compared = ac.compare(
+        [run], with_fixed=True
+    )  # whose stops are gone, and what was wanted of them
+    assert compared.candidates[1].design.calibration is None
+    with pytest.raises(DesignError, match=r"calibration\.type_one_error: not there; a fixed size"):
+        ac.compare([run], with_fixed=True, calibrate_fixed=True)
+    assert "no_futility" in [one.key for one in variants(run.design, run.design.truths)]
+
+
+def test_a_success_that_is_sought_too_needs_something_to_be_held_to() -> None:
+    raw = small(harm={"at_most": 0.1, "scenarios": ["expected"]})
+    del raw["calibration"]["type_one_error"]
+    raw["calibration"]["null_region"] = {"soc": [0.1, 0.3]}
+    with pytest.raises(DesignError, match=r"null_region: .*; leave it out, or write type_one"):
+        Design(**raw)
+    raw["rules"][1]["at_least"] = "calibrate"
+    with pytest.raises(DesignError, match=r"calibration\.type_one_error: missing"):
+        Design(**raw)
 
 
 @BOTH

@@ -69,6 +69,20 @@ def test_it_is_what_every_size_by_hand_gives_where_power_goes_up_and_down(wanted
         assert one.looks == (one.size,)
 
 
+def test_thresholds_that_are_told_are_those_that_were_sought() -> None:
+    raw = ac.load_design(HELLO).plain()
+    raw["rules"][1] = {
+        "name": "futility", "then": "declare_futility", "looks": [1], "below": "calibrate",
+        "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0},
+    }  # fmt: skip
+    raw["calibration"] = {
+        "false_stop": {"futility": {"at_most": 0.1, "scenarios": ["expected"]}},
+    }
+    found = ac.size(ac.Design(**raw), 0.5, least=60, most=72).found
+    assert found is not None
+    assert [*found.thresholds] == ["futility"]
+
+
 def power_with_looks(numbers: list[int], goal: float, rate: float, threshold: float) -> float:
     """Success at one of several looks at one arm, count by count."""
     running, before, success = np.ones(1), 0, 0.0

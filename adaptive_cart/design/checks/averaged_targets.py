@@ -26,7 +26,13 @@ def averaged_targets(pieces: Pieces) -> Found:
         return
     named = asked.of_all.named or ([] if asked.averages is None else ["averages"])
     if not named:
-        yield from _nothing_averaged(asked)
+        yield from _nothing_averaged(asked, pieces)
+        if asked.null_region is not None and _stops_alone(asked, pieces):
+            yield (
+                "calibration.null_region",
+                "is where a type_one_error is held, and none is asked for; leave it out, or write "
+                "type_one_error",
+            )
         return
     yield from _prior(pieces, asked, named)
     if asked.null_region is not None and asked.type_one_error is None:
@@ -46,8 +52,8 @@ def averaged_targets(pieces: Pieces) -> Found:
         yield from _rules(rules, asked, f"calibration.{named[0]}")
 
 
-def _nothing_averaged(asked: Calibration) -> Found:
-    if asked.type_one_error is None:
+def _nothing_averaged(asked: Calibration, pieces: Pieces) -> Found:
+    if asked.type_one_error is None and not _stops_alone(asked, pieces):
         yield (
             "calibration.type_one_error",
             f"missing; write type_one_error = 0.025, or {' or '.join(TARGETS)} with a design_prior",
@@ -55,6 +61,13 @@ def _nothing_averaged(asked: Calibration) -> Found:
         )
     if asked.design_prior is not None:
         yield PRIOR, f"has no effect without {' or '.join(TARGETS)}; leave it out", *WRITTEN
+
+
+def _stops_alone(asked: Calibration, pieces: Pieces) -> bool:
+    """Whether thresholds are sought for their false stops alone, success having its numbers."""
+    rules = [rule for rule in pieces.rules if rule is not None and rule.to_calibrate]
+    stops = asked.false_stop and all(rule.decision.gives_up for rule in rules)
+    return bool(stops) and asked.type_one_error is None
 
 
 def _prior(pieces: Pieces, asked: Calibration, named: list[str]) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.error_tables import without_stops
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import Effort, Rest, Search
@@ -33,8 +34,7 @@ def all_binding(design: Design) -> Design:
         return design
     tables = design.plain()
     tables["rules"] = [rule.plain() for rule in design.rules if rule not in design.overruled]
-    for key in ("futility", "not_binding", "false_stop"):
-        tables["calibration"].pop(key, None)
+    without_stops(tables)
     return Design(**tables)
 
 
