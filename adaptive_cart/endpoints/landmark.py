@@ -206,17 +206,16 @@ class Landmark(LandmarkTable):
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
         known = snapshot.told_at(self.month)
-        none = np.zeros((population.trials, population.arms, population.strata), dtype=np.int64)
         due = population.tally(known)
         passed = due
         if prepared.outside is not None:  # they are due like everybody, and never analysed
-            none = population.tally(known & prepared.outside)
             known = known.without(prepared.outside)
-            passed = due - none
+            passed = population.tally(known)
         if prepared.missing is None:
-            return Counts(population.tally(known & prepared.response), passed, none, due)
+            nobody = np.zeros_like(due)
+            return Counts(population.tally(known & prepared.response), passed, nobody, due)
         lost = known & prepared.missing
-        missing = population.tally(lost) + none
+        missing = population.tally(lost)
         if self.missing == "non_response":
             return Counts(population.tally(known & prepared.response), passed, missing, due)
         seen = known.without(prepared.missing)

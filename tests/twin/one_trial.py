@@ -1015,7 +1015,6 @@ def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: flo
             continue
         outcome = landmark_outcome(name, endpoint, person)
         if outcome == "outside":
-            seen["missing"] += 1
             continue
         if outcome == "missing":
             seen["missing"] += 1
