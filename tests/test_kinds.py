@@ -17,7 +17,7 @@ import ast
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,20 @@ def trees() -> dict[str, ast.Module]:
     }
 
 
-def only_in(folder: str) -> set[str]:
-    """Names of classes that files of one folder have, and no other file."""
-    homes: dict[str, set[bool]] = {}
+@cache
+def homes() -> dict[str, set[str]]:
+    """Files that have a class of each name; sought once, for there are a million places to look."""
+    found: dict[str, set[str]] = {}
     for where, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, set()).add(where.startswith(folder))
-    return {name for name, here in homes.items() if here == {True}}
+                found.setdefault(node.name, set()).add(where)
+    return found
+
+
+def only_in(folder: str) -> set[str]:
+    """Names of classes that files of one folder have, and no other file."""
+    return {name for name, files in homes().items() if all(f.startswith(folder) for f in files)}
 
 
 @dataclass(frozen=True)
@@ -124,17 +130,21 @@ class Room:
 
 
 QUESTION_KINDS = [type(kind) for kind in QUESTIONS.values()]
-ROOMS = {
-    "endpoint": Room.of(("endpoints/",), ENDPOINTS, [*ENDPOINTS.values()], EndpointBase),
-    "direct truth": Room.of(("endpoints/",), (), below(DirectTruth), DirectTruth),
-    "summary": Room.of(("nouns/summaries/", "models/"), SUMMARIES, below(Summary), Summary),
-    "question": Room.of(
+ROOMS = {  # each is made where a test needs it
+    "endpoint": partial(Room.of, ("endpoints/",), ENDPOINTS, [*ENDPOINTS.values()], EndpointBase),
+    "direct truth": partial(Room.of, ("endpoints/",), (), below(DirectTruth), DirectTruth),
+    "summary": partial(
+        Room.of, ("nouns/summaries/", "models/"), SUMMARIES, below(Summary), Summary
+    ),
+    "question": partial(
+        Room.of,
         ("nouns/questions/", "models/"),  # a model has an answer for each that it lists
         (*QUESTIONS, *(kind.quantity for kind in QUESTIONS.values())),
         QUESTION_KINDS,
         QuestionKind,
     ),
-    "model": Room.of(
+    "model": partial(
+        Room.of,
         ("models/",),
         ANALYSES,
         [*ANALYSES.values()],
@@ -142,16 +152,32 @@ ROOMS = {
         [kind.answered_by for kind in ANALYSES.values()],
         Posterior,
     ),
-    "decision": Room.of(
-        ("decisions/",), DECISIONS, [type(kind) for kind in DECISIONS.values()], Decision
+    "decision": partial(
+        Room.of, ("decisions/",), DECISIONS, [type(kind) for kind in DECISIONS.values()], Decision
     ),
-    "product": Room.of(("design/products.py",), PRODUCTS),
-    "randomisation": Room.of(
-        ("design/randomisation.py",), RANDOMISATIONS, [*RANDOMISATIONS.values()], RandomisationBase
+    "product": partial(Room.of, ("design/products.py",), PRODUCTS),
+    "randomisation": partial(
+        Room.of,
+        ("design/randomisation.py",),
+        RANDOMISATIONS,
+        [*RANDOMISATIONS.values()],
+        RandomisationBase,
     ),
-    "distribution": Room.of(("nouns/distributions.py", "nouns/"), (), below(EventTime), EventTime),
-    "what looks count": Room.of(("design/look_scales.py", "design/look_tables.py"), SCALES),
+    "distribution": partial(
+        Room.of, ("nouns/distributions.py", "nouns/"), (), below(EventTime), EventTime
+    ),
+    "what looks count": partial(
+        Room.of, ("design/look_scales.py", "design/look_tables.py"), SCALES
+    ),
 }
+
+
+@cache
+def room(what: str) -> Room:
+    """Of a kind; kept."""
+    return ROOMS[what]()
+
+
 WHY = {  # where it is asked outside the room, and why
     ("report/accuracy.py", "question"): "works three questions out again by other arithmetic",
     ("telling/truths.py", "question"): "tells the true odds ratio where its model estimates one",
@@ -275,13 +301,21 @@ def places() -> dict[str, list[Asking]]:
     return {where: list(askings(tree)) for where, tree in trees().items()}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forgotten() -> Iterator[None]:
+    """A million parts of syntax are not kept after these tests."""
+    yield
+    for kept in (trees, homes, room, places, of_the_package):
+        kept.cache_clear()
+
+
 @pytest.mark.parametrize("what", ROOMS)
 def test_nobody_but_its_room_asks_of_which_kind_it_is(what: str) -> None:
     found = {
         (where, what): ways
         for where, each in places().items()
-        if not where.startswith(ROOMS[what].where)
-        and (ways := [asking.text for asking in each if asking.asks(ROOMS[what])])
+        if not where.startswith(room(what).where)
+        and (ways := [asking.text for asking in each if asking.asks(room(what))])
     }
     assert found.keys() == {key for key in WHY if key[1] == what}, found
     assert len(places()) > 400
@@ -428,5 +462,5 @@ def test_every_quantity_that_a_model_of_times_can_be_asked_about_has_a_true_valu
     ],
 )
 def test_however_it_is_asked_it_is_found(text: str) -> None:
-    assert any(asking.asks(ROOMS["endpoint"]) for asking in askings(ast.parse(text)))
+    assert any(asking.asks(room("endpoint")) for asking in askings(ast.parse(text)))
     assert not list(askings(ast.parse("assert isinstance(one, Landmark)")))
