@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as the command line has it
@@ -41,15 +42,25 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let workers and commands that tests start read the modules that one of them has compiled.
 
     Where Python is told to leave no bytecode beside the modules, each would compile them anew: two
-    seconds apiece. Rubbish is sought seldom: there is little of it among many objects.
+    seconds apiece. What is compiled stays in the folder that pytest keeps from run to run, if it
+    keeps one. Rubbish is sought seldom: there is little of it among many objects.
     """
     gc.set_threshold(20_000)
     if sys.dont_write_bytecode:
-        folder = TemporaryDirectory(prefix="bytecode-")
-        config.add_cleanup(folder.cleanup)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder.name
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder_of_bytecode(config)
         sys.dont_write_bytecode = False
+
+
+def folder_of_bytecode(config: pytest.Config) -> str:
+    """The one that pytest keeps, or one for this run where it keeps none or may not write."""
+    kept = getattr(config, "cache", None)
+    if kept is not None:
+        with suppress(OSError):
+            return str(kept.mkdir("bytecode"))
+    folder = TemporaryDirectory(prefix="bytecode-")
+    config.add_cleanup(folder.cleanup)
+    return folder.name
 
 
 @pytest.hookimpl(wrapper=True)
