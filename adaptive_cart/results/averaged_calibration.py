@@ -124,7 +124,8 @@ class AveragedCalibration(Searched):
         ]  # fmt: skip
         if not self.exact:
             by = "its 95% bound" if self.bounded else "its estimate"
-            lines.append(f"simulated, {self.trials:,} trials in each scenario; {by} keeps it")
+            kept = f"; {by} keeps it" if self.wanted else ""  # a smallest loss is held to nothing
+            lines.append(f"simulated, {self.trials:,} trials in each scenario{kept}")
             told = "; ".join(f"{self._label(n)} {_shown(f)}" for n, f in self.fresh.items())
             lines.append(f"the design as it acts, on as many fresh trials: {told}")
         if self.success is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,9 @@ def test_a_loss_of_one_rule_is_the_smallest_of_all_its_thresholds() -> None:
         )
         assert by_rule(run, "strong")["lost"] >= least - 1e-10
     assert by_rule(run, "strong")["lost"] == pytest.approx(least, abs=1e-10)
+    drawn = {name: replace(one, method="simulated") for name, one in found.rules.items()}
+    kept = {name: "scenario; its estimate keeps it" in one.words() for name, one in drawn.items()}
+    assert kept == {"efficacy": True, "strong": False}  # a smallest loss is held to nothing
 
 
 def test_one_target_is_of_each_rule_with_a_threshold_of_its_own() -> None:
