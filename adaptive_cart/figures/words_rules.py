@@ -84,7 +84,8 @@ def say_boundaries(tables: Tables) -> str:
             f"Where a rule has no table of counts (it depends on more than two numbers, or on a "
             f"number that is not planned), what was seen in "
             f"{int(cell(tables['about'], 'drawn')):,} simulated trials a scenario: "
-            f"{few_of(held, about)}; between the two bars it depends on the rest of the data"
+            f"{few_of(held, about) if held else 'no such rule held in any'}; between the two "
+            f"bars it depends on the rest of the data"
         )
     if spending := cell(tables["about"], "spending"):
         said.append(

@@ -123,3 +123,12 @@ def test_one_rule_that_holds_for_few_says_so_in_its_title(tmp_path: Path) -> Non
     run = ac.simulate(design, trials=4, seed=1, jobs=1, engine="simulate", out=tmp_path / "run")
     titles = [axes.get_title(loc="left") for axes in FIGURES["F3"].draw(tables_of(run, "F3")).axes]
     assert "futility: futility up to\nso many events" in titles
+
+
+def test_rules_that_held_in_no_trial_are_said_to(tables: Any) -> None:
+    """The list of where they held was empty, and the sentence had a hole."""
+    row = {"rule": "safety", "when": "look 1", "held_least": np.nan, "held_most": np.nan,
+           "shown": True}  # fmt: skip
+    seen = type(tables["differences"])([row])
+    told = FIGURES["F3"].caption({**tables, "seen": seen})
+    assert "simulated trials a scenario: no such rule held in any; between" in told
