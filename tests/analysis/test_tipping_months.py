@@ -130,7 +130,9 @@ def test_who_leaves_and_is_left_out_is_put_in_with_a_share_of_the_months_not_see
     assert f"months of {left.sum()} (as the others of their arm with +{start:.3g})" in " ".join(row)
 
 
-@pytest.mark.parametrize("missing", ["not_in_remission", "exclude"])
+@pytest.mark.parametrize(
+    "missing", ["not_in_remission", pytest.param("exclude", marks=pytest.mark.slow)]
+)
 def test_months_by_period_are_put_into_their_period(missing: str) -> None:
     """With concurrent controls alone: the rows typed so, and analysed."""
     raw = design(missing).plain()

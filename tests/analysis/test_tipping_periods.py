@@ -72,8 +72,15 @@ def tip_of(found: Analysis) -> MissingTip:
     return tip
 
 
-@pytest.mark.parametrize("missing", ["non_response", "exclude"])
-@pytest.mark.parametrize("trend", TREND)
+@pytest.mark.parametrize(
+    ("trend", "missing"),
+    [
+        *((trend, "non_response") for trend in TREND),
+        ("concurrent", "exclude"),
+        pytest.param("periods", "exclude", marks=pytest.mark.slow),
+        pytest.param("time_machine", "exclude", marks=pytest.mark.slow),
+    ],
+)
 def test_every_outcome_of_the_missing_is_judged_period_by_period(trend: str, missing: str) -> None:
     """Each typed into the table and analysed; the fewest changes that turn it over are found."""
     rows = ac.example(design(trend, missing), scenario="a", trial=0).participants

@@ -50,7 +50,9 @@ def of_cart(found: Analysis, endpoint: str) -> dict[str, float]:
     return told
 
 
-@pytest.mark.parametrize("missing", ["non_response", "exclude"])
+@pytest.mark.parametrize(
+    "missing", ["non_response", pytest.param("exclude", marks=pytest.mark.slow)]
+)
 def test_who_is_not_of_the_stratum_is_not_put_in(missing: str) -> None:
     """They were: as responders beside those analysed, of whom there were then too few."""
     own = stratum(missing)

@@ -84,6 +84,7 @@ FEWER = {
 LONG = (
     "logistic",
     "beta_binomial_robust_map",
+    "beta_binomial_robust_map_by_stratum",
     "proportional_odds",
     "weibull_cure",
     "piecewise_exponential_commensurate",

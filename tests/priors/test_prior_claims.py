@@ -244,7 +244,9 @@ def shown_wrong(block: DrawnTrials) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("name", ["basket_diseases", "products_multiarm"])
+@pytest.mark.parametrize(
+    "name", ["products_multiarm", pytest.param("basket_diseases", marks=pytest.mark.slow)]
+)
 def test_of_several_claims_one_wrong_one_is_enough(name: str) -> None:
     raw = raw_design(name)
     for rule in raw["rules"]:

@@ -553,7 +553,9 @@ def test_other_rules_that_are_not_binding_are_left_out_of_the_search(engine: Any
         assert "harm and futility are not binding" in worst.notes[0]
 
 
-@pytest.mark.parametrize("closing", ["drop_arm", "close_stratum"])
+@pytest.mark.parametrize(
+    "closing", ["drop_arm", pytest.param("close_stratum", marks=pytest.mark.slow)]
+)
 def test_an_arm_or_stratum_that_stays_though_it_should_go_is_counted(closing: str) -> None:
     raw = copy.deepcopy(raw_design("enrichment_biomarker"))
     raw["enrolment"]["max_n"], raw["looks"]["observed"] = 40, [20, 40]
