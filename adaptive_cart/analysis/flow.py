@@ -292,7 +292,7 @@ def _found(
         day=day_of(by_fast.date, table.opened),
         what_if=() if further is None else next_would_show(recorded, by_fast, further),
         borrowed=_borrowed(plan, by_fast),
-        tipping=tipping_of(recorded, by_fast) if tips else None,
+        tipping=tipping_of(recorded, by_fast, say) if tips else None,
         conditional_assurance=assurances_of(plan, by_fast, recorded),
         corrections=corrections,
     )

@@ -7,9 +7,11 @@ its value in steps, and where the verdict differs the place is found by halving.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
+from math import ceil, isnan
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,43 +26,65 @@ from adaptive_cart.models.prior_tip import EVERY_ARM
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 
+SECONDS = 5.0  # until it is first told how far it is
+Asked: TypeAlias = tuple[str, Comparison, int]  # a rule's name, its comparison, which target
 
-def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
+
+def tipping_of(analysis: RecordedAnalysis, held: Held, tell: Callable[[str], None]) -> Tipping:
     """What would turn each rule of the look over, target by target."""
     missing: list[MissingTip] = []
     shifts: list[ShiftTip] = []
     priors: list[PriorTipFound] = []
     notes: list[str] = []
+    for name, part, place in told_as_they_go([*_asked(analysis, held)], tell):
+        one = _One.of(analysis, held, name, part, place)
+        if (why := one.why_not()) is not None:
+            notes.append(f"{name}: {why}")
+            continue
+        outcomes = one.outcomes
+        none = one.why_no_shift() if outcomes is None else outcomes.why_not()
+        if none is not None:
+            notes.append(f"{name}: {none}")
+        elif outcomes is None:
+            moved_by = [*one.of_shifts()]
+            shifts += moved_by
+            notes += [] if moved_by else [one.nothing_missing]
+        elif (found := outcomes.tip(one.head)) is not None:
+            missing.append(found)
+        else:
+            notes.append(one.nothing_missing)
+        if (none := one.why_no_priors()) is not None:
+            notes.append(f"{name}: {none}")
+        else:
+            moved = [*one.of_priors()]
+            priors += moved
+            if not moved:
+                notes.append(f"{name}: no prior of {one.target.endpoint} is moved")
+    return Tipping(tuple(missing), tuple(priors), tuple(dict.fromkeys(notes)), tuple(shifts))
+
+
+def _asked(analysis: RecordedAnalysis, held: Held) -> Iterator[Asked]:
+    """Every comparison that was judged at the look, target by target."""
     for rule in analysis.plan.rules:
         for part in rule.parts:
             for place in range(len(part.targets)):
-                asked = held.record.probabilities.get(part.name)
-                if asked is None or part.asks.weighs or isnan(asked[0, place]):
-                    continue
-                one = _One.of(analysis, held, rule.name, part, place)
-                if (why := one.why_not()) is not None:
-                    notes.append(f"{rule.name}: {why}")
-                    continue
-                outcomes = one.outcomes
-                none = one.why_no_shift() if outcomes is None else outcomes.why_not()
-                if none is not None:
-                    notes.append(f"{rule.name}: {none}")
-                elif outcomes is None:
-                    moved_by = [*one.of_shifts()]
-                    shifts += moved_by
-                    notes += [] if moved_by else [one.nothing_missing]
-                elif (found := outcomes.tip(one.head)) is not None:
-                    missing.append(found)
-                else:
-                    notes.append(one.nothing_missing)
-                if (none := one.why_no_priors()) is not None:
-                    notes.append(f"{rule.name}: {none}")
-                else:
-                    moved = [*one.of_priors()]
-                    priors += moved
-                    if not moved:
-                        notes.append(f"{rule.name}: no prior of {one.target.endpoint} is moved")
-    return Tipping(tuple(missing), tuple(priors), tuple(dict.fromkeys(notes)), tuple(shifts))
+                found = held.record.probabilities.get(part.name)
+                if found is not None and not part.asks.weighs and not isnan(found[0, place]):
+                    yield rule.name, part, place
+
+
+def told_as_they_go(asked: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Asked]:
+    """Give them one by one, and say how many there are and, where they take long, how far it is."""
+    number = len(asked)
+    tell(f"tipping points of {number} comparison{'s' * (number != 1)}, each judged anew many times")
+    began, due = time.monotonic(), SECONDS
+    for done, one in enumerate(asked):
+        spent = time.monotonic() - began
+        if done and spent >= due:
+            left = ceil(spent / done * (number - done))
+            tell(f"tipping points: {done} of {number} comparisons, about {left} s left")
+            due = 2.0 * spent
+        yield one
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 import adaptive_cart as ac
+import adaptive_cart.analysis.tipping as sought
 from adaptive_cart.analysis import analyze, folder
 from adaptive_cart.analysis.flow import Analysis
 from adaptive_cart.analysis.tipping_pictures import three_decimals, tipping
@@ -279,3 +280,19 @@ def test_priors_of_hazards_and_of_scores_turn_a_rule_over_where_they_are_said_to
         ("soc", "mean"): lambda value: better(mean=value),
         ("soc", "size"): lambda value: better(worth=value),
     }) >= 1  # fmt: skip
+
+
+def test_where_it_takes_long_it_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, told = [0.0], list[str]()
+    monkeypatch.setattr(sought.time, "monotonic", lambda: clock[0])
+    asked: list[Any] = [("efficacy", None, place) for place in range(6)]
+    for number, _ in enumerate(sought.told_as_they_go(asked, told.append)):
+        clock[0] += 1.0 if number < 2 else 4.0
+    assert told == [
+        "tipping points of 6 comparisons, each judged anew many times",
+        "tipping points: 3 of 6 comparisons, about 6 s left",  # 6 s for three
+        "tipping points: 5 of 6 comparisons, about 3 s left",  # 14 s for five; not at 10, below 12
+    ]
+    told.clear()
+    assert list(sought.told_as_they_go(asked[:1], told.append)) == asked[:1]
+    assert told == ["tipping points of 1 comparison, each judged anew many times"]
