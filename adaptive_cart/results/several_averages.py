@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
-from adaptive_cart.results.calibration import Searched
+from adaptive_cart.results.of_rules import OfRules
 
 
 @dataclass(frozen=True)
-class SeveralAverages(Searched):
+class SeveralAverages(OfRules):
     """A threshold of each rule that keeps averages of its own claim, with the others in force.
 
     Attributes
@@ -38,32 +38,14 @@ class SeveralAverages(Searched):
         """Whether all of them were enumerated."""
         return all(one.exact for one in self.rules.values())
 
-    @property
-    def trials(self) -> int:
-        """Simulated trials in each scenario; 0 where all were enumerated."""
-        return max(one.trials for one in self.rules.values())
-
-    def of_rule(self, name: str) -> Any:
-        """What stands in the place of ``"calibrate"`` in a rule."""
-        return self.rules[name].of_rule(name)
-
     # ── in words ──────────────────────────────────────────────────────────────────────────
-    def lines(self) -> list[str]:
-        """The averages of each rule, a line each."""
-        return [f"{name}: {told}" for name, one in self.rules.items() for told in one.lines()]
-
-    def short(self) -> str:
-        """Say the thresholds in a clause."""
-        return "; ".join(f"{name}: {one.short()}" for name, one in self.rules.items())
-
     def words(self) -> str:
         """Say what was found, a line each."""
-        told = [f"'{n}': {line}" for n, one in self.rules.items() for line in _lines_of(one)]
         together = (
             "each of the claim of its own rule, where that rule declares it; the other thresholds "
             "are in force, and none moves any more"
         )
-        return "\n".join([*told, together, *(f"note: {note}" for note in self.notes)])
+        return self.told(together)
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
     @classmethod
@@ -74,10 +56,6 @@ class SeveralAverages(Searched):
             return None
         told["rules"] = rules
         return cls(**told)
-
-
-def _lines_of(one: AveragedCalibration) -> list[str]:
-    return one.words().splitlines()
 
 
 def averaged_within(plain: Any) -> AveragedCalibration | SeveralAverages | None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from adaptive_cart.results.calibration import Calibrated, Searched
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.figure import Figure
+from adaptive_cart.results.of_rules import OfRules
 
 
 @dataclass(frozen=True)
-class SeveralCalibration(Searched):
+class SeveralCalibration(OfRules):
     """A threshold of each rule for success, and what all of them together come to.
 
     Attributes
@@ -43,27 +44,9 @@ class SeveralCalibration(Searched):
         """How those of several rules for success were found."""
         return self
 
-    @property
-    def trials(self) -> int:
-        """Simulated trials at each point; 0 where all were enumerated."""
-        return max(one.trials for one in self.rules.values())
-
-    def of_rule(self, name: str) -> Any:
-        """What stands in the place of ``"calibrate"`` in a rule."""
-        return self.rules[name].of_rule(name)
-
     # ── in words ──────────────────────────────────────────────────────────────────────────
-    def lines(self) -> list[str]:
-        """The null points of each rule, a line each."""
-        return [f"{name}: {told}" for name, one in self.rules.items() for told in one.lines()]
-
-    def short(self) -> str:
-        """Say the thresholds in a clause."""
-        return "; ".join(f"{name}: {one.short()}" for name, one in self.rules.items())
-
     def words(self) -> str:
         """Say what was found, a line each."""
-        told = [f"'{n}': {line}" for n, one in self.rules.items() for line in _lines_of(one)]
         figure = self.family
         how = "exact" if not figure.n else (
             f"{figure.n:,} trials, 95% interval {figure.lower:.4f} to {figure.upper:.4f}"
@@ -73,7 +56,7 @@ class SeveralCalibration(Searched):
             f"any false success with all of them in force: {figure.estimate:.4f} at "
             f"{self.family_at} ({how}), {above} the {self.target:g} wanted"
         )
-        return "\n".join([*told, together, *(f"note: {note}" for note in self.notes)])
+        return self.told(together)
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
     @classmethod
@@ -85,7 +68,3 @@ class SeveralCalibration(Searched):
         told["rules"] = rules
         told["family"] = Figure(**told["family"])
         return cls(**told)
-
-
-def _lines_of(one: Calibrated) -> list[str]:
-    return one.words().splitlines()
