@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.moved_missing import counted_in
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Scores, Summary, with_split
@@ -48,12 +49,7 @@ class GivenScores:
         if given is None:
             return None
         seen = look.summary(endpoint)
-        by_period = seen.periods()
-        if by_period is not None:
-            counted = plan.fitted[endpoint][0].periods_counted(by_period, target)
-        else:
-            every = np.isin(np.arange(given.analysed.shape[2]), strata)
-            counted = np.tile(every, (len(given.analysed), 1))
+        counted = counted_in(plan, seen, target, strata)
         return GivenScores(seen, given, counted)
 
     @property

@@ -28,7 +28,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.lost import Lost, MissingShift
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 
 SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean is moved
@@ -37,6 +37,21 @@ SPREADS: Final = 5.0  # standard deviations of the changes, up to which a mean i
 def arms_in_trial(design: Design, target: Question) -> tuple[int, ...]:
     """Arms that a question compares, the second first; external data do not change."""
     return tuple(arm for arm in target.pair[::-1] if arm < len(design.arms))
+
+
+def counted_in(plan: Plan, seen: Summary, target: Question, strata: Sequence[int]) -> Booleans:
+    """Which strata, or periods where these are told apart, a question counts, ``(trial, …)``.
+
+    Parameters
+    ----------
+    strata
+        Those that the question is about.
+    """
+    by_period = seen.periods()
+    if by_period is not None:
+        return plan.fitted[target.endpoint][0].periods_counted(by_period, target)
+    trials, _, number = seen.analysed.shape
+    return np.tile(np.isin(np.arange(number), strata), (trials, 1))
 
 
 def why_not_moved(

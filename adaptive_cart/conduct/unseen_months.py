@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.moved_missing import counted_in
 from adaptive_cart.nouns.lost import Unseen
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -51,12 +52,7 @@ class UnseenMonths:
         unseen = plan.unseen(endpoint, look.prepared[endpoint], look.snapshot)
         if unseen is None:
             return None
-        by_period = seen.periods()
-        if by_period is not None:
-            counted = plan.fitted[endpoint][0].periods_counted(by_period, target)
-        else:
-            every = np.isin(np.arange(unseen.total.shape[2]), strata)
-            counted = np.tile(every, (len(unseen.total), 1))
+        counted = counted_in(plan, seen, target, strata)
         return UnseenMonths(seen, unseen, counted)
 
     @property
