@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.analysis import analyze
+from adaptive_cart.analysis.findings import ShiftTip
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
@@ -39,6 +41,24 @@ def tips_of(
     block = run_block(plan, truth, nothing, latents, keep_population=True)
     found = shift_tips(plan, rule, parts, block)
     return {(tip.endpoint, tip.arms): tip for tip in found}, block.months.tolist()
+
+
+def beside_its_rows(
+    design: Design, endpoint: str, trials: int
+) -> Iterator[tuple[int, ShiftTips, ShiftTip]]:
+    """Of each trial what is told over all of them, and what ``analyze --tipping`` says of its rows.
+
+    The latter has a twin of its own.
+    """
+    tips, months = tips_of(design, "expected", trials)
+    for trial in range(trials):
+        rows = ac.example(design, scenario="expected", trial=trial).participants
+        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
+        assert found.findings.tipping is not None
+        for one in found.findings.tipping.shifts:
+            tip = tips[endpoint, tuple(design.arm_names.index(arm) for arm in one.arms)]
+            assert tip.missing[trial] == sum(one.missing)
+            yield trial, tip, one
 
 
 # ── scores ────────────────────────────────────────────────────────────────────────────────────
@@ -107,56 +127,40 @@ def test_means_of_the_missing_are_moved_to_where_a_students_distribution_says() 
 
 
 def test_a_proportion_beyond_a_value_is_moved_as_where_one_trial_is_analysed() -> None:
-    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
     raw = scores().plain()
     asked = {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "beyond": -2.0, "above": 0.1}
     raw["rules"] = [{"name": "many", "then": "declare_success", "at_least": 0.7,
                      "posterior": asked}]  # fmt: skip
     design = Design(**raw)
-    tips, months = tips_of(design, "expected", 2)
-    names, turned = design.arm_names, 0
-    for trial in range(2):
-        rows = ac.example(design, scenario="expected", trial=trial).participants
-        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
-        assert found.findings.tipping is not None
-        for one in found.findings.tipping.shifts:
-            tip = tips["mgadl", tuple(names.index(arm) for arm in one.arms)]
-            assert tip.missing[trial] == sum(one.missing)
-            ends = [end for end in (one.below, one.above) if end is not None]
-            if not ends:
-                assert np.isinf(tip.size[trial])
-                continue
-            nearest = min(ends, key=abs)
-            spread = one.reach[1] / 5.0
-            assert tip.amount[trial] == pytest.approx(nearest, abs=0.02 * spread)
-            assert tip.size[trial] == pytest.approx(abs(nearest) / spread, abs=0.03)
-            turned += 1
+    turned = 0
+    for trial, tip, one in beside_its_rows(design, "mgadl", 2):
+        ends = [end for end in (one.below, one.above) if end is not None]
+        if not ends:
+            assert np.isinf(tip.size[trial])
+            continue
+        nearest = min(ends, key=abs)
+        spread = one.reach[1] / 5.0
+        assert tip.amount[trial] == pytest.approx(nearest, abs=0.02 * spread)
+        assert tip.size[trial] == pytest.approx(abs(nearest) / spread, abs=0.03)
+        turned += 1
     assert turned > 1
 
 
 def test_scores_that_are_given_are_moved_as_where_one_trial_is_analysed() -> None:
-    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
     raw = scores().plain()
     raw["endpoints"]["mgadl"] |= {"missing": "worst_case", "worst": 24.0}
     raw["rules"] = [{**raw["rules"][0]["all"][0], "name": "less", "then": "declare_success"}]
     design = Design(**raw)
-    tips, months = tips_of(design, "expected", 4)
-    names, turned = design.arm_names, 0
-    for trial in range(4):
-        rows = ac.example(design, scenario="expected", trial=trial).participants
-        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
-        assert found.findings.tipping is not None
-        for one in found.findings.tipping.shifts:
-            tip = tips["mgadl", tuple(names.index(arm) for arm in one.arms)]
-            assert tip.missing[trial] == sum(one.missing)
-            nearest = min((end for end in (one.below, one.above) if end is not None),
-                          key=abs, default=np.inf)  # fmt: skip
-            spread = one.reach[1] / 5.0
-            if np.isinf(nearest):
-                assert np.isinf(tip.size[trial])
-                continue
-            assert tip.amount[trial] == pytest.approx(nearest, abs=0.05 * spread)
-            turned += 1
+    turned = 0
+    for trial, tip, one in beside_its_rows(design, "mgadl", 4):
+        nearest = min((end for end in (one.below, one.above) if end is not None),
+                      key=abs, default=np.inf)  # fmt: skip
+        spread = one.reach[1] / 5.0
+        if np.isinf(nearest):
+            assert np.isinf(tip.size[trial])
+            continue
+        assert tip.amount[trial] == pytest.approx(nearest, abs=0.05 * spread)
+        turned += 1
     assert turned
 
 
@@ -256,27 +260,17 @@ def test_rates_in_the_time_not_seen_are_multiplied_as_every_number_of_events_say
 
 @pytest.mark.slow
 def test_hazards_are_multiplied_as_where_one_trial_is_analysed() -> None:
-    """Trial by trial what ``analyze --tipping`` says of its rows, which has a twin of its own."""
     design = Design(**raw_design("durability_event_driven")).replace("truth.dropout.per_year", 0.6)
-    tips, months = tips_of(design, "expected", 25)
-    names, turned, beside = design.arm_names, 0, 0
-    for trial in range(25):
-        rows = ac.example(design, scenario="expected", trial=trial).participants
-        found = analyze(design, rows, as_of=months[trial] + 1e-9, fast=True, tipping=True)
-        assert found.findings.tipping is not None
-        for one in found.findings.tipping.shifts:
-            tip = tips["relapse", tuple(names.index(arm) for arm in one.arms)]
-            assert tip.missing[trial] == sum(one.missing)
-            folds = [
-                max(v, 1.0 / v) if v else np.inf for v in (one.below, one.above) if v is not None
-            ]
-            least = min(folds, default=np.inf)
-            expected = next((fold for fold in FOLDS if fold >= least), np.inf)
-            places = [*FOLDS, np.inf]
-            gap = abs(places.index(tip.size[trial]) - places.index(expected))
-            assert gap <= 1
-            beside += gap  # where fewer completions have decided
-            turned += np.isfinite(least)
+    turned, beside = 0, 0
+    for trial, tip, one in beside_its_rows(design, "relapse", 25):
+        folds = [max(v, 1.0 / v) if v else np.inf for v in (one.below, one.above) if v is not None]
+        least = min(folds, default=np.inf)
+        expected = next((fold for fold in FOLDS if fold >= least), np.inf)
+        places = [*FOLDS, np.inf]
+        gap = abs(places.index(tip.size[trial]) - places.index(expected))
+        assert gap <= 1
+        beside += gap  # where fewer completions have decided
+        turned += np.isfinite(least)
     assert beside <= 3
     assert turned > 20
 
