@@ -130,3 +130,16 @@ def assert_uncorrelated(first: Array, second: Array, what: str = "", z: float = 
     """Pairs of independent values have no correlation."""
     correlation = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
     assert_close_in_mcse(correlation, 0.0, 1.0 / math.sqrt(first.size), f"{what}, correlation", z)
+
+
+def opened_posterior(path: Path) -> Any:
+    """Draws that :meth:`Fit.save` wrote, as each ArviZ opens its own."""
+    import arviz as az
+
+    if int(az.__version__.split(".")[0]) < 1:
+        return az.from_netcdf(str(path))
+    import xarray
+
+    engine = "h5netcdf" if path.suffix == ".nc" else "zarr"
+    with xarray.open_datatree(str(path), engine=engine) as tree:
+        return tree.load()

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from adaptive_cart.evidence.groups import Grouped
 from adaptive_cart.evidence.outcomes import Outcome
-from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully
 
 
 @dataclass(frozen=True)
@@ -57,17 +56,3 @@ class SeriesReference:
             ahead = pm.Normal("ahead", 0.0, 1.0, shape=len(scales))
             pm.Deterministic("new", centre + (sd * ahead).sum())
         return model
-
-
-def sampled_series(grouped: Grouped, *, seed: int = 0, draws: int = 2000) -> tuple[Fit, str | None]:
-    """Sample the posterior of early series.
-
-    Returns
-    -------
-        The fit, with draws of ``centre``, ``sd``, ``group`` and ``new``, ``(chain, draw, ...)``;
-        and why it is not to be trusted, if it is not.
-    """
-    reference = SeriesReference(grouped.outcome)
-    data = reference.data(grouped)
-    compiled = Compiled(reference, data)
-    return fitted_carefully(compiled, data, seed=seed, draws=draws)

@@ -6,20 +6,20 @@ set of numbers that was drawn, and every answer is that of the one that fits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import PrivateAttr
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.borrowed import Borrowed, with_lent
+from adaptive_cart.models.reference import Data, OneTrial, ReferenceOf
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.ahead import Coming
-from adaptive_cart.nouns.completions import Completions, PlainCompletions
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import Drawn, beside
@@ -264,95 +264,45 @@ class BorrowsAnew(AnalysisBase):
 
 
 @dataclass(frozen=True)
-class ReferenceAsDrawn(Reference):
+class ReferenceAsDrawn(ReferenceOf):
     """The same in PyMC: a model for each set of numbers that was drawn.
+
+    Draws know the prior that they were made with.
 
     Attributes
     ----------
-    observed
+    face
         Of the data as they were observed, as in a real trial.
     analysis, prior
         Which makes the others, and a prior that knows what was drawn.
     """
 
-    observed: Reference
+    face: Reference
     analysis: BorrowsAnew
     prior: Borrowed
     made_of: ClassVar[tuple[str, ...]] = (LENT,)
 
-    @property
-    def arms(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of the arms."""
-        return self.observed.arms
-
-    @property
-    def asked_with(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of data that a question alone has."""
-        return self.observed.asked_with
-
-    @property
-    def completes(self) -> bool:
-        """Whether what will be seen at the last look can be drawn from its draws."""
-        return self.observed.completes
-
-    @property
-    def statement(self) -> str:
-        """Likelihood and prior as observed."""
-        return self.observed.statement
-
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """One trial's data, and beside them the numbers that were drawn with it."""
-        lent = self.prior.lent(summary)
+        lent = self.prior.lent(one.summary)
         if lent is None:
-            return self.observed.data(summary, trial, open_strata, question)
-        own = self.analysis.reference_of(lent[trial], self.prior)
-        return own.data(summary, trial, open_strata, question) | {LENT: lent[trial]}
+            return self.face.data_of(one)
+        own = self.analysis.reference_of(lent[one.trial], self.prior)
+        return {**own.data_of(one), LENT: lent[one.trial]}
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+    def form(self, data: Data) -> object:
         """Priors are made of what was drawn."""
         own, rest = self._of(data)
         return own.form(rest), data[LENT].tobytes() if LENT in data else b""
 
-    def _of(
-        self, data: Mapping[str, npt.NDArray[Any]]
-    ) -> tuple[Reference, dict[str, npt.NDArray[Any]]]:
+    def _of(self, data: Data) -> tuple[Reference, Data]:
         """The model of a trial, and its data without what was drawn."""
         rest = {name: value for name, value in data.items() if name != LENT}
         if LENT not in data:
-            return self.observed, rest
+            return self.face, rest
         return self.analysis.reference_of(data[LENT], self.prior), rest
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         own, rest = self._of(data)
         return own.model(rest)
-
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
-        """A quantity of an arm, draw by draw: draws know the prior that they were made with."""
-        return self.observed.of(draws, quantity, open_strata)
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """A question whose data are those of every arm."""
-        return self.observed.all_arms(stratum)
-
-    def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
-    ) -> Summary:
-        """Data of one trial as they may be at the last look, a row a draw."""
-        return self.observed.completed(fitted, summary, coming, some, apart)

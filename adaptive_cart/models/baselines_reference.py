@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from adaptive_cart.models.reference import Draws
 from adaptive_cart.nouns.questions import Cut
 from adaptive_cart.nouns.records import Floats
 
@@ -30,7 +29,7 @@ def add_baselines(number: Any, squares: Any) -> None:
 
 def beyond(
     cut: Cut,
-    draws: Mapping[str, npt.NDArray[np.float64]],
+    draws: Draws,
     mean: Floats,
     slope: Floats,
     variance: Floats,

@@ -5,18 +5,16 @@ Its PyMC face likewise: the model of the arms as it is, and in it the external d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.base import Posterior, Reference
-from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.models.reference import Data, Draws, ReferenceOf
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.outside_laws import OutsideLaw
@@ -83,8 +81,8 @@ class BesideLaws(Posterior):
 
 
 @dataclass(frozen=True)
-class ReferenceBeside(Reference):
-    """The same in PyMC.
+class ReferenceBeside(ReferenceOf):
+    """The same in PyMC: external data are part of the model.
 
     Attributes
     ----------
@@ -104,37 +102,13 @@ class ReferenceBeside(Reference):
         return (*self.face.arms, *self.names)
 
     @property
-    def asked_with(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of data that a question alone has."""
-        return self.face.asked_with
-
-    @property
-    def completes(self) -> bool:
-        """Whether what will be seen at the last look can be drawn from its draws."""
-        return self.face.completes
-
-    @property
     def statement(self) -> str:
         """Likelihood and prior of the arms, then those of external data."""
         both = zip(self.names, self.outside, strict=True)
         own = (f"{name}: {law.words}" for name, law in both if law is not None)
         return "\n".join([self.face.statement, *own])
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
-        """What of the data the model of the arms is made for."""
-        return self.face.form(data)
-
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
-        """One trial's data; external data are part of the model."""
-        return self.face.data(summary, trial, open_strata, question)
-
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         found = self.face.model(data)
         with found:
@@ -147,29 +121,9 @@ class ReferenceBeside(Reference):
     def _name(place: int) -> str:
         return f"external_{place}"
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """A quantity of an arm as its face has it, or of external data."""
         own = len(self.face.arms)
         if quantity.arm < own:
             return self.face.of(draws, quantity, open_strata)
         return draws[self._name(quantity.arm - own)]
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """A question whose data are those of every arm."""
-        return self.face.all_arms(stratum)
-
-    def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
-    ) -> Summary:
-        """Data of one trial as they may be at the last look, a row a draw."""
-        return self.face.completed(fitted, summary, coming, some, apart)

@@ -29,10 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.models.reference import Data
 from adaptive_cart.nouns.records import Floats
-
-Data = Mapping[str, npt.NDArray[Any]]
-Draws = dict[str, npt.NDArray[np.float64]]  # by parameter, (chain, draw, ...)
 
 LARGEST_R_HAT: Final = 1.01  # the limits that Vehtari et al. (2021) recommend
 SMALLEST_ESS: Final = 400.0
@@ -123,7 +121,7 @@ class Fit:
         Names of the parameters that others and the data make.
     """
 
-    draws: Draws
+    draws: dict[str, Floats]
     diverging: int
     coords: dict[str, list[Any]]
     dims: dict[str, list[str]]
@@ -240,21 +238,6 @@ class Fit:
         finally:
             _remove(temporary)
         return path
-
-
-def opened(path: Path) -> Any:
-    """Open what :meth:`Fit.save` wrote."""
-    require_sampler()
-    with _quiet():
-        if _arviz_is_old():
-            import arviz as az
-
-            return az.from_netcdf(str(path))
-        import xarray
-
-        engine = "h5netcdf" if path.suffix == ".nc" else "zarr"
-        with xarray.open_datatree(str(path), engine=engine) as tree:
-            return tree.load()
 
 
 class Sampled(Protocol):

@@ -14,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.binary.robust_map import Heterogeneity
-from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully
 from adaptive_cart.nouns.historical import Historical
-from adaptive_cart.nouns.records import Floats
 
 
 @dataclass(frozen=True)
@@ -51,28 +49,3 @@ class MapReference:
             ahead = pm.Normal("ahead", 0.0, 1.0)
             pm.Deterministic("rate", pm.math.invlogit(centre + between * ahead))
         return model
-
-
-def sampled_map(
-    historical: Historical,
-    heterogeneity: Heterogeneity | None = None,
-    *,
-    seed: int = 0,
-    draws: int = 2000,
-) -> tuple[Fit, str | None]:
-    """Sample the meta-analytic-predictive distribution of a new control arm's rate.
-
-    Returns
-    -------
-        The fit, with draws of ``rate``, ``centre`` and ``between``, ``(chain, draw)``; and why it
-        is not to be trusted, if it is not.
-    """
-    reference = MapReference(heterogeneity or Heterogeneity())
-    data = reference.data(historical)
-    compiled = Compiled(reference, data)
-    return fitted_carefully(compiled, data, seed=seed, draws=draws)
-
-
-def sampled_quantiles(fit: Fit, probabilities: Floats) -> Floats:
-    """Quantiles of the new arm's rate, of all chains together."""
-    return np.quantile(fit.draws["rate"].ravel(), probabilities)

@@ -111,17 +111,20 @@ def fitted() -> list[Row]:
 
 def by_pymc() -> None:
     """Print the meta-analysis by PyMC beside the integrals."""
-    from adaptive_cart.priors.map_reference import sampled_map, sampled_quantiles
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully
+    from adaptive_cart.priors.map_reference import MapReference
 
     for between_sd in MAP:
         prior = Heterogeneity(between_sd=between_sd)
-        fit, why = sampled_map(SPONDYLITIS, prior, seed=1)
+        face = MapReference(prior)
+        data = face.data(SPONDYLITIS)
+        fit, why = fitted_carefully(Compiled(face, data), data, seed=1, draws=2000)
         found = map_predictive(SPONDYLITIS, prior)
         rates = fit.draws["rate"]
         print(f"tau ~ half-normal({between_sd:g}); trouble: {why}")
         print(f"  mean {rates.mean():.4f} (integrals {found.mean():.4f})")
         print(f"  sd   {rates.std():.4f} (integrals {found.sd():.4f})")
-        sampled = sampled_quantiles(fit, np.array(QUANTILES))
+        sampled = np.quantile(rates.ravel(), QUANTILES)
         for probability, value in zip(QUANTILES, sampled, strict=True):
             exact = found.quantile(probability)
             print(f"  {100 * probability:g}% {value:.4f} (integrals {exact:.4f})")

@@ -23,7 +23,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.recorded.table import participants_table
 from analysis.test_real_trial_round_trip import as_file, simulated, table
-from checks import raw_design
+from checks import opened_posterior, raw_design
 from test_designs import ready
 
 
@@ -546,8 +546,6 @@ def test_without_pymc_the_fast_answer_stands_alone_and_says_so(
 @pytest.mark.reference
 @pytest.mark.slow
 def test_the_reference_is_fitted_kept_and_opened_again(tmp_path: Path) -> None:
-    from adaptive_cart.models.sampling import opened
-
     out = tmp_path / "analysis"
     found = analyze(small(), responders((10, 14), (3, 12)), out=out, seed=3)
     (rule,) = found.rules
@@ -558,7 +556,7 @@ def test_the_reference_is_fitted_kept_and_opened_again(tmp_path: Path) -> None:
     assert rule.mcse is not None
     assert rule.reference == pytest.approx(rule.fast, abs=4 * rule.mcse + 0.002)
     written = json.loads((out / "analysis.json").read_text(encoding="utf-8"))
-    draws = opened(out / written["posteriors"]["response"])["posterior"]["probability"]
+    draws = opened_posterior(out / written["posteriors"]["response"])["posterior"]["probability"]
     assert dict(draws.sizes)["chain"] == 4
     mine = found.posterior["posterior"]["probability"]
     np.testing.assert_array_equal(np.asarray(draws), np.asarray(mine))

@@ -209,12 +209,14 @@ def test_the_order_of_rows_and_names_of_groups_change_nothing() -> None:
 @pytest.mark.reference
 @pytest.mark.parametrize("name", list(OUTCOMES))
 def test_pymc_finds_the_same_posterior(name: str) -> None:
-    from adaptive_cart.evidence.reference import sampled_series
-    from adaptive_cart.models.sampling import mean_and_error
+    from adaptive_cart.evidence.reference import SeriesReference
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
 
     counts = grouped(TABLE, OUTCOMES[name])
     found = posterior(counts)
-    fit, why = sampled_series(counts, seed=5)
+    face = SeriesReference(counts.outcome)
+    data = face.data(counts)
+    fit, why = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
     assert why is None
     values = found.grid.values
     expected = [(mean_of(found.centre, values), fit.draws["centre"])]

@@ -19,7 +19,7 @@ import pytest
 from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.models import ANALYSES, sampling
 from adaptive_cart.models.sampling import Diagnostics, Fit, fitted_carefully, lengthened
-from checks import assert_close_in_mcse
+from checks import assert_close_in_mcse, opened_posterior
 
 A, B = 0.5, 5.0
 TABLES = {
@@ -106,7 +106,7 @@ def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: P
     path = fit.save(tmp_path / "posterior")
     assert path == fit.save(tmp_path / "posterior"), "it is replaced"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-    held = sampling.opened(path)
+    held = opened_posterior(path)
     assert np.array_equal(held["posterior"]["rate"].values, fit.draws["rate"])
     assert held["posterior"]["rate"].dims == ("chain", "draw", "arm")
     assert list(held["posterior"]["rate"].coords["arm"].values) == ["soc", "cart"]

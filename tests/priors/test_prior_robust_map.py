@@ -212,10 +212,12 @@ def test_probabilities_and_quantiles_fit_together() -> None:
 @pytest.mark.slow
 @pytest.mark.reference
 def test_pymc_finds_the_same_predictive() -> None:
-    from adaptive_cart.models.sampling import mean_and_error
-    from adaptive_cart.priors.map_reference import sampled_map
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+    from adaptive_cart.priors.map_reference import MapReference
 
-    fit, why = sampled_map(SPONDYLITIS, seed=5)
+    face = MapReference(Heterogeneity())
+    data = face.data(SPONDYLITIS)
+    fit, why = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
     assert why is None
     found = map_predictive(SPONDYLITIS)
     mean, error = mean_and_error(fit.draws["rate"])

@@ -13,19 +13,18 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.binary.external_counts import asked_in, outside_of
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.models.reference_scales import logit_scale
-from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
+from adaptive_cart.models.strata.reference_strata import counts_completed
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -50,28 +49,17 @@ class BetaBinomialReference(Reference):
             lines.append(f"{arm}: probability ~ {prior.words}")
         return "\n".join(lines)
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Responders and participants analysed by arm, in the strata asked about."""
-        assert isinstance(summary, Counts)
-        stratum = ALL if question is None else question.stratum
+        summary = one.seen(Counts)
         responders, participants = (
-            asked_in(part[trial], stratum) for part in outside_of(summary, self.drawn)
+            asked_in(part[one.trial], one.stratum) for part in outside_of(summary, self.drawn)
         )
         data = {
-            "successes": np.append(
-                of_strata(summary.successes[trial], open_strata, question), responders
-            ),
-            "totals": np.append(
-                of_strata(summary.totals[trial], open_strata, question), participants
-            ),
+            "successes": np.append(one.of_strata(summary.successes[one.trial]), responders),
+            "totals": np.append(one.of_strata(summary.totals[one.trial]), participants),
         }
-        own = self._own(summary, trial, question)
+        own = self._own(summary, one)
         if any(prior.adapts for prior in own.priors):
             data["weights"] = self._weights(own, data["successes"], data["totals"])
         if own is not self.priors:
@@ -80,19 +68,18 @@ class BetaBinomialReference(Reference):
             data = mixed | {"a": a, "b": b} | data
         return data
 
-    def _own(self, counts: Counts, trial: int, question: Question | None) -> BetaBinomial:
+    def _own(self, counts: Counts, one: OneTrial) -> BetaBinomial:
         """The priors of one trial and of the stratum asked about."""
-        stratum = ALL if question is None else question.stratum
-        each = self.priors.each(counts.rows(np.array([trial])), stratum)
+        each = self.priors.each(counts.rows(np.array([one.trial])), one.stratum)
         return next(model for model, _ in each)
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+    def form(self, data: Data) -> object:
         """Where priors are data, how many parts they have, and which of them are so vague."""
         if "a" not in data:
             return None
         return data["a"].shape, np.minimum(data["a"], 1.0).tobytes()
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -157,22 +144,12 @@ class BetaBinomialReference(Reference):
                 weights[arm] = np.array([*own, vague])[which] / copies
         return weights
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Probability of an arm."""
         return draws["probability"][..., quantity.arm]
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Counts:
         """Those still to come respond with a draw of the arm's probability."""
         return counts_completed(self, fitted, summary, coming, some, apart)

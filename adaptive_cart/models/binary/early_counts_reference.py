@@ -12,17 +12,16 @@ respond, and the probability is drawn given that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
@@ -45,30 +44,24 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
             f"move; responders among those who wait follow from them, and from nothing else"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Counts by arm, those who wait by month and state, and those seen to move."""
-        assert isinstance(summary, Counts)
+        summary: Counts = one.seen(Counts)
         if not isinstance(summary, EarlyCounts):  # a table in which nobody waits
             summary = EarlyCounts.of(summary, EarlyCounts.empty(len(self.arms), 1).early)
-        counts = super().data(summary, trial, open_strata, question)
-        failed = of_strata(summary.failed[trial], open_strata, question)
-        waiting = np.moveaxis(summary.waiting[trial], 1, -1)  # (arm, month, state, stratum)
+        counts = super().data_of(replace(one, summary=summary))
+        failed = one.of_strata(summary.failed[one.trial])
+        waiting = np.moveaxis(summary.waiting[one.trial], 1, -1)  # (arm, month, state, stratum)
         cells = waiting.reshape(-1, waiting.shape[-1])
-        found = of_strata(cells, open_strata, question).reshape(waiting.shape[:-1])
+        found = one.of_strata(cells).reshape(waiting.shape[:-1])
         return {
             "successes": counts["successes"],
             "totals": counts["totals"] + failed,
             "waiting": found,
-            "moved": summary.moved[trial],
+            "moved": summary.moved[one.trial],
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
 
@@ -92,17 +85,12 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
                 pm.Deterministic(f"seen_{name}", kept[name] + BESIDE * responds.mean())
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Probability of an arm, given who responds of those who wait."""
         return self._drawn(draws, quantity.arm, np.random.default_rng([SEED, quantity.arm]))[1]
 
     def _drawn(
-        self, draws: Mapping[str, npt.NDArray[np.float64]], arm: int, random: np.random.Generator
+        self, draws: Draws, arm: int, random: np.random.Generator
     ) -> tuple[npt.NDArray[np.int64], Floats]:
         """Who responds of those who wait in an arm, and its probability given that."""
         had, totals, waiting = (
@@ -131,12 +119,7 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
         return had - before, random.beta(a + had, b + totals - had)
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Counts:
         """Who waits responds by the chain, and who is still to come by the probability after it."""
         assert isinstance(summary, EarlyCounts)

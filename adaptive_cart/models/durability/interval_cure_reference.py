@@ -12,12 +12,10 @@ without one as without intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.durability.weibull_cure_reference import (
@@ -25,10 +23,8 @@ from adaptive_cart.models.durability.weibull_cure_reference import (
     SHORTEST,
     WeibullCureReference,
 )
-from adaptive_cart.models.strata.reference_strata import in_strata
-from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Durations, Summary
+from adaptive_cart.models.reference import Data, OneTrial
+from adaptive_cart.nouns.summaries import Durations
 
 LEAST: Final = 1e-30  # cumulative hazard of an interval; below it the likelihood would be no number
 
@@ -38,30 +34,24 @@ class IntervalCureReference(BetweenVisits, WeibullCureReference):
 
     seen = "a relapse"
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Dated relapses and months in remission as without intervals, and each interval."""
-        assert isinstance(summary, Durations)
+        summary = one.seen(Durations)
         half = summary.half_widths()
         half = np.zeros_like(summary.months) if half is None else half
         between = summary.included & summary.event & (half > 0.0)
         dated = replace(summary, included=summary.included & ~between)
-        inside = between[trial] & in_strata(summary.stratum[trial], open_strata, question)
+        inside = between[one.trial] & one.in_strata(summary.stratum[one.trial])
         ends = (summary.months - half, summary.months + half)
-        first, last = (np.maximum(month[trial][inside], SHORTEST) for month in ends)
+        first, last = (np.maximum(month[one.trial][inside], SHORTEST) for month in ends)
         return {
-            **super().data(dated, trial, open_strata, question),
+            **super().data_of(replace(one, summary=dated)),
             "first": first,
             "last": last,
-            "interval_arm": summary.arm[trial][inside].astype(np.int64),
+            "interval_arm": summary.arm[one.trial][inside].astype(np.int64),
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt

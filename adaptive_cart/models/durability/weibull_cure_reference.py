@@ -15,20 +15,17 @@ pooled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.models.reference_curves import area_under
-from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.ahead import over_completions
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.parts import ONE_DAY
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -60,25 +57,19 @@ class WeibullCureReference(Reference):
             f"shape ~ lognormal(median {prior.shape[0]:g}, sigma {prior.shape[1]:g})"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Months in remission, whether they ended in relapse, and the arm, remitter by remitter."""
-        assert isinstance(summary, Durations)
-        inside = summary.included[trial] & in_strata(summary.stratum[trial], open_strata, question)
-        months, relapsed = summary.months[trial][inside], summary.event[trial][inside]
+        summary = one.seen(Durations)
+        inside = summary.included[one.trial] & one.in_strata(summary.stratum[one.trial])
+        months, relapsed = summary.months[one.trial][inside], summary.event[one.trial][inside]
         soon = relapsed & (months <= SHORTEST)
         return {
             "months": np.where(soon, ONE_DAY, np.maximum(months, SHORTEST)),
             "relapsed": relapsed.astype(np.float64),
-            "arm_of": summary.arm[trial][inside].astype(np.int64),
+            "arm_of": summary.arm[one.trial][inside].astype(np.int64),
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -105,12 +96,7 @@ class WeibullCureReference(Reference):
             )
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Fraction of an arm's remitters still in remission at a month, or for ever.
 
         Or their median months in it, or the mean of so many months by Simpson's rule.
@@ -133,12 +119,7 @@ class WeibullCureReference(Reference):
         return remaining(quantity.month)
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Durations:
         """Each remitter relapses by a draw of the arm, given the months without: or never."""
         assert isinstance(summary, Durations)

@@ -15,21 +15,20 @@ put at their middle as the fast posterior does.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.hazards.piecewise_exponential_reference import (
     PiecewiseExponentialReference,
     effects_of,
 )
-from adaptive_cart.models.strata.reference_strata import in_strata
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.models.reference import Data, OneTrial
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Durations, Summary
+from adaptive_cart.nouns.summaries import Durations
 
 
 def until_last_without(summary: Durations) -> Durations:
@@ -48,18 +47,14 @@ def until_last_without(summary: Durations) -> Durations:
 
 
 def between_visits(
-    summary: Durations,
-    trial: int,
-    open_strata: Booleans | None,
-    question: Question | None,
-    arms: Iterable[int],
-    cuts: Iterable[float],
-) -> tuple[dict[str, npt.NDArray[Any]], Booleans]:
+    one: OneTrial, arms: Iterable[int], cuts: Iterable[float]
+) -> tuple[Data, Booleans]:
     """Months of each interval that lie between cuts, ``(event, interval)``, and its arm; whose."""
+    summary, trial = one.seen(Durations), one.trial
     half = summary.half_widths()
     half = np.zeros_like(summary.months) if half is None else half
     inside = summary.included[trial] & summary.event[trial] & (half[trial] > 0.0)
-    inside &= in_strata(summary.stratum[trial], open_strata, question)
+    inside &= one.in_strata(summary.stratum[trial])
     inside &= np.isin(summary.arm[trial], list(arms))
     first = (summary.months - half)[trial][inside]
     last = (summary.months + half)[trial][inside]
@@ -77,21 +72,15 @@ def between_visits(
 class IntervalHazardsReference(BetweenVisits, PiecewiseExponentialReference):
     """Proportional hazards where events happened between two visits, in PyMC."""
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Dated events and months at risk as without intervals, and each interval by itself."""
-        assert isinstance(summary, Durations)
-        found = super().data(until_last_without(summary), trial, open_strata, question)
-        arms = effects_of(len(self.arms), question)[0]
-        between, _ = between_visits(summary, trial, open_strata, question, arms, self.prior.cuts)
+        summary = one.seen(Durations)
+        found = super().data_of(replace(one, summary=until_last_without(summary)))
+        arms = effects_of(len(self.arms), one.question)[0]
+        between, _ = between_visits(one, arms, self.prior.cuts)
         return {**found, **between}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt

@@ -6,11 +6,10 @@ at a visit the likelihood of its interval (``interval_hazards_reference.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.between_visits_reference import BetweenVisits
 from adaptive_cart.models.hazards.interval_hazards_reference import (
@@ -19,30 +18,23 @@ from adaptive_cart.models.hazards.interval_hazards_reference import (
 )
 from adaptive_cart.models.hazards.piecewise_exponential_reference import effects_of
 from adaptive_cart.models.hazards.stratified_hazards_reference import StratifiedHazardsReference
-from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Durations, Summary
+from adaptive_cart.models.reference import Data, OneTrial
+from adaptive_cart.nouns.summaries import Durations
 
 
 class IntervalStrataReference(BetweenVisits, StratifiedHazardsReference):
     """Hazards of strata where events happened between two visits, in PyMC."""
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Dated events and months at risk as without intervals, and each interval by itself."""
-        assert isinstance(summary, Durations)
-        found = super().data(until_last_without(summary), trial, open_strata, question)
-        arms, cuts = effects_of(len(self.arms), question)[0], self.prior.one.cuts
-        between, whose = between_visits(summary, trial, open_strata, question, arms, cuts)
-        stratum = summary.stratum[trial][whose].astype(np.int64)
+        summary = one.seen(Durations)
+        found = super().data_of(replace(one, summary=until_last_without(summary)))
+        arms, cuts = effects_of(len(self.arms), one.question)[0], self.prior.one.cuts
+        between, whose = between_visits(one, arms, cuts)
+        stratum = summary.stratum[one.trial][whose].astype(np.int64)
         return {**found, **between, "interval_stratum": stratum}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt

@@ -17,18 +17,17 @@ first of them is the control where no arm is. Whatever else is asked is asked of
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE, adapted
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.models.reference_curves import area_under, half_gone, next_event
 from adaptive_cart.models.reference_scales import log_scale
-from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external_draws import seen_beside
@@ -80,7 +79,7 @@ class PiecewiseExponentialReference(Reference):
             words = f"Gamma(shape {prior.a[0]:g}, rate {prior.b[0]:g})"
         return (
             "hazard of the arm compared with (else of the control) = baseline hazard, constant in "
-            f"{', '.join(self.intervals)}\n"
+            f"{', '.join(between(self.prior.cuts))}\n"
             "hazard of another arm = baseline hazard x its hazard ratio\n"
             f"each baseline hazard per month ~ {words}\n"
             f"each log hazard ratio ~ Normal({mean:g}, sd {sd:g})" + self._beside_words
@@ -96,52 +95,30 @@ class PiecewiseExponentialReference(Reference):
         role = "an arm" if self.outside.baseline is None else "an arm, the first as the control"
         return f"\nexternal data ({', '.join(named)}): events and months at risk, as {role}"
 
-    @property
-    def intervals(self) -> list[str]:
-        """Names of the intervals between cuts."""
-        edges = [f"{cut:g}" for cut in (0.0, *self.prior.cuts)]
-        closed = [f"months {a} to {b}" for a, b in itertools.pairwise(edges)]
-        return [*closed, f"months from {edges[-1]}"]
-
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Events and months at risk by arm and interval, of the arms that have a say."""
-        assert isinstance(summary, Durations)
-        own = summary.participants.shape[1]
+        summary = one.seen(Durations)
+        own, question = summary.participants.shape[1], one.question
         arms, effects = effects_of(
             len(self.arms), None if question is None else self._placed(question)
         )
-        edges = (0.0, *self.prior.cuts, np.inf)
-        shape = (len(self.arms), len(edges) - 1)
+        shape = (len(self.arms), len(self.prior.cuts) + 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-        strata = in_strata(summary.stratum[trial], open_strata, question)
-        included = summary.included[trial] & strata
+        strata = one.in_strata(summary.stratum[one.trial])
+        included = summary.included[one.trial] & strata
         for arm in arms:
             position = self._order[arm]
             if self.outside is not None and position >= own:
                 drawn, place = summary.seen_outside(), position - own
-                seen, known = self.outside.seen(
-                    place, ALL if question is None else question.stratum
-                )
-                told = question is not None and place in self.outside.by_stratum
-                stratum = question.stratum if question is not None and told else ALL
+                seen, known = self.outside.seen(place, one.stratum)
+                stratum = one.stratum if place in self.outside.by_stratum else ALL
                 events[arm] = seen[0]
                 if drawn is not None:
-                    events[arm] = seen_beside(drawn, place, ("events",), stratum)[trial, 0]
+                    events[arm] = seen_beside(drawn, place, ("events",), stratum)[one.trial, 0]
                 months[arm] = known
                 continue
-            members = included & (summary.arm[trial] == position)
-            duration, ended = summary.months[trial][members], summary.event[trial][members]
-            for interval, (start, end) in enumerate(itertools.pairwise(edges)):
-                # what ends exactly at a cut ends in the earlier interval
-                here = (duration > start) | (interval == 0)
-                events[arm, interval] = (ended & here & (duration <= end)).sum()
-                months[arm, interval] = np.clip(duration - start, 0.0, end - start).sum()
+            members = included & (summary.arm[one.trial] == position)
+            events[arm], months[arm] = by_interval(one, members, self.prior.cuts)
         found = {
             "events": events,
             "months": np.maximum(months, LEAST_EXPOSURE),
@@ -151,7 +128,7 @@ class PiecewiseExponentialReference(Reference):
             found["weights"] = adapted(self.prior.of_baseline, events[0].sum(), months[0].sum())
         return found
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -159,7 +136,7 @@ class PiecewiseExponentialReference(Reference):
         mean, sd = self.prior.log_hazard_ratio
         coords = {
             "arm": [self.arms[position] for position in self._order],
-            "interval": self.intervals,
+            "interval": between(self.prior.cuts),
             "effect": [str(k) for k in range(1, len(self.arms))],
         }
         with pm.Model(coords=coords) as model:
@@ -173,7 +150,7 @@ class PiecewiseExponentialReference(Reference):
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
 
-    def _baseline(self, data: Mapping[str, npt.NDArray[Any]], months: Any, own: Any) -> Any:
+    def _baseline(self, data: Data, months: Any, own: Any) -> Any:
         """Baseline hazard of each interval; the component of a mixture is summed out."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -187,12 +164,7 @@ class PiecewiseExponentialReference(Reference):
         each = pm.Gamma.dist(np.array([prior.a]), np.array([prior.b]))
         return pm.Mixture("baseline_hazard", w=weights, comp_dists=each, dims="interval")
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Hazard ratio of two arms, or what is left in an arm at a month, and what follows."""
         log_ratio, quantity = draws["log_hazard_ratio"], self._placed(quantity)
         if quantity.to is not None and quantity.to == quantity.arm:  # beside other arms
@@ -216,12 +188,7 @@ class PiecewiseExponentialReference(Reference):
         return np.exp(-gone(quantity.month))
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Durations:
         """Each who is still at risk has the event by a draw of the hazards of the arm."""
 
@@ -234,6 +201,28 @@ class PiecewiseExponentialReference(Reference):
 
         assert isinstance(summary, Durations)
         return followed_by_hazards(summary, coming, some, self.prior.cuts, hazards)
+
+
+def between(cuts: tuple[float, ...]) -> list[str]:
+    """Names of the intervals between cuts."""
+    edges = [f"{cut:g}" for cut in (0.0, *cuts)]
+    closed = [f"months {a} to {b}" for a, b in itertools.pairwise(edges)]
+    return [*closed, f"months from {edges[-1]}"]
+
+
+def by_interval(
+    one: OneTrial, members: Booleans, cuts: tuple[float, ...]
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Events and months at risk of some participants between cuts, ``(interval,)`` each."""
+    summary = one.seen(Durations)
+    duration, ended = summary.months[one.trial][members], summary.event[one.trial][members]
+    events, months = np.zeros(len(cuts) + 1, dtype=np.int64), np.zeros(len(cuts) + 1)
+    for interval, (start, end) in enumerate(itertools.pairwise((0.0, *cuts, np.inf))):
+        # what ends exactly at a cut ends in the earlier interval
+        here = (duration > start) | (interval == 0)
+        events[interval] = (ended & here & (duration <= end)).sum()
+        months[interval] = np.clip(duration - start, 0.0, end - start).sum()
+    return events, months
 
 
 def effects_of(arms: int, question: Question | None) -> tuple[tuple[int, ...], Floats]:

@@ -14,15 +14,14 @@ that each stratum has by itself the average is taken by shares of enrolment, on 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.hazards.piecewise_exponential_reference import (
+    between,
+    by_interval,
     effect_of,
     effects_of,
     events_at_baseline,
@@ -30,8 +29,9 @@ from adaptive_cart.models.hazards.piecewise_exponential_reference import (
 )
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.models.reference_scales import log_scale
-from adaptive_cart.models.strata.reference_strata import in_strata, named_strata
+from adaptive_cart.models.strata.reference_strata import named_strata
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -55,49 +55,31 @@ class StratifiedHazardsReference(Reference):
         whose = "each log hazard ratio" if self.prior.own else "log hazard ratio of all strata"
         return (
             "in each stratum: hazard of the arm compared with = baseline hazard, constant in "
-            f"{', '.join(self.intervals)}\n"
+            f"{', '.join(between(self.prior.one.cuts))}\n"
             "hazard of the other arm = baseline hazard x hazard ratio\n"
             f"each baseline hazard per month ~ Gamma(shape {shape:g}, rate {rate:g})\n"
             f"{whose} ~ Normal({mean:g}, sd {sd:g})"
         )
 
-    @property
-    def intervals(self) -> list[str]:
-        """Names of the intervals between cuts."""
-        edges = [f"{cut:g}" for cut in (0.0, *self.prior.one.cuts)]
-        closed = [f"months {a} to {b}" for a, b in itertools.pairwise(edges)]
-        return [*closed, f"months from {edges[-1]}"]
-
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Events and months by stratum, arm and interval, of the arms that have a say."""
-        assert isinstance(summary, Durations)
-        arms, effects = effects_of(len(self.arms), question)
-        edges = (0.0, *self.prior.one.cuts, np.inf)
-        shape = (len(self.prior.shares), len(self.arms), len(edges) - 1)
+        summary = one.seen(Durations)
+        arms, effects = effects_of(len(self.arms), one.question)
+        cuts = self.prior.one.cuts
+        shape = (len(self.prior.shares), len(self.arms), len(cuts) + 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-        about = in_strata(summary.stratum[trial], open_strata, question)
-        included = summary.included[trial] & about
+        about = one.in_strata(summary.stratum[one.trial])
+        included = summary.included[one.trial] & about
         for stratum, arm in itertools.product(range(shape[0]), arms):
-            members = included & (summary.arm[trial] == arm) & (summary.stratum[trial] == stratum)
-            duration, ended = summary.months[trial][members], summary.event[trial][members]
-            for interval, (start, end) in enumerate(itertools.pairwise(edges)):
-                # what ends exactly at a cut ends in the earlier interval
-                here = (duration > start) | (interval == 0)
-                events[stratum, arm, interval] = (ended & here & (duration <= end)).sum()
-                months[stratum, arm, interval] = np.clip(duration - start, 0.0, end - start).sum()
+            own = (summary.arm[one.trial] == arm) & (summary.stratum[one.trial] == stratum)
+            events[stratum, arm], months[stratum, arm] = by_interval(one, included & own, cuts)
         return {
             "events": events,
             "months": np.maximum(months, LEAST_EXPOSURE),
             "effects": effects,
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -107,7 +89,7 @@ class StratifiedHazardsReference(Reference):
         coords = {
             "stratum": named_strata(self.strata),
             "arm": list(self.arms),
-            "interval": self.intervals,
+            "interval": between(self.prior.one.cuts),
             "effect": [str(k) for k in range(1, len(self.arms))],
         }
         with pm.Model(coords=coords) as model:
@@ -130,12 +112,7 @@ class StratifiedHazardsReference(Reference):
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=cells)
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Hazard ratio of two arms, averaged where strata have theirs."""
         assert quantity.to is not None
         if quantity.to == quantity.arm:  # beside other arms
@@ -156,12 +133,7 @@ class StratifiedHazardsReference(Reference):
         return super().all_arms(ALL)
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Durations:
         """Each who is still at risk has the event by a draw of the hazards of the own stratum."""
         draws = fitted(ALL)

@@ -8,22 +8,19 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.baselines_reference import add_baselines, beyond
 from adaptive_cart.models.completed_scores import Law
 from adaptive_cart.models.completed_scores import completed as scores_completed
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import seen_beside
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
 
@@ -56,16 +53,10 @@ class NormalReference(Reference):
         told.append("baselines ~ Normal, mean and log(sd) flat; independent of the changes")
         return "\n".join(told)
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Sums by arm of the baseline less its mean, and of the change, and of their products."""
-        assert isinstance(summary, Scores)
-        sums = of_strata(summary.products[trial, ..., -1, :, :], open_strata, question)
+        summary = one.seen(Scores)
+        sums = one.of_strata(summary.products[one.trial, ..., -1, :, :])
         number = sums[:, 0, 0]
         centre = sums[:, 0, 1].sum() / max(number.sum(), 1.0)
         # (1, baseline, score) to (1, baseline - centre, score - baseline)
@@ -80,11 +71,11 @@ class NormalReference(Reference):
         for place, data in enumerate(self.beside):
             if not (data.differs and data.has("mean")):
                 continue  # what they say is in the prior
-            stratum = ALL if question is None or not data.strata else question.stratum
+            stratum = one.stratum if data.strata else ALL
             told = data.asked_in(stratum)
             mean, sd = told.total("mean"), told.total("sd")
             if drawn is not None and data.redrawn:
-                mean, sd = seen_beside(drawn, place, ("mean", "sd"), stratum)[trial]
+                mean, sd = seen_beside(drawn, place, ("mean", "sd"), stratum)[one.trial]
             many = told.total("participants")  # who start at the mean baseline
             turned[own + place, 0, 0], turned[own + place, 0, 2] = many, many * mean
             turned[own + place, 2, 2] = (many - 1.0) * sd**2 + many * mean**2
@@ -105,7 +96,7 @@ class NormalReference(Reference):
             "changes_squared": turned[:, 2, 2],
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data; their likelihood depends on the sums alone."""
         import pymc as pm
 
@@ -170,12 +161,7 @@ class NormalReference(Reference):
     def _adapting(self) -> Any:
         return getattr(self.prior, "adapting", None)
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Mean change of an arm, or the proportion beyond a cut."""
         mean = draws["mean"][..., quantity.arm]
         if quantity.cut is None:
@@ -183,12 +169,7 @@ class NormalReference(Reference):
         return beyond(quantity.cut, draws, mean, draws["slope"], np.exp(2.0 * draws["log_sd"]))
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Scores:
         """Last scores by a draw of the regression on the baseline."""
         assert isinstance(summary, Scores)
@@ -197,7 +178,8 @@ class NormalReference(Reference):
         last = summary.products[..., -1:, :, :][..., [0, 1, -1], :][..., [0, 1, -1]]
         for stratum in strata:
             draws = {name: values[0] for name, values in fitted(stratum).items()}
-            sums = of_strata(last[0, ..., 0, :, :], None, self.all_arms(stratum)).sum(axis=0)
+            asked = OneTrial(summary, question=self.all_arms(stratum))
+            sums = asked.of_strata(last[0, ..., 0, :, :]).sum(axis=0)
             slope = draws["slope"]
             intercept = draws["mean"].T - slope * sums[0, 1] / max(sums[0, 0], 1.0)
             laws.append(

@@ -10,17 +10,15 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Categories, Summary
@@ -29,13 +27,11 @@ if TYPE_CHECKING:
     from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPriors
 
 
-def counts_of(
-    summary: Summary, trial: int, open_strata: Booleans | None, question: Question | None
-) -> dict[str, npt.NDArray[Any]]:
+def counts_of(one: OneTrial) -> Data:
     """Participants ``(arm, category)`` in the strata asked about, and the scores."""
-    assert isinstance(summary, Categories)
+    summary = one.seen(Categories)
     return {
-        "counts": of_strata(summary.counts[trial], open_strata, question),
+        "counts": one.of_strata(summary.counts[one.trial]),
         "scores": np.array(summary.scores),
     }
 
@@ -101,19 +97,12 @@ class DirichletReference(Reference):
             lines.append(f"{arm}: probabilities ~ Dirichlet({numbers})")
         return "\n".join(lines)
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Participants by category in each arm, in the strata asked about; scores and priors."""
-        assert isinstance(summary, Categories)
-        prior = self.priors.parameters(summary.names)
-        return {**counts_of(summary, trial, open_strata, question), "prior": prior}
+        prior = self.priors.parameters(one.seen(Categories).names)
+        return {**counts_of(one), "prior": prior}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
 
@@ -128,22 +117,12 @@ class DirichletReference(Reference):
             pm.Potential("seen", (counts * pm.math.log(shares)).sum())
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Mean score, probability of a category or a better one, or probability to do better."""
         return asked_of(draws["share"], draws["score"], quantity)
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Categories:
         """Those still to come have each category with a draw of its probability."""
         return categories_completed(

@@ -12,21 +12,19 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.ordinal.dirichlet_reference import (
     asked_of,
     categories_completed,
     counts_of,
 )
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Categories, Summary
 
@@ -57,19 +55,12 @@ class ProportionalOddsReference(Reference):
             f"each log odds ratio ~ Normal({mean:g}, sd {sd:g})"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Participants by category in each arm, in the strata asked about; scores and prior."""
-        assert isinstance(summary, Categories)
-        control = self.priors.parameters(summary.names)
-        return {**counts_of(summary, trial, open_strata, question), "prior": control}
+        control = self.priors.parameters(one.seen(Categories).names)
+        return {**counts_of(one), "prior": control}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         import pytensor.tensor as pt
@@ -95,12 +86,7 @@ class ProportionalOddsReference(Reference):
             pm.Potential("seen", (counts * pm.math.log(pm.math.maximum(chance, SMALLEST))).sum())
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """An odds ratio, a mean score, or a probability: of a category or better, to do better."""
         if quantity.name != "common_odds_ratio":
             return asked_of(draws["probability"], draws["score"], quantity)
@@ -112,12 +98,7 @@ class ProportionalOddsReference(Reference):
         return found
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Categories:
         """Those still to come have each category with a draw of its probability."""
         return categories_completed(

@@ -156,6 +156,8 @@ class ScoreAdjustment(TrendAdjustment):
         return [(key, why) for key in given]
 
 
-def arms_of(question: Question) -> tuple[int, ...]:
-    """Arms that a question compares, the one that it is about last."""
+def arms_of(question: Question | None) -> tuple[int, ...]:
+    """Arms that a question compares, the one that it is about last; without one the first two."""
+    if question is None:
+        return 0, 1
     return (question.arm,) if question.minus is None else (question.minus, question.arm)

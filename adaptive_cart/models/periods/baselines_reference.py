@@ -14,33 +14,31 @@ Statement, of arm k, period s and interval j of follow-up (one of a rate)::
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
+from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.models.periods.baselines_posterior import CalendarBaselines
-from adaptive_cart.models.periods.periods_reference import arms_of
+from adaptive_cart.models.periods.periods_reference import OverPeriods
 from adaptive_cart.models.periods.time_machine_reference import around, drift
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.reference import Data, Draws, OneTrial
 from adaptive_cart.models.reference_curves import area_under, half_gone
 from adaptive_cart.models.reference_scales import log_scale
-from adaptive_cart.nouns.questions import LEVEL, Quantity, Question
+from adaptive_cart.nouns.questions import LEVEL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import ByPeriod, Durations, Exposure, OverCalendar, Summary
 
 
 @dataclass(frozen=True)
-class BaselinesReference(Reference):
+class BaselinesReference(OverPeriods):
     """Rates or hazards by arm and period, in PyMC."""
 
     prior: CalendarBaselines
     arms: tuple[str, ...]
 
-    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
     rate: ClassVar[str]
     exposure: ClassVar[str]
     averaged: ClassVar[str]
@@ -71,19 +69,14 @@ class BaselinesReference(Reference):
         """Events and exposure of one trial, ``(arm, period, interval)``."""
         raise NotImplementedError  # abstract: each supplies it
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Events and exposure by arm and period, and the share of each period in what is asked."""
+        summary = one.summary
         assert isinstance(summary, ByPeriod)
-        events, exposure = self.counted(summary.split(), trial)
-        shares = summary.shares(arms_of(question))[trial]
+        events, exposure = self.counted(summary.split(), one.trial)
+        shares = summary.shares(arms_of(one.question))[one.trial]
         if isinstance(summary, OverCalendar):
-            latest, calendar = int(summary.latest[trial]), summary.calendar[trial]
+            latest, calendar = int(summary.latest[one.trial]), summary.calendar[one.trial]
             events, exposure = (
                 np.stack(
                     [part[:, calendar == latest - back].sum(axis=1) for back in range(latest + 1)],
@@ -98,11 +91,11 @@ class BaselinesReference(Reference):
             "shares": shares,
         }
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+    def form(self, data: Data) -> object:
         """How many periods there are."""
         return data["events"].shape
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -132,12 +125,7 @@ class BaselinesReference(Reference):
             pm.Deterministic("log_ratios", log_ratio, dims="arm")
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Ratio of two arms; or a rate, or what remains, over the periods of the comparison."""
         if quantity.to is not None:
             ratios = draws["log_ratios"]
@@ -162,10 +150,6 @@ class BaselinesReference(Reference):
             with np.errstate(divide="ignore"):
                 return half_gone(lambda month: -np.log(remaining(month)), rate.shape[:-2])
         return remaining(quantity.month)
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """None: each question has periods of its own."""
-        return None
 
 
 class RatesReference(BaselinesReference):

@@ -7,16 +7,16 @@ model's own answer to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
+from adaptive_cart.models.reference import Data, OneTrial, ReferenceOf
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -93,11 +93,11 @@ class ConcurrentPosterior(Posterior):
 
 
 @dataclass(frozen=True)
-class ConcurrentReference(Reference):
+class ConcurrentReference(ReferenceOf):
     """The same in PyMC: the model's own face, the data those whom a question is about."""
 
     face: Reference
-    arms: tuple[str, ...]
+    completes = False
 
     @property
     def statement(self) -> str:
@@ -107,35 +107,12 @@ class ConcurrentReference(Reference):
             "of two arms: those randomised while both enrolled; of one: everybody"
         )
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
-        """What of the data the model's own face is made for."""
-        return self.face.form(data)
-
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """One trial's data, of those whom the question is about."""
-        if not isinstance(summary, ByPeriod):
-            return self.face.data(summary, trial, open_strata, question)
-        arms = (0, 1) if question is None else arms_of(question)
-        return self.face.data(summary.compared(arms), trial, None, question)
-
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
-        """A new model of these data."""
-        return self.face.model(data)
-
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
-        """A quantity of an arm, as the model's own face has it."""
-        return self.face.of(draws, quantity)
+        if not isinstance(one.summary, ByPeriod):
+            return self.face.data_of(one)
+        seen = one.summary.compared(arms_of(one.question))
+        return self.face.data_of(replace(one, summary=seen, open_strata=None))
 
     def all_arms(self, stratum: int) -> Question | None:
         """None: no question is about the data of every arm."""
@@ -162,7 +139,7 @@ class Concurrent(ByPeriodAnalysis):
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
-        return ConcurrentReference(super().reference(arms, (), (1.0,)), arms)
+        return ConcurrentReference(super().reference(arms, (), (1.0,)))
 
 
 class ConcurrentTest(Concurrent):

@@ -12,29 +12,26 @@ drift of ``time_machine_reference.py``, in points of the score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.periods.periods_reference import OverPeriods
 from adaptive_cart.models.periods.time_machine_reference import around, drift
 from adaptive_cart.models.periods.walk import Walk
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.models.reference import Data, Draws, OneTrial
+from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import ByPeriod, OverCalendar, Scores, Summary
+from adaptive_cart.nouns.summaries import ByPeriod, OverCalendar, Scores
 
 
 @dataclass(frozen=True)
-class NormalPeriodsReference(Reference):
+class NormalPeriodsReference(OverPeriods):
     """Changes from baseline by arm and period, in PyMC."""
 
     arms: tuple[str, ...]
-
-    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
 
     @property
     def statement(self) -> str:
@@ -47,19 +44,14 @@ class NormalPeriodsReference(Reference):
             "their shares of those analysed"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Sums by arm and period, and the share of each period in what is asked."""
+        summary = one.summary
         assert isinstance(summary, ByPeriod)
         apart = summary.split()
         assert isinstance(apart, Scores)
-        sums = self.of_periods(summary, apart.products[trial, ..., -1, :, :], trial)
-        shares = summary.shares((0, 1) if question is None else arms_of(question))[trial]
+        sums = self.of_periods(summary, apart.products[one.trial, ..., -1, :, :], one.trial)
+        shares = summary.shares(arms_of(one.question))[one.trial]
         number, b, y = sums[..., 0, 0], sums[..., 0, 1], sums[..., 0, -1]
         bb, by, yy = sums[..., 1, 1], sums[..., 1, -1], sums[..., -1, -1]
         centre = b.sum() / max(number.sum(), 1.0)
@@ -73,11 +65,11 @@ class NormalPeriodsReference(Reference):
             "shares": shares[: sums.shape[1]],
         }
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+    def form(self, data: Data) -> object:
         """How many periods there are."""
         return data["number"].shape
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data; their likelihood depends on the sums alone."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -122,19 +114,10 @@ class NormalPeriodsReference(Reference):
 
         return pm.Flat("of_period", shape=number)
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Mean change of an arm over the periods of the comparison."""
         over_time: Floats = (draws["over_time"] * draws["shares"]).sum(axis=-1)
         return draws["mean"][..., quantity.arm] + over_time
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """None: each question has periods of its own."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -163,10 +146,6 @@ class NormalMachineReference(NormalPeriodsReference):
         latest, calendar = int(summary.latest[trial]), summary.calendar[trial]
         back = [sums[:, calendar == latest - place].sum(axis=1) for place in range(latest + 1)]
         return np.stack(back, axis=1)
-
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
-        """How many calendar periods there are."""
-        return data["number"].shape
 
     def later(self, number: int) -> Any:
         """The drift of all calendar periods before the latest."""

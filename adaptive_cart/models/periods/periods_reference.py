@@ -10,35 +10,34 @@ Statement::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
+from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.reference import Data, Draws, OneTrial, Reference
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 
-def arms_of(question: Question | None) -> list[int]:
-    """Arms whose periods are those of a comparison."""
-    if question is None:
-        return [1, 0]
-    return [question.arm] if question.minus is None else [question.minus, question.arm]
+class OverPeriods(Reference):
+    """A reference in which a quantity is averaged over the periods of a comparison."""
+
+    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
+
+    def all_arms(self, stratum: int) -> Question | None:
+        """None: each question has periods of its own."""
+        return None
 
 
 @dataclass(frozen=True)
-class PeriodsReference(Reference):
+class PeriodsReference(OverPeriods):
     """Binomial by arm and period, in PyMC."""
 
     arms: tuple[str, ...]
-
-    asked_with: ClassVar[tuple[str, ...]] = ("shares",)
 
     @property
     def statement(self) -> str:
@@ -52,22 +51,16 @@ class PeriodsReference(Reference):
             "shares of those analysed"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Counts by arm and period, and the share of each period in what is asked."""
-        assert isinstance(summary, PeriodCounts)
+        summary = one.seen(PeriodCounts)
         return {
-            "successes": summary.had[trial],
-            "totals": summary.seen_in[trial],
-            "shares": summary.shares(arms_of(question))[trial],
+            "successes": summary.had[one.trial],
+            "totals": summary.seen_in[one.trial],
+            "shares": summary.shares(arms_of(one.question))[one.trial],
         }
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -93,16 +86,7 @@ class PeriodsReference(Reference):
 
         return pm.Normal("of_period", 0.0, SD, shape=number)
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Probability of an arm over the periods of the comparison."""
         found: Floats = (draws["by_period"][..., quantity.arm, :] * draws["shares"]).sum(axis=-1)
         return found
-
-    def all_arms(self, stratum: int) -> Question | None:
-        """None: each question has periods of its own."""
-        return None

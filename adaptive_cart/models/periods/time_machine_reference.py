@@ -14,19 +14,16 @@ Statement, with calendar periods counted back from the latest, c = 0::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
-from adaptive_cart.models.periods.periods_reference import PeriodsReference, arms_of
+from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.periods.periods_reference import PeriodsReference
 from adaptive_cart.models.periods.walk import Walk
-from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.models.reference import Data, OneTrial
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
 
 
@@ -51,24 +48,18 @@ class TimeMachineReference(PeriodsReference):
             "their shares of those analysed"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Counts by arm and calendar period, and the share of each in what is asked."""
-        assert isinstance(summary, CalendarCounts)
-        reached = int(summary.latest[trial]) + 1
+        summary = one.seen(CalendarCounts)
+        reached = int(summary.latest[one.trial]) + 1
         had, seen = (summary.counted_back(part) for part in (summary.had, summary.seen_in))
         return {
-            "successes": had[trial, :, :reached].astype(np.int64),
-            "totals": seen[trial, :, :reached].astype(np.int64),
-            "shares": summary.shares(arms_of(question))[trial, :reached],
+            "successes": had[one.trial, :, :reached].astype(np.int64),
+            "totals": seen[one.trial, :, :reached].astype(np.int64),
+            "shares": summary.shares(arms_of(one.question))[one.trial, :reached],
         }
 
-    def form(self, data: Mapping[str, npt.NDArray[Any]]) -> object:
+    def form(self, data: Data) -> object:
         """How many calendar periods there are."""
         return data["totals"].shape
 

@@ -13,20 +13,18 @@ Strata are pooled: the data are the events and years of the strata that a questi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.models.reference_scales import log_scale
-from adaptive_cart.models.strata.reference_strata import levels_of, of_strata
+from adaptive_cart.models.strata.reference_strata import levels_of
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.external_draws import seen_beside
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
 from adaptive_cart.nouns.summaries.base import by_row
@@ -59,28 +57,22 @@ class GammaPoissonReference(Reference):
             )
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Events and patient-years by arm, in the strata asked about."""
-        assert isinstance(summary, Exposure)
-        events = of_strata(summary.events[trial], open_strata, question)
-        years = of_strata(summary.years[trial], open_strata, question)
+        summary = one.seen(Exposure)
+        events = one.of_strata(summary.events[one.trial])
+        years = one.of_strata(summary.years[one.trial])
         arms = len(years)
         behind = (0, len(self.arms) - arms)
         events, years = np.pad(events, behind), np.pad(years, behind)
         drawn = summary.seen_outside()
         for place, known in enumerate(self.beside):
             if known.differs and known.has("events"):
-                stratum = ALL if question is None or not known.strata else question.stratum
+                stratum = one.stratum if known.strata else ALL
                 told = known.asked_in(stratum)
                 there = told.total("events")
                 if drawn is not None and known.redrawn:
-                    there = seen_beside(drawn, place, ("events",), stratum)[trial, 0]
+                    there = seen_beside(drawn, place, ("events",), stratum)[one.trial, 0]
                 events[arms + place] = int(there)
                 years[arms + place] = told.total("months") / MONTHS
         found = {"events": events, "years": np.maximum(years, LEAST_EXPOSURE)}
@@ -92,7 +84,7 @@ class GammaPoissonReference(Reference):
                     found["weights"][arm, : len(own)] = own
         return found
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
 
@@ -130,22 +122,12 @@ class GammaPoissonReference(Reference):
             )  # fmt: skip
         return weights, a, b
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Yearly rate of an arm."""
         return draws["rate"][..., quantity.arm]
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Exposure:
         """Events in the years still to come are Poisson, given a draw of the arm's rate."""
         assert isinstance(summary, Exposure)

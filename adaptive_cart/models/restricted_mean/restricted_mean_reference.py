@@ -9,18 +9,15 @@ In every arm by itself::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Means, Summary
 
@@ -47,21 +44,15 @@ class RestrictedMeanReference(Reference):
             f"variance ~ scaled inverse chi-squared({prior.sd_worth:g}, {prior.sd:g} squared)"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Sums by arm, in the strata asked about."""
-        assert isinstance(summary, Means)
+        summary = one.seen(Means)
         parts = {
             "total": summary.total,
             "squares": summary.squares,
             "number": summary.participants.astype(np.float64),
         }
-        own = {name: of_strata(part[trial], open_strata, question) for name, part in parts.items()}
+        own = {name: one.of_strata(part[one.trial]) for name, part in parts.items()}
         for data in self.outside:  # an arm of which a mean and a spread were told
             told = dict.fromkeys(own, 0.0)
             if data.has("mean"):
@@ -70,7 +61,7 @@ class RestrictedMeanReference(Reference):
             own = {name: np.append(values, told[name]) for name, values in own.items()}
         return own
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data; their likelihood depends on the sums alone."""
         import pymc as pm
 
@@ -87,22 +78,12 @@ class RestrictedMeanReference(Reference):
             pm.Potential("months", log.sum())
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Mean of an arm."""
         return draws["mean"][..., quantity.arm]
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Means:
         """The months of each participant still to come, by a draw of the mean and the spread."""
         assert isinstance(summary, Means)

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
 
-def of_strata(
-    values: npt.NDArray[Any], open_strata: Booleans | None, question: Question | None
-) -> npt.NDArray[Any]:
-    """Sum ``(arm, stratum)`` over the strata that a question is about; all without one."""
-    if question is not None and question.stratum >= 0:
-        return values[:, question.stratum].copy()
-    if question is not None and question.stratum == OPEN and open_strata is not None:
-        values = values[:, open_strata]
-    total: npt.NDArray[Any] = values.sum(axis=1)
-    return total
-
-
-def in_strata(
-    stratum: npt.NDArray[np.int8], open_strata: Booleans | None, question: Question | None
-) -> Booleans:
-    """Which participants are in the strata that a question is about; all without one.
-
-    Parameters
-    ----------
-    stratum
-        ``(participant,)``.
-    """
-    if question is not None and question.stratum >= 0:
-        return stratum == question.stratum
-    if question is not None and question.stratum == OPEN and open_strata is not None:
-        return open_strata[stratum]
-    return np.ones(stratum.shape, dtype=np.bool_)
-
-
 def levels_of(
     face: Reference,
-    fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+    fitted: Fitted,
     summary: Summary,
     apart: bool,
 ) -> Floats:
@@ -69,7 +38,7 @@ def levels_of(
 
 def counts_completed(
     face: Reference,
-    fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+    fitted: Fitted,
     summary: Summary,
     coming: Any,
     some: PlainCompletions,
@@ -102,12 +71,7 @@ class StrataReference(Reference):
     completes = True
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Counts:
         """Those still to come respond with a draw of the arm's probability."""
         return counts_completed(self, fitted, summary, coming, some, apart)
@@ -119,18 +83,12 @@ class StrataReference(Reference):
         """
         raise NotImplementedError  # abstract: both models supply it
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Responders and participants analysed, by arm and stratum, whatever the question."""
-        assert isinstance(summary, Counts)
-        return {"successes": summary.successes[trial], "totals": summary.totals[trial]}
+        summary = one.seen(Counts)
+        return {"successes": summary.successes[one.trial], "totals": summary.totals[one.trial]}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -145,12 +103,7 @@ class StrataReference(Reference):
             pm.Binomial("response", n=totals, logit_p=logit, observed=successes, dims=cells)
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Risk of an arm in a stratum, or averaged over strata by their shares of enrolment.
 
         Over all strata where none is open.

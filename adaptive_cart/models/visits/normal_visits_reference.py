@@ -8,20 +8,17 @@ that a question is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.base import Reference
 from adaptive_cart.models.baselines_reference import add_baselines, beyond
 from adaptive_cart.models.completed_scores import Law
 from adaptive_cart.models.completed_scores import completed as scores_completed
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.reference import Data, Draws, Fitted, OneTrial, Reference
 from adaptive_cart.nouns.completions import PlainCompletions
-from adaptive_cart.nouns.questions import ALL, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
 
@@ -45,17 +42,11 @@ class NormalVisitsReference(Reference):
             "baselines ~ Normal, mean and log(sd) flat; independent of the changes"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
+    def data_of(self, one: OneTrial) -> Data:
         """Sums of products of (1, baseline less its mean, changes), by last visit and arm."""
-        assert isinstance(summary, Scores)
-        by_stratum = summary.products[trial]
-        seen = of_strata(by_stratum, open_strata, question).swapaxes(0, 1)
+        summary = one.seen(Scores)
+        by_stratum = summary.products[one.trial]
+        seen = one.of_strata(by_stratum).swapaxes(0, 1)
         first = seen[0].sum(axis=0)
         turn = np.eye(seen.shape[-1])
         turn[1, 0] = -first[0, 1] / max(first[0, 0], 1.0)
@@ -70,7 +61,7 @@ class NormalVisitsReference(Reference):
             last.append(change @ own @ change.T)
         return {"sums": np.array(last)}
 
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+    def model(self, data: Data) -> Any:
         """A new model of these data; their likelihood depends on the sums alone."""
         import pymc as pm
         from pytensor import tensor as pt
@@ -105,12 +96,7 @@ class NormalVisitsReference(Reference):
             pm.Potential("changes", -0.5 * squares - (number[:, None] * seen * log_sd).sum())
         return model
 
-    def of(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        quantity: Quantity,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
+    def of(self, draws: Draws, quantity: Quantity, open_strata: Booleans | None = None) -> Floats:
         """Mean change of an arm at the last visit, or the proportion beyond a cut there."""
         mean = draws["mean"][..., quantity.arm, -1]
         if quantity.cut is None:
@@ -125,12 +111,7 @@ class NormalVisitsReference(Reference):
         return beyond(quantity.cut, draws, mean, draws["slope"][..., -1], variance)
 
     def completed(
-        self,
-        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
-        summary: Summary,
-        coming: Any,
-        some: PlainCompletions,
-        apart: bool,
+        self, fitted: Fitted, summary: Summary, coming: Any, some: PlainCompletions, apart: bool
     ) -> Scores:
         """Scores visit by visit, by a draw of the regression on baseline and scores before."""
         assert isinstance(summary, Scores)
@@ -139,11 +120,10 @@ class NormalVisitsReference(Reference):
         by_visit = [Law.stacked(own) for own in zip(*laws, strict=True)]
         return scores_completed(summary, coming, some, by_visit)
 
-    def _laws(
-        self, draws: Mapping[str, npt.NDArray[np.float64]], summary: Scores, stratum: int
-    ) -> list[Law]:
+    def _laws(self, draws: Draws, summary: Scores, stratum: int) -> list[Law]:
         """Draws of the regression of each visit's score, of changes less those expected before."""
-        sums = of_strata(summary.products[0, ..., 0, :, :], None, self.all_arms(stratum))
+        asked = OneTrial(summary, question=self.all_arms(stratum))
+        sums = asked.of_strata(summary.products[0, ..., 0, :, :])
         number, total = sums.sum(axis=0)[0, :2]
         centre = total / max(number, 1.0)
         mean, slope = draws["mean"][0], draws["slope"][0]  # (draw, arm, visit), (draw, visit)
