@@ -16,7 +16,8 @@ from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
-from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+from adaptive_cart.models.rates.arm_rates import ArmRates
+from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import CalendarCounts, Counts, Durations, Exposure, PeriodCounts
@@ -56,9 +57,9 @@ def asker(raw: dict[str, Any], design: Design) -> Any:
     def ask(endpoint: str, question: dict[str, Any], data: dict[str, Any], open_: Any) -> float:
         table = raw["analysis"][endpoint]
         if table["model"] == "gamma_poisson":
-            model = GammaPoisson(table["prior"]["a"], table["prior"]["b"])
-            events, years = data["rates"][question["arm"]]
-            return float(model.above(np.array([events]), np.array([years]), question["above"])[0])
+            model = ArmRates((GammaMixture.single(table["prior"]["a"], table["prior"]["b"]),))
+            events, years = (np.array([seen]) for seen in data["rates"][question["arm"]])
+            return float(model.above(0, events, years, question["above"])[0])
         if table["model"] == "piecewise_exponential":
             return hazard_ratio(table, question, data)
         if "cells" in data:

@@ -19,7 +19,8 @@ from scipy import integrate, special
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+from adaptive_cart.models.rates.arm_rates import ArmRates
+from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 
@@ -57,11 +58,13 @@ def test_ratios_of_probabilities_and_of_odds_by_quadrature(value: float, of_odds
 
 
 def test_a_ratio_of_rates_is_a_fraction_where_its_beta_is_known() -> None:
-    model = GammaPoisson(1.0, 2.0)
+    model = ArmRates((GammaMixture.single(1.0, 2.0),) * 2)
+    events, years = np.array([4.0, 7.0]), np.array([10.0, 12.5])
+    one, two = ((arm, events[arm : arm + 1], years[arm : arm + 1]) for arm in (0, 1))
     for value in (0.5, 1.0, 1.25):
-        exact = model.exact_ratio_above(4.0, 7.0, 10.0, 12.5, value=value)
+        exact = model.exact_ratio_above((0, 1), events, years, value)
         assert exact is not None
-        assert float(exact) == pytest.approx(float(model.ratio_above(4, 10.0, 7, 12.5, value)))
+        assert float(exact) == pytest.approx(float(model.ratio_above(one, two, value)[0]))
 
 
 # ── by weighing the prior ─────────────────────────────────────────────────────────────────────

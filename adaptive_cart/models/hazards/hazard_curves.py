@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.draws import DRAWS, KNOTS, spread
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
-from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+from adaptive_cart.models.rates.gamma_poisson import log_quantiles
 
 Array = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ def hazards(
     found = np.empty((len(events), len(ranks), DRAWS))
     for interval, rank in enumerate(ranks):
         own = events[:, :, interval].sum(axis=1)
-        log = GammaPoisson(shape, 1.0).log_quantiles(own, np.zeros(len(own)), KNOTS)
+        log = log_quantiles(shape + own, np.ones(len(own)), KNOTS)
         risk = np.repeat((rate + time[:, 0, interval])[:, None], DRAWS, axis=1)
         for k in range(ratios.shape[1]):
             risk += np.exp(ratios[:, k]) * time[:, k + 1, interval][:, None]

@@ -28,7 +28,7 @@ from adaptive_cart.models.periods.baseline_cells import Baselines
 from adaptive_cart.models.periods.laid_points import TOGETHER, Fit, Scheme, laid_out
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.models.periods.weighed_points import POINTS, WeighedPoints
-from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+from adaptive_cart.models.rates.gamma_poisson import log_quantiles
 from adaptive_cart.nouns.questions import LEVEL, Quantity
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import ByPeriod, OverCalendar
@@ -206,7 +206,7 @@ def standard_gammas(a: float, seen: Floats, rank: Integers) -> Floats:
     rank
         ``(baseline, point)``.
     """
-    logs = GammaPoisson(a, 1.0).log_quantiles(seen, np.zeros(len(seen)), KNOTS)
+    logs = log_quantiles(a + seen, np.ones(len(seen)), KNOTS)
     found = np.stack([np.interp(_scores(), KNOTS, log) for log in logs])
     return np.exp(np.take_along_axis(found, rank, axis=1))
 

@@ -17,9 +17,9 @@ from scipy import special
 from adaptive_cart.models.binary.beta_exact import ExactBeta, exact_above
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture, GammaPosterior, updated
 from adaptive_cart.models.rates.gamma_poisson import (
-    SMALLEST,
     gamma_difference_above,
     gamma_ratio_above,
+    log_quantiles,
 )
 from adaptive_cart.models.ties import as_written
 from adaptive_cart.nouns.records import Floats
@@ -84,13 +84,7 @@ class ArmRates:
         Of a mixture the logarithms are quantiles of all its components.
         """
         weights, shape, rate = self.of(arm, events, years)
-        below, above = special.ndtr(scores), special.ndtr(-scores)
-        quantile = np.where(
-            scores < 0.0,
-            special.gammaincinv(shape[..., None], below),
-            special.gammainccinv(shape[..., None], above),
-        )
-        log = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
+        log = log_quantiles(shape, rate, scores)
         if shape.shape[1] == 1:
             return log[:, 0], np.broadcast_to(scores, log[:, 0].shape)
         log = np.sort(log.reshape(len(log), -1), axis=1)

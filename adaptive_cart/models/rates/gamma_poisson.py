@@ -41,19 +41,11 @@ to 10 a year: at most 6e-12; down to margins of 1e-12 of the mean, 2e-10.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
-
-from adaptive_cart.models.binary.beta_exact import ExactBeta, exact_above
-from adaptive_cart.models.ties import as_written
-
-__all__ = ["GammaPoisson", "gamma_difference_above", "gamma_ratio_above"]
 
 Array = npt.NDArray[np.float64]
 
@@ -64,166 +56,19 @@ SHARP: Final = 4.0  # shape from which a gamma density may be narrow against its
 NODES_AT_ONCE: Final = 2**15  # of all tables of a chunk together, to stay in cache
 
 
-@dataclass(frozen=True)
-class GammaPoisson:
-    """Poisson events by exposure with a gamma prior of the yearly rate, the same in every arm.
+def log_quantiles(shape: Array, rate: Array, scores: Array) -> Array:
+    """Logarithms of gamma variables below which the probability has some normal scores, (…, score).
 
-    Every answer has the common shape of the counts and years given, element by element. It is nan
-    where neither the prior nor the data bring any exposure (`b` = 0 and no years), which leaves no
-    posterior.
-
-    Parameters
-    ----------
-    a
-        shape of the prior: its events
-    b
-        rate of the prior: its patient-years
+    A variable beyond the smallest float stands at it.
     """
-
-    a: float
-    b: float
-
-    def __post_init__(self) -> None:
-        """Refuse what is no gamma prior."""
-        if not (math.isfinite(self.a) and self.a > 0.0):
-            raise ValueError(f"a: {self.a} found, a shape above 0 allowed")
-        if not (math.isfinite(self.b) and self.b >= 0.0):
-            raise ValueError(f"b: {self.b} found, years from 0 allowed")
-
-    def mean(self, events: npt.ArrayLike, years: npt.ArrayLike) -> Array:
-        """Posterior mean of the yearly rate."""
-        shape, rate = self._gamma(events, years)
-        mean: Array = shape / rate
-        return mean
-
-    def interval(self, events: npt.ArrayLike, years: npt.ArrayLike, level: float = 0.95) -> Array:
-        """Equal-tailed credible interval of the yearly rate, its ends on a new last axis."""
-        tail = _tail(level)
-        shape, rate = self._gamma(events, years)
-        ends = [special.gammaincinv(shape, tail), special.gammainccinv(shape, tail)]
-        return np.stack([end / rate for end in ends], axis=-1)
-
-    def above(self, events: npt.ArrayLike, years: npt.ArrayLike, value: float) -> Array:
-        """Probability that the yearly rate lies above a value."""
-        shape, rate = self._gamma(events, years)
-        limit = max(_finite("value", value), 0.0)
-        probability: Array = special.gammaincc(shape, rate * limit)
-        return probability
-
-    def log_quantiles(self, events: npt.ArrayLike, years: npt.ArrayLike, scores: Array) -> Array:
-        """Logarithms of the rates below which the probability has some normal scores, (…, score).
-
-        A rate beyond the smallest float stands at it.
-        """
-        shape, rate = self._gamma(events, years)
-        below, above = special.ndtr(scores), special.ndtr(-scores)
-        quantile = np.where(
-            scores < 0.0,
-            special.gammaincinv(shape[..., None], below),
-            special.gammainccinv(shape[..., None], above),
-        )
-        log: Array = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
-        return log
-
-    def ratio_above(
-        self,
-        events_a: npt.ArrayLike,
-        years_a: npt.ArrayLike,
-        events_b: npt.ArrayLike,
-        years_b: npt.ArrayLike,
-        value: float,
-    ) -> Array:
-        """Probability that the rate of arm a is more than `value` times that of arm b."""
-        shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
-        limit = max(_finite("value", value), 0.0)
-        return gamma_ratio_above(shape_a, rate_a, shape_b, rate_b, limit)
-
-    def difference_above(
-        self,
-        events_a: npt.ArrayLike,
-        years_a: npt.ArrayLike,
-        events_b: npt.ArrayLike,
-        years_b: npt.ArrayLike,
-        margin: float,
-    ) -> Array:
-        """Probability that the rate of arm a exceeds that of arm b by more than a margin.
-
-        Parameters
-        ----------
-        margin
-            events per patient-year, of either sign
-        """
-        margin = _finite("margin", margin)
-        shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
-        if margin == 0.0:
-            return gamma_ratio_above(shape_a, rate_a, shape_b, rate_b, 1.0)
-        a, b = (np.ravel(shape_a), np.ravel(rate_a)), (np.ravel(shape_b), np.ravel(rate_b))
-        if margin > 0.0:
-            probability = gamma_difference_above(*a, *b, margin)
-        else:
-            probability = 1.0 - gamma_difference_above(*b, *a, -margin)
-        return probability.reshape(shape_a.shape)
-
-    def exact_ratio_above(
-        self,
-        events_a: float,
-        events_b: float,
-        years_a: float,
-        years_b: float,
-        *,
-        value: float = 1.0,
-    ) -> Fraction | None:
-        """P(rate of arm a > value times that of arm b) as a fraction; nothing if it is none.
-
-        A Beta(A, B) has the share that arm a has of both rates, each in units of its own exposure.
-        Years are read to twelve digits, so that the order in which they were added up is no matter.
-        """
-        shape, rate = as_written(self.a), as_written(self.b)
-        a, b = shape + int(events_a), shape + int(events_b)
-        exposed_a, exposed_b = (rate + Fraction(f"{years:.12g}") for years in (years_a, years_b))
-        if exposed_a + exposed_b == 0:
-            return None
-        share_of_b = ExactBeta(Fraction(1), b, a)
-        of_a = exposed_a * as_written(value)
-        above = exact_above((share_of_b,), exposed_b / (of_a + exposed_b))
-        return None if above is None else 1 - above
-
-    def _gamma(self, events: npt.ArrayLike, years: npt.ArrayLike) -> tuple[Array, Array]:
-        """Shape and rate of the posterior, in one common shape of arrays."""
-        counts, exposure = np.broadcast_arrays(
-            np.asarray(events, dtype=np.float64), np.asarray(years, dtype=np.float64)
-        )
-        for name, found in (("events", counts), ("years", exposure)):
-            if not np.all((found >= 0.0) & (found < np.inf)):
-                raise ValueError(f"{name}: a negative or unknown number found, 0 or more allowed")
-        rate = self.b + exposure
-        return self.a + counts, np.where(rate > 0.0, rate, np.nan)
-
-    def _pair(
-        self,
-        events_a: npt.ArrayLike,
-        years_a: npt.ArrayLike,
-        events_b: npt.ArrayLike,
-        years_b: npt.ArrayLike,
-    ) -> tuple[Array, Array, Array, Array]:
-        """Shape and rate of both arms, in one common shape of arrays."""
-        shape_a, rate_a, shape_b, rate_b = np.broadcast_arrays(
-            *self._gamma(events_a, years_a), *self._gamma(events_b, years_b)
-        )
-        return shape_a, rate_a, shape_b, rate_b
-
-
-def _finite(name: str, value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{name}: {value} found, a finite number allowed")
-    return float(value)
-
-
-def _tail(level: float) -> float:
-    """Probability on either side of an equal-tailed interval."""
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level: {level} found, a probability between 0 and 1 allowed")
-    return (1.0 - level) / 2.0
+    below, above = special.ndtr(scores), special.ndtr(-scores)
+    quantile = np.where(
+        scores < 0.0,
+        special.gammaincinv(shape[..., None], below),
+        special.gammainccinv(shape[..., None], above),
+    )
+    log: Array = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
+    return log
 
 
 def gamma_ratio_above(
