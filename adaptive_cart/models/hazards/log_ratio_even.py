@@ -1,4 +1,4 @@
-"""Masses and means of the log hazard ratio from equal steps, for tables where few of them will do.
+"""Masses and means of the hazard ratio from equal steps, for tables where few of them will do.
 
 The density is that of ``log_ratio_density.py``, of events that are dated. Sums over equal steps h
 of a function that is analytic about the real line converge geometrically (Trefethen and Weideman
@@ -171,15 +171,6 @@ class EvenSteps:
         np.clip(found, 0.0, 1.0, out=found)
         found[log_value <= low] = float(above)
         found[log_value >= high] = float(not above)
-        return found
-
-    def log_mean(self) -> Array:
-        """Mean of the log hazard ratio, ``(table,)``."""
-        found, mode = self.range.mode.copy(), self.range.mode
-        for grid in self._whole(self.range.high, self.settled):
-            away = grid.beta - mode[grid.tables]
-            away *= grid.value
-            found[grid.tables] += away.sum(axis=0) / grid.value.sum(axis=0)
         return found
 
     def log_constant(self) -> Array:

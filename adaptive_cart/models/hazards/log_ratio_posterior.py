@@ -80,10 +80,6 @@ class Posterior:
         """Probability that the hazard ratio lies above a value, (table,)."""
         return self._share(value, above=True)
 
-    def log_hazard_ratio_mean(self) -> Array:
-        """Posterior mean of the log hazard ratio, (table,)."""
-        return self._joined(EvenSteps.log_mean, Panels.log_mean)
-
     def hazard_ratio_mean(self) -> Array:
         """Posterior mean of the hazard ratio, (table,)."""
         return self.mean_of_power(np.ones(len(self.failed)))

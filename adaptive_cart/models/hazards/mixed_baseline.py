@@ -171,10 +171,6 @@ class MixedRatio:
         """Posterior mean of the hazard ratio, ``(table,)``."""
         return self._over([part.hazard_ratio_mean() for part in self._parts])
 
-    def log_hazard_ratio_mean(self) -> Array:
-        """Posterior mean of the log hazard ratio, ``(table,)``."""
-        return self._over([part.log_hazard_ratio_mean() for part in self._parts])
-
     def curve(self) -> tuple[Array, Array]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
         ends = [part.range() for part in self._parts]
