@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from adaptive_cart.models.posterior import Posterior, tails, within_tails
-from adaptive_cart.models.reference import Reference, holds
+from adaptive_cart.models.reference import OneTrial, Reference, holds
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import KINDS, LEVEL, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Integers
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalysisBase",
+    "OneTrial",
     "Posterior",
     "Reference",
     "Statement",
@@ -401,24 +402,12 @@ class AnalysisBase(Part):
         """
         raise NotImplementedError  # abstract: every model supplies it
 
-    def anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
-        """What a test answers of one trial, by other code; of posteriors there is ``reference``.
-
-        Parameters
-        ----------
-        trial
-            Position in the summary.
-        open_strata
-            ``(stratum,)``; nothing where all are open.
-        """
+    def anew(self, one: OneTrial) -> float:
+        """What a test answers of one trial, by other code; of posteriors there is ``reference``."""
         raise NotImplementedError  # supplied where there is no posterior
 
-    def estimated_anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
-        """What a test estimates of one trial, by other code; parameters as for :meth:`anew`."""
+    def estimated_anew(self, one: OneTrial) -> float:
+        """What a test estimates of one trial, by other code."""
         raise NotImplementedError  # supplied where there is no posterior
 
     def reference(

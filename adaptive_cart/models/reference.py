@@ -47,6 +47,12 @@ class OneTrial:
         return self.summary
 
     @property
+    def asked(self) -> Question:
+        """What is to be asked, where that is known."""
+        assert self.question is not None
+        return self.question
+
+    @property
     def stratum(self) -> int:
         """Position of the stratum asked about; ``ALL`` or ``OPEN`` where it is of several."""
         return ALL if self.question is None else self.question.stratum

@@ -22,7 +22,14 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
 from adaptive_cart.conduct.weighing_arms import OF_BEST, WeighingArms
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, holds, tails
+from adaptive_cart.models.base import (
+    AnalysisBase,
+    OneTrial,
+    Posterior,
+    Reference,
+    holds,
+    tails,
+)
 from adaptive_cart.models.sampling import Fit, mean_and_error
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
@@ -201,7 +208,7 @@ class _Beside:
         """A test's estimate by other code."""
         fast = float(tested.mean(question)[0])
         seen = self.look.summaries[question.endpoint]
-        again = analysis.estimated_anew(seen, 0, None, question)
+        again = analysis.estimated_anew(OneTrial(seen, question=question))
         row = self._row(ESTIMATE, OBSERVED, question, fast, again, 0.0, None, LARGEST_OF_TEST)
         return replace(row, by=OTHER_CODE, difference=0.0 if fast == again else fast - again)
 

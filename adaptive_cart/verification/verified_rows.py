@@ -42,7 +42,7 @@ from adaptive_cart.conduct.tied import (
 )
 from adaptive_cart.conduct.weighing import Weighing
 from adaptive_cart.design.design import Design
-from adaptive_cart.models.base import AnalysisBase, Reference, holds
+from adaptive_cart.models.base import AnalysisBase, OneTrial, Reference, holds
 from adaptive_cart.models.sampling import Fit, mean_and_error
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -161,7 +161,7 @@ class Comparison:
         question = asked.question
         seen = look.summaries[question.endpoint]
         analysis: AnalysisBase = self.plan.fitted[question.endpoint][0]
-        again = analysis.anew(seen, 0, asked.open_strata, question)
+        again = analysis.anew(OneTrial(seen, 0, asked.open_strata, question))
         row = self._row(look, asked, Answer(again, 0.0, []), last)
         return replace(row, allowed=LARGEST_OF_TEST, by=OTHER_CODE)
 

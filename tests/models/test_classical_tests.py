@@ -25,6 +25,7 @@ from adaptive_cart.models.classical.logrank import FineIntervals, at_risk, hazar
 from adaptive_cart.models.classical.proportions import likeliest, z_of_two
 from adaptive_cart.models.classical.worked_out_anew import of_proportions
 from adaptive_cart.models.classical.worked_out_anew import of_times as times_anew
+from adaptive_cart.models.reference import OneTrial
 from adaptive_cart.nouns.questions import ALL, KINDS, OPEN, Question
 from adaptive_cart.nouns.summaries import Counts, Durations
 from adaptive_cart.running.run import simulate
@@ -564,7 +565,9 @@ def test_other_code_says_the_same_of_proportions() -> None:
             continue
         question = Question("dfr", 1, minus, stratum=stratum, value=value, above=above)
         fast = OfProportions(open_strata, summary=counts).computed(question)
-        again = [of_proportions(counts, k, open_strata[k], question) for k in range(trials)]
+        again = [
+            of_proportions(OneTrial(counts, k, open_strata[k], question)) for k in range(trials)
+        ]
         assert fast == pytest.approx(again, abs=1e-7), question
 
 
@@ -574,7 +577,7 @@ def test_other_code_says_the_same_of_a_margin_that_few_proportions_can_have(valu
     totals = np.full(tables.shape, 20)
     counts = Counts(tables, totals, 0 * totals, totals)
     question = Question("dfr", 1, 0, value=value)
-    again = [of_proportions(counts, k, None, question) for k in range(len(tables))]
+    again = [of_proportions(OneTrial(counts, k, question=question)) for k in range(len(tables))]
     assert OfProportions(None, summary=counts).computed(question) == pytest.approx(again, abs=1e-7)
 
 
@@ -591,5 +594,5 @@ def test_other_code_says_the_same_of_times() -> None:
             "flare", 1, 0, kind="hazard_ratio", stratum=where, value=value, above=False
         )
         fast = OfTimes(open_strata, summary=seen).computed(question)
-        again = [times_anew(seen, k, open_strata[k], question) for k in range(60)]
+        again = [times_anew(OneTrial(seen, k, open_strata[k], question)) for k in range(60)]
         assert fast == pytest.approx(again, abs=1e-12), question

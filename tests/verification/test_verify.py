@@ -19,6 +19,7 @@ from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.models import ANALYSES, sampling
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
 from adaptive_cart.models.classical.classical_analysis import OfProportions
+from adaptive_cart.models.reference import OneTrial
 from adaptive_cart.models.strata.logistic_analysis import StrataPosterior
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions, PlainCompletions
@@ -226,7 +227,7 @@ def test_cox_by_bisection_is_cox_by_newton(months: tuple[int, ...], ends: str) -
         seen = durations(([float(m) for m in months], [int(e) for e in ends], who))
         asked = Question("relapse", 1, 0, kind="hazard_ratio", value=1.0)
         fast = analysis.posterior(analysis.fitted((), ()), seen, None).mean(asked)[0]
-        slow = analysis.estimated_anew(seen, 0, None, asked)
+        slow = analysis.estimated_anew(OneTrial(seen, question=asked))
         assert slow == pytest.approx(fast, rel=1e-8, nan_ok=True)
         found.append(slow)
     assert len({round(value, 6) for value in found}) > 4

@@ -17,7 +17,7 @@ from pydantic import Field
 from scipy.special import ndtr
 
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement, Told
+from adaptive_cart.models.base import AnalysisBase, OneTrial, Posterior, Reference, Statement, Told
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.classical.logrank import (
     AtRisk,
@@ -266,21 +266,15 @@ class ProportionsTestAnalysis(ClassicalTest):
         assert isinstance(summary, Counts)
         return OfProportions(open_strata, summary=summary)
 
-    def anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
+    def anew(self, one: OneTrial) -> float:
         from adaptive_cart.models.classical.worked_out_anew import of_proportions
 
-        assert isinstance(summary, Counts)
-        return of_proportions(summary, trial, open_strata, question)
+        return of_proportions(one)
 
-    def estimated_anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
+    def estimated_anew(self, one: OneTrial) -> float:
         from adaptive_cart.models.classical.worked_out_anew import estimate_of_proportions
 
-        assert isinstance(summary, Counts)
-        return estimate_of_proportions(summary, trial, open_strata, question)
+        return estimate_of_proportions(one)
 
 
 class LogrankTestAnalysis(ClassicalTest):
@@ -320,18 +314,12 @@ class LogrankTestAnalysis(ClassicalTest):
         assert isinstance(summary, Durations)
         return OfTimes(open_strata, summary=summary)
 
-    def anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
+    def anew(self, one: OneTrial) -> float:
         from adaptive_cart.models.classical.worked_out_anew import of_times
 
-        assert isinstance(summary, Durations)
-        return of_times(summary, trial, open_strata, question)
+        return of_times(one)
 
-    def estimated_anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
+    def estimated_anew(self, one: OneTrial) -> float:
         from adaptive_cart.models.classical.worked_out_anew import estimate_of_times
 
-        assert isinstance(summary, Durations)
-        return estimate_of_times(summary, trial, open_strata, question)
+        return estimate_of_times(one)

@@ -13,30 +13,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.models.reference import OneTrial
+from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.summaries import Counts, Durations
 
 Followed = Sequence[tuple[float, bool]]  # months, and whether they ended with the event
 
 
-def of_proportions(
-    summary: Counts, trial: int, open_strata: Booleans | None, question: Question
-) -> float:
-    """One less the one-sided p-value of a question about proportions, of one trial.
-
-    Parameters
-    ----------
-    trial
-        Position in the summary.
-    open_strata
-        ``(stratum,)``; nothing where all are open.
-    """
-    mine = _table(summary, trial, open_strata, question, question.arm)
+def of_proportions(one: OneTrial) -> float:
+    """One less the one-sided p-value of a question about proportions, of one trial."""
+    question = one.asked
+    mine = _table(one, question.arm)
     if question.minus is None:
         z = _z_of_value(*mine, question.value)
     else:
-        theirs = _table(summary, trial, open_strata, question, question.minus)
+        theirs = _table(one, question.minus)
         if question.value == 0.0:
             z = _z_of_chi_squared(mine, theirs)
         else:
@@ -44,33 +35,30 @@ def of_proportions(
     return _one_less_p(z, question.above)
 
 
-def estimate_of_proportions(
-    summary: Counts, trial: int, open_strata: Booleans | None, question: Question
-) -> float:
+def estimate_of_proportions(one: OneTrial) -> float:
     """The observed proportion, or difference of two, of one trial; nan of nobody."""
+    question = one.asked
     arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
-    tables = [_table(summary, trial, open_strata, question, arm) for arm in arms]
+    tables = [_table(one, arm) for arm in arms]
     rates = [x / n if n else math.nan for x, n in tables]
     return rates[0] - sum(rates[1:])
 
 
-def _table(
-    summary: Counts, trial: int, open_strata: Booleans | None, question: Question, arm: int
-) -> tuple[int, int]:
+def _table(one: OneTrial, arm: int) -> tuple[int, int]:
     """Responders and participants of an arm in the strata that a question is about."""
+    summary, trial = one.seen(Counts), one.trial
     counted = [
         (int(summary.successes[trial, arm, stratum]), int(summary.totals[trial, arm, stratum]))
         for stratum in range(summary.totals.shape[2])
-        if _about(question, stratum, open_strata)
+        if _about(one, stratum)
     ]
     return sum(x for x, _ in counted), sum(n for _, n in counted)
 
 
-def of_times(
-    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
-) -> float:
+def of_times(one: OneTrial) -> float:
     """The same of a question about a hazard ratio."""
-    mine, theirs = _both_arms(summary, trial, open_strata, question)
+    question = one.asked
+    mine, theirs = _both_arms(one)
     if question.value == 1.0:
         z = _z_of_scipy(mine, theirs)
     else:
@@ -78,16 +66,14 @@ def of_times(
     return _one_less_p(z, question.above)
 
 
-def estimate_of_times(
-    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
-) -> float:
+def estimate_of_times(one: OneTrial) -> float:
     """Cox's hazard ratio of one trial, where the score of a ratio crosses zero, by bisection.
 
     Zero, infinite or nan where one arm alone has events while both are at risk, or neither.
     """
     from scipy import optimize
 
-    mine, theirs = _both_arms(summary, trial, open_strata, question)
+    mine, theirs = _both_arms(one)
 
     def beyond(log_ratio: float) -> float:
         return _score_of_ratio(mine, theirs, math.exp(log_ratio))[0]
@@ -104,10 +90,9 @@ def estimate_of_times(
     return math.exp(float(optimize.bisect(beyond, -40.0, 40.0, xtol=1e-13)))
 
 
-def _both_arms(
-    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
-) -> tuple[Followed, Followed]:
+def _both_arms(one: OneTrial) -> tuple[Followed, Followed]:
     """Those of the arm of a question and of the other, in the strata that it is about."""
+    summary, trial = one.seen(Durations), one.trial
 
     def followed(arm: int | None) -> Followed:
         return [
@@ -115,18 +100,18 @@ def _both_arms(
             for who in range(summary.months.shape[1])
             if summary.included[trial, who]
             and summary.arm[trial, who] == arm
-            and _about(question, int(summary.stratum[trial, who]), open_strata)
+            and _about(one, int(summary.stratum[trial, who]))
         ]
 
-    return followed(question.arm), followed(question.minus)
+    return followed(one.asked.arm), followed(one.asked.minus)
 
 
-def _about(question: Question, stratum: int, open_strata: Booleans | None) -> bool:
+def _about(one: OneTrial, stratum: int) -> bool:
     """Whether a question is about a stratum."""
-    if question.stratum >= 0:
-        return stratum == question.stratum
-    closed = open_strata is not None and not open_strata[stratum]
-    return not (question.stratum == OPEN and closed)
+    if one.stratum >= 0:
+        return stratum == one.stratum
+    closed = one.open_strata is not None and not one.open_strata[stratum]
+    return not (one.stratum == OPEN and closed)
 
 
 def _one_less_p(z: float, above: bool) -> float:

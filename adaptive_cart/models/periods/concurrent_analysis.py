@@ -109,14 +109,17 @@ class ConcurrentReference(ReferenceOf):
 
     def data_of(self, one: OneTrial) -> Data:
         """One trial's data, of those whom the question is about."""
-        if not isinstance(one.summary, ByPeriod):
-            return self.face.data_of(one)
-        seen = one.summary.compared(arms_of(one.question))
-        return self.face.data_of(replace(one, summary=seen, open_strata=None))
+        return self.face.data_of(counted(one) if isinstance(one.summary, ByPeriod) else one)
 
     def all_arms(self, stratum: int) -> Question | None:
         """None: no question is about the data of every arm."""
         return None
+
+
+def counted(one: OneTrial) -> OneTrial:
+    """One trial, of those whom its question is about."""
+    assert isinstance(one.summary, ByPeriod)
+    return replace(one, summary=one.summary.compared(arms_of(one.question)), open_strata=None)
 
 
 class Concurrent(ByPeriodAnalysis):
@@ -145,20 +148,11 @@ class Concurrent(ByPeriodAnalysis):
 class ConcurrentTest(Concurrent):
     """The same of a test, which is worked out anew by other code in place of PyMC."""
 
-    def anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
-        return super().anew(self._counted(summary, question), trial, None, question)
+    def anew(self, one: OneTrial) -> float:
+        return super().anew(counted(one))
 
-    def estimated_anew(
-        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
-    ) -> float:
-        return super().estimated_anew(self._counted(summary, question), trial, None, question)
-
-    @staticmethod
-    def _counted(summary: Summary, question: Question) -> Summary:
-        assert isinstance(summary, ByPeriod)
-        return summary.compared(arms_of(question))
+    def estimated_anew(self, one: OneTrial) -> float:
+        return super().estimated_anew(counted(one))
 
 
 def never_apart(kind: type[Posterior]) -> type[Posterior]:
