@@ -17,6 +17,7 @@ from adaptive_cart.conduct.completion import Completion
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.models.reference import OneTrial
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.summaries import Counts, Durations
 from adaptive_cart.participants.population import latents_for
@@ -135,7 +136,8 @@ def test_completed_times_are_those_of_the_posterior_beside() -> None:
     efficacy = next(rule for rule in plan.rules if rule.name == "efficacy").parts[0]
     for trial in (0, 3):
         every = [
-            analysis.anew(mine, 32 * trial + completion, None, efficacy.question) >= 0.975
+            analysis.anew(OneTrial(mine, 32 * trial + completion, question=efficacy.question))
+            >= 0.975
             for completion in range(32)
         ]
         assert fast[trial] == pytest.approx(np.mean(every), abs=4 * np.sqrt(0.25 / 32))

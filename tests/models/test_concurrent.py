@@ -18,6 +18,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.periods.kinds import ADJUSTED
+from adaptive_cart.models.reference import OneTrial
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Snapshot
@@ -184,7 +185,7 @@ def test_a_comparison_is_the_models_own_without_the_others(model: str, month: fl
             if model in TESTS:
                 summary = plan.summary(endpoint, prepared, snapshot)
                 for name, answer in (("anew", "probability"), ("estimated_anew", "mean")):
-                    again = getattr(analysis, name)(summary, 1, None, question)
+                    again = getattr(analysis, name)(OneTrial(summary, 1, question=question))
                     fast = getattr(found, answer)(question)[1]
                     assert again == pytest.approx(fast, abs=1e-9, nan_ok=True)
 
