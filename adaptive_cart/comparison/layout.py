@@ -11,11 +11,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from adaptive_cart.comparison.measured import BOTH_EXACT, Candidate, Difference, Key, Measure
+from adaptive_cart.nouns.roles import PLURAL
 
 if TYPE_CHECKING:
     from adaptive_cart.comparison.side_by_side import Comparison
 
-PARTS = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
 SHOWN = (  # heading, measure, fewest and most decimals
     ("success", Key("success"), 3, 4),
     ("N randomised", Key("n_randomised_mean"), 1, 2),
@@ -221,7 +221,7 @@ def _labels(comparison: Comparison, rows: list[Row]) -> list[str]:
     for name, candidate in rows:
         if comparison.scenarios[name] != role:
             role = comparison.scenarios[name]
-            lines.append(PARTS[role])
+            lines.append(PLURAL[role])
         if name != scenario:
             scenario = name
             lines.append(f" {_cut(name)}")
@@ -284,7 +284,7 @@ def as_html(comparison: Comparison) -> str:
     for place, (name, candidate) in enumerate(rows):
         if name != scenario:
             scenario = name
-            role = PARTS[comparison.scenarios[name]]
+            role = PLURAL[comparison.scenarios[name]]
             title = f"{escape(name)} ({role})"
             body.append(f'<tr><th colspan="{1 + 2 * len(groups)}">{title}</th></tr>')
         cells = "".join(

@@ -22,6 +22,7 @@ from adaptive_cart.figures.style import (
     styled,
 )
 from adaptive_cart.figures.thinning import WHY, shown_scenarios
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.figure import Z95, proportion
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _costs(comparison: Comparison, scenarios: list[str]) -> list[tuple[Key, str]
 
 def worst_null(comparison: Comparison, candidate: Candidate) -> str | None:
     """The common null scenario with the largest probability of success."""
-    nulls = [name for name, role in comparison.scenarios.items() if role == "null"]
+    nulls = [name for name, role in comparison.scenarios.items() if role == NULL]
     return max(nulls, key=lambda name: candidate.measures(name)[SUCCESS].estimate, default=None)
 
 
@@ -105,7 +106,7 @@ def efficient(points: list[tuple[float, float]]) -> list[int]:
 
 def rows_of_frontier(comparison: Comparison) -> list[str]:
     """Scenarios that the frontier shows: no nulls, and where there are many, those that matter."""
-    powered = [name for name, role in comparison.scenarios.items() if role != "null"]
+    powered = [name for name, role in comparison.scenarios.items() if role != NULL]
     costs = (SUCCESS, *(key for key, _ in COSTS))
     return _shown(comparison, powered or list(comparison.scenarios), MOST_ROWS, costs)
 
@@ -315,7 +316,7 @@ def _missing(names: list[str], shown: list[str]) -> str:
 def captions(comparison: Comparison) -> dict[str, dict[str, str]]:
     """What is said below each figure, and what it shows in words."""
     labels = ", ".join(candidate.label for candidate in comparison.candidates)
-    powered = [name for name, role in comparison.scenarios.items() if role != "null"]
+    powered = [name for name, role in comparison.scenarios.items() if role != NULL]
     left = _missing(powered, rows_of_frontier(comparison))
     shown = (
         "Probability of success of each design in each scenario (rows) against what it costs: the "

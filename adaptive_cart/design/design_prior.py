@@ -28,9 +28,10 @@ from pydantic import Field, model_validator
 from adaptive_cart.design.validation import steps_of
 from adaptive_cart.nouns.parameter_draws import AnyDraw, BetaDraw, ParameterDraw
 from adaptive_cart.nouns.parts import Count, Part, Probability
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 
 READY_MADE = {"skeptical": 0.75, "neutral": 0.5, "enthusiastic": 0.25}  # weight of the nulls
-EXPECTED = ("null", "alternative")  # roles that a ready-made one shares the weight out to
+EXPECTED = (NULL, ALTERNATIVE)  # roles that a ready-made one shares the weight out to
 ROUNDING = 1e-9
 
 
@@ -97,7 +98,7 @@ class Draw:
 
     def concerns(self, scenario: str, role: str) -> bool:
         """Whether it is drawn in a scenario."""
-        return scenario == self.scenario if self.scenario is not None else role != "null"
+        return scenario == self.scenario if self.scenario is not None else role != NULL
 
 
 def draws_of(
@@ -132,7 +133,7 @@ def weights_of(name: str, prior: DesignPrior, roles: Mapping[str, str]) -> dict[
     """
     if prior.weights is not None:
         return {scenario: weight for scenario, weight in prior.weights.items() if weight > 0.0}
-    share = {"null": READY_MADE[name], "alternative": 1.0 - READY_MADE[name]}
+    share = {NULL: READY_MADE[name], ALTERNATIVE: 1.0 - READY_MADE[name]}
     number = {role: sum(found == role for found in roles.values()) for role in EXPECTED}
     return {
         scenario: share[role] / number[role] for scenario, role in roles.items() if role in EXPECTED

@@ -11,12 +11,13 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_scales import NUMBERS, SCALES
 from adaptive_cart.design.mixtures import MIXTURE
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import ROLES, SAME_AS
+from adaptive_cart.design.scenario_frame import SAME_AS
 from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.mixture import Share
 from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.roles import ROLES
 from adaptive_cart.nouns.time_trend import TimeTrend
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -16,6 +16,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adaptive_cart.design.validation import steps_of
+from adaptive_cart.nouns.roles import NULL
 
 ELSEWHERE = "elsewhere"
 MOST = 4  # ranges that are searched together
@@ -43,7 +44,7 @@ class ValueRange:
 
     def concerns(self, scenario: str, role: str) -> bool:
         """Whether it runs in a scenario."""
-        return scenario == self.scenario if self.scenario is not None else role == "null"
+        return scenario == self.scenario if self.scenario is not None else role == NULL
 
 
 @dataclass(frozen=True)

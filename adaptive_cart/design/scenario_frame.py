@@ -12,13 +12,13 @@ from adaptive_cart.design.validation import (
 )
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 
 if TYPE_CHECKING:
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.truth import Truth
     from adaptive_cart.nouns.external import Level
 
-ROLES = ("null", "alternative", "robustness")
 SOURCE = "_source"  # after a name: the rate by which external data are drawn anew
 NOT_INFUSED = "not_infused"  # whose course is taken where no arm is the control
 SAME_AS = "same_as"  # of what is said directly: the arm in which the same is true
@@ -167,4 +167,4 @@ class Frame:
 def role_of(name: str, scenario: Mapping[str, Any]) -> str:
     """Role of a scenario: as written, else ``null`` for the one so called."""
     written = scenario.get("role")
-    return str(written) if written is not None else ("null" if name == "null" else "alternative")
+    return str(written) if written is not None else (NULL if name == NULL else ALTERNATIVE)

@@ -16,7 +16,7 @@ from adaptive_cart.design.external_truths import outside_value
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.mixtures import MIXTURE, read_parts
 from adaptive_cart.design.scenario import resolve
-from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, SAME_AS, SOURCE, Frame
+from adaptive_cart.design.scenario_frame import NOT_INFUSED, SAME_AS, SOURCE, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
@@ -32,6 +32,7 @@ from adaptive_cart.design.validation import (
 )
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.roles import ROLES
 
 
 def check_scenarios(frame: Frame) -> None:

@@ -17,6 +17,7 @@ from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.correlated import Correlated
 from adaptive_cart.nouns.mixture import Mixture, Share
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 from adaptive_cart.nouns.time_trend import TimeTrend
 
 if TYPE_CHECKING:
@@ -114,6 +115,21 @@ class Truth:
                 for name in self.trends
             },
         )
+
+    @property
+    def is_null(self) -> bool:
+        """Whether a success is an error here."""
+        return self.role == NULL
+
+    @property
+    def is_alternative(self) -> bool:
+        """Whether a success is wanted here."""
+        return self.role == ALTERNATIVE
+
+    @property
+    def as_null(self) -> Truth:
+        """The same truth where a success is an error."""
+        return replace(self, role=NULL)
 
     @property
     def drifts(self) -> bool:

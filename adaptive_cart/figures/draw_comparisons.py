@@ -34,6 +34,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.percentages import of_trials
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def draw_robustness(tables: Tables) -> Figure:
             own = frame[(frame["kind"] == kind) & (frame["scenario"] == name)]
             own = own[own["what"] == what]
             if not own.empty:
-                dot(axes, place, own.iloc[0], mark(1) if kind == "null" else mark(0))
+                dot(axes, place, own.iloc[0], mark(1) if kind == NULL else mark(0))
         axes.axvline(0.0, color=BLACK, linewidth=0.9)
         axes.set_xlabel(WHAT[what])
         axes.xaxis.set_major_locator(MaxNLocator(4))

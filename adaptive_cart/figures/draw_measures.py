@@ -40,6 +40,7 @@ from adaptive_cart.figures.style import (
     width_of,
 )
 from adaptive_cart.figures.tables_measures import EARLY
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.percentages import with_interval
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def draw_type_one_error(tables: Tables) -> Figure:
     if about["curve"]:
         figure = sheet(3.0)
         axes = figure.subplots()
-        own = frame[frame["role"] == "null"].sort_values(about["first"])
+        own = frame[frame["role"] == NULL].sort_values(about["first"])
         style = mark(0)
         axes.fill_between(
             own[about["first"]], own["lower"], own["upper"], color=style.colour, alpha=0.2, lw=0
@@ -313,7 +314,7 @@ def draw_type_one_error(tables: Tables) -> Figure:
             )  # fmt: skip
         return figure
     rows = only_shown(frame).to_dict("records")
-    notes = ["" if row["role"] == "null" else "(false success)" for row in rows]
+    notes = ["" if row["role"] == NULL else "(false success)" for row in rows]
     pairs = list(zip(rows, notes, strict=True))
     labels = [f"{named(row['scenario'])}\n{note}".strip() for row, note in pairs]
     height = 1.25 + row_heights(labels, 0.42)
@@ -324,7 +325,7 @@ def draw_type_one_error(tables: Tables) -> Figure:
     axes = figure.subplots()
     rows_axis(axes, labels)
     for place, row in enumerate(rows):
-        dot(axes, place, row, mark(0) if row["role"] == "null" else mark(1))
+        dot(axes, place, row, mark(0) if row["role"] == NULL else mark(1))
         axes.text(1.02, place, _with_interval(row), va="center",
                   transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_xlim(0, top)

@@ -17,6 +17,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.rows import looks_table, trials_table
@@ -52,7 +53,7 @@ def with_role(result: Result, role: str) -> list[str]:
 
 def main_scenario(result: Result) -> str:
     """The scenario that a picture of one truth shows: the first alternative, else the first."""
-    return next(iter([*with_role(result, "alternative"), *(n for n, _ in scenarios(result))]))
+    return next(iter([*with_role(result, ALTERNATIVE), *(n for n, _ in scenarios(result))]))
 
 
 def truth_of(result: Result, scenario: str) -> Truth:

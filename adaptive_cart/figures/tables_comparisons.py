@@ -25,6 +25,7 @@ from adaptive_cart.figures.tables_measures import (
 )
 from adaptive_cart.figures.thinning import choose, harm_only, must_be_seen, shown_scenarios
 from adaptive_cart.nouns.questions import ALL, OPEN
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL, ROBUSTNESS
 from adaptive_cart.results.figure import Figure, exact, mean
 from adaptive_cart.results.result import Result
 
@@ -35,12 +36,12 @@ POINTS = 14  # of the figure of benefit and risk, where each arm has its own
 # ── F10: robustness ───────────────────────────────────────────────────────────────────────────
 def robustness_tables(result: Result) -> Tables | Missing:
     """F10: what changes against the base scenario when something else is true."""
-    robust = with_role(result, "robustness")
+    robust = with_role(result, ROBUSTNESS)
     # scenarios that make a curve are shown as one elsewhere
     curves = {name for line in effect_lines(result) for name in line.scenarios}
     alternatives, nulls = (
         [*names[:1], *(name for name in names[1:] if name not in curves)]
-        for names in (with_role(result, "alternative"), with_role(result, "null"))
+        for names in (with_role(result, ALTERNATIVE), with_role(result, NULL))
     )
     if not robust:
         return Missing(
@@ -51,9 +52,9 @@ def robustness_tables(result: Result) -> Tables | Missing:
     base = alternatives[0] if alternatives else None
     rows = []
     if base is not None:
-        rows += [_change(result, base, name, "alternative") for name in robust + alternatives[1:]]
+        rows += [_change(result, base, name, ALTERNATIVE) for name in robust + alternatives[1:]]
     if nulls and len(nulls) > 1:
-        rows += [_change(result, nulls[0], name, "null") for name in nulls[1:]]
+        rows += [_change(result, nulls[0], name, NULL) for name in nulls[1:]]
     if not rows:
         return Missing(
             "this run has no alternative that a robustness scenario can be compared with",
@@ -115,9 +116,9 @@ def bayesian_tables(result: Result) -> Tables | Missing:
     """F12: what a success means, by how probable a benefit was beforehand."""
     import numpy as np
 
-    nulls, alternatives = with_role(result, "null"), with_role(result, "alternative")
+    nulls, alternatives = with_role(result, NULL), with_role(result, ALTERNATIVE)
     if not nulls or not alternatives:
-        lacking = "null" if not nulls else "alternative"
+        lacking = NULL if not nulls else ALTERNATIVE
         return Missing(
             f"this run has no {lacking} scenario",
             f'add a scenario with role = "{lacking}" to the design and simulate again',

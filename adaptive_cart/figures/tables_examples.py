@@ -27,6 +27,7 @@ from adaptive_cart.figures.source import (
     with_role,
 )
 from adaptive_cart.figures.tables_measures import table
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.result import Result
 
@@ -86,7 +87,7 @@ def picked(result: Result, key: str) -> tuple[str, int, int, int] | None:
         return None
     named = ended["scenario"].astype(str)
     counts = {name: int((named == name).sum()) for name, _ in scenarios(result)}
-    alternatives = with_role(result, "alternative")
+    alternatives = with_role(result, ALTERNATIVE)
     scenario = max(counts, key=lambda name: (counts[name], name in alternatives))
     own = ended[named == scenario].sort_values(["n_randomised", "months", "trial"])
     trial = int(own["trial"].iloc[(len(own) - 1) // 2])

@@ -20,6 +20,7 @@ from adaptive_cart.figures.style import CONTINUING
 from adaptive_cart.figures.thinning import shown_scenarios
 from adaptive_cart.figures.truths import Line, lines_of
 from adaptive_cart.nouns.questions.level import Level
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.figure import Figure, exact, proportion
 from adaptive_cart.results.result import Result
 
@@ -211,9 +212,9 @@ def null_tables(result: Result) -> Tables | Missing:
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
         below = asked_below(result)
         partly = beyond is not None and any(short_of(effect, beyond, below) for effect in effects)
-        if role != "null" and not partly:
+        if role != NULL and not partly:
             continue
-        measure = "success" if role == "null" else "false_success"
+        measure = "success" if role == NULL else "false_success"
         found = measured(result, name, measure)
         if found is not None:
             rows.append(
@@ -231,12 +232,12 @@ def null_tables(result: Result) -> Tables | Missing:
             'add a scenario with role = "null" to the design and simulate again',
         )
     calibration = result.design.calibration
-    names = [row["scenario"] for row in rows if row["role"] == "null"]
+    names = [row["scenario"] for row in rows if row["role"] == NULL]
     truths = {name: truth_of(result, name) for name in names}
-    controls = {row[first] for row in rows if row["role"] == "null"}
+    controls = {row[first] for row in rows if row["role"] == NULL}
     whole = len(names) == len(rows)  # a curve is of nulls only, and would hide the others
     curve = whole and len(names) >= 3 and len(controls) == len(names) and truths
-    worst = max((row for row in rows if row["role"] == "null"), key=_height, default=rows[0])
+    worst = max((row for row in rows if row["role"] == NULL), key=_height, default=rows[0])
     highest = sorted(rows, key=_height, reverse=True)[:MOST_NULLS]
     drawn = {row["scenario"] for row in highest}
     rows = [{"shown": bool(curve) or row["scenario"] in drawn, **row} for row in rows]

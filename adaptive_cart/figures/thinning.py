@@ -21,6 +21,7 @@ from adaptive_cart.figures.source import (
     with_role,
 )
 from adaptive_cart.figures.truths import differ_in_harm_only, numbers_of
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL, ROBUSTNESS
 
 if TYPE_CHECKING:
     from adaptive_cart.results.result import Result
@@ -117,13 +118,13 @@ def shown_scenarios(
 
 def expected_scenario(result: Result) -> str:
     """The alternative named ``expected``, else the one that figures of one truth show."""
-    named = EXPECTED in with_role(result, "alternative")
+    named = EXPECTED in with_role(result, ALTERNATIVE)
     return EXPECTED if named else main_scenario(result)
 
 
 def must_be_seen(result: Result) -> list[str]:
     """What no figure of scenarios leaves out, the most important first."""
-    nulls = {name: _figure(result, name, "success") for name in with_role(result, "null")}
+    nulls = {name: _figure(result, name, "success") for name in with_role(result, NULL)}
     stops = {name: _figure(result, name, "stop_safety") for name, _ in scenarios(result)}
     found = [max(nulls, key=lambda name: nulls[name])] if nulls else []
     if max(stops.values())[0] > 0.0:
@@ -146,7 +147,7 @@ def harm_only(result: Result) -> list[str]:
     def make() -> list[str]:
         flat = {name: numbers_of(truth_of(result, name)) for name, _ in scenarios(result)}
         harms = {name for name, e in result.design.endpoints.items() if e.harm}
-        robust = with_role(result, "robustness")
+        robust = with_role(result, ROBUSTNESS)
         others = [name for name in flat if name not in robust]
         found = [
             name

@@ -9,6 +9,7 @@ from adaptive_cart.decisions import NO_SUCCESS, SUCCESS
 from adaptive_cart.figures.kinds import ALONE, MUST, NOUN, Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import choose, left_out
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.percentages import of_trials, percent, with_interval
 
@@ -119,7 +120,7 @@ def say_type_one_error(tables: Tables) -> str:
         if target is None or target != target
         else f" Target: {percent(target)}."
     )
-    partly = (frame["role"] != "null").any()
+    partly = (frame["role"] != NULL).any()
     note = (
         " Where only some arms or strata are null, the probability is that of declaring success "
         "for any of those."

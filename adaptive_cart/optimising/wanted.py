@@ -235,7 +235,7 @@ def _wrong_power(
         if not 0.0 < least < 1.0:
             message = f"{name}: found {least:g}; a power between 0 and 1 is expected"
             yield Problem("--power", message)
-        if design.truths[name].role == "null":
+        if design.truths[name].is_null:
             told = "" if error is None else f", at most {error:g}"
             yield Problem(
                 "--power",

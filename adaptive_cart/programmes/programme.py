@@ -333,7 +333,7 @@ class _Reading:
 
     def _scenario(self, where: str, key: str, name: str | None, design: Design) -> str | None:
         if name is None:
-            works = [n for n, truth in design.truths.items() if truth.role == "alternative"]
+            works = [n for n, truth in design.truths.items() if truth.is_alternative]
             if works:
                 return works[0]
             self.tell(

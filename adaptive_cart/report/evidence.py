@@ -19,6 +19,7 @@ from adaptive_cart.design.spending import first_of, planned_thresholds, spent_ap
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL, ROBUSTNESS
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Line,
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AIMS = {
-    "null": "type I error",
-    "alternative": "power",
-    "robustness": "robustness",
+    NULL: "type I error",
+    ALTERNATIVE: "power",
+    ROBUSTNESS: "robustness",
 }
 REASON_WORDS = {ending.name: ending.label for ending in ENDINGS}
 KINDS: dict[str, Kind] = {
@@ -122,12 +123,12 @@ class Evidence:
     @cached_property
     def target(self) -> str | None:
         """The scenario that the power is stated for: the first alternative."""
-        return next(iter(self.of_role("alternative")), None)
+        return next(iter(self.of_role(ALTERNATIVE)), None)
 
     @cached_property
     def worst_null(self) -> str | None:
         """The null with the largest type I error; of equal ones that with the most above."""
-        nulls = self.of_role("null")
+        nulls = self.of_role(NULL)
         if not nulls:
             return None
         return max(nulls, key=lambda n: (self.cell(n, "success").figure.estimate,
@@ -183,7 +184,7 @@ class Evidence:
         """Null scenarios whose type I error is above its target."""
         if self.target_error is None:
             return []
-        found = [(n, self.cell(n, "success").figure.estimate) for n in self.of_role("null")]
+        found = [(n, self.cell(n, "success").figure.estimate) for n in self.of_role(NULL)]
         return [name for name, error in found if error > self.target_error]
 
     @cached_property

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.report.counts_alone import counts_alone
 from adaptive_cart.report.document import (
     Block,
@@ -152,7 +153,7 @@ def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
     primary = next(iter(tables["endpoints"]))
     names = {f"p{place}": point for place, point in enumerate(points)}
     tables["scenarios"] = {
-        name: {"role": "alternative", primary: {arms[0]: c, arms[1]: min(c + d, 1.0)}}
+        name: {"role": ALTERNATIVE, primary: {arms[0]: c, arms[1]: min(c + d, 1.0)}}
         for name, (c, d) in names.items()
     }
     design = Design(**tables)

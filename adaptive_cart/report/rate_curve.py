@@ -13,6 +13,7 @@ from typing import Any
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.report.counts_alone import counts_alone
 from adaptive_cart.report.document import (
     Block,
@@ -83,7 +84,7 @@ def _enumerated(text: str, rates: tuple[float, ...]) -> tuple[dict[float, float]
     (arm,), primary = Design(**tables).arm_names, next(iter(tables["endpoints"]))
     names = {f"p{place}": rate for place, rate in enumerate(rates)}
     tables["scenarios"] = {
-        name: {"role": "alternative", primary: {arm: rate}} for name, rate in names.items()
+        name: {"role": ALTERNATIVE, primary: {arm: rate}} for name, rate in names.items()
     }
     design = Design(**tables)
     rows, _ = enumerate_design(design, design.truths)

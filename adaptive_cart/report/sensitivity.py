@@ -23,6 +23,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.results.figure import Figure, mean, proportion
@@ -182,7 +183,7 @@ def _more_dropout(truth: Truth) -> Truth:
 def scenarios_asked(evidence: Evidence) -> list[str]:
     """The worst null, the target, and the alternative with the least power."""
     asked = [evidence.worst_null, evidence.target]
-    others = [n for n in evidence.of_role("alternative") if n != evidence.target]
+    others = [n for n in evidence.of_role(ALTERNATIVE) if n != evidence.target]
     if others:
         asked.append(min(others, key=lambda n: evidence.cell(n, "success").figure.estimate))
     return [name for name in dict.fromkeys(asked) if name is not None]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
-from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
 from adaptive_cart.nouns.passing_folder import removed_with
+from adaptive_cart.nouns.roles import ROLES
 from adaptive_cart.results.averages import read_averages
 from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.figure import Figure

@@ -13,6 +13,7 @@ from html import escape
 from adaptive_cart.conduct.estimated import estimand_pair
 from adaptive_cart.conduct.plan import Plan, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS
+from adaptive_cart.nouns.roles import PLURAL
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.laid_out import (
     ANY,
@@ -28,7 +29,6 @@ from adaptive_cart.results.operating import AS_OBSERVED
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import MEASURES
 
-ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
 NOTES_WIDTH = 100
 LONGEST_HEADING = 34  # characters above the columns of estimates
 
@@ -66,7 +66,7 @@ def _by_part(blocks: list[tuple[str, dict[str, list[Row]], list[Group]]]) -> boo
 def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]]]:
     """Heading, rows and groups of columns: of the trials, then by arm and stratum."""
     by_role = _scenarios_by_role(result)
-    rows = {ROLES[role]: [Row(name, name) for name in names] for role, names in by_role.items()}
+    rows = {PLURAL[role]: [Row(name, name) for name in names] for role, names in by_role.items()}
     blocks = [("scenario", rows, _trial_groups(result, rows))]
     parts = {
         f"{name} ({role})": _parts(result, name)
@@ -92,10 +92,10 @@ def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]
 
 def _scenarios_by_role(result: Result) -> dict[str, list[str]]:
     """Scenarios that have been run, nulls first, in the design's order otherwise."""
-    roles = result.manifest["roles"]
-    run = [name for name in roles if name in result.manifest["trials"]]
-    found = {role: [name for name in run if roles[name] == role] for role in ROLES}
-    return {role: names for role, names in found.items() if names}
+    found: dict[str, list[str]] = {}
+    for name, role in result.roles.items():
+        found.setdefault(role, []).append(name)
+    return found
 
 
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────

@@ -474,7 +474,7 @@ def _question(design: Design) -> Question:
 def _alternative(design: Design, question: Question) -> float:
     """The difference of the arms in the first scenario that is an alternative."""
     for truth in design.truths.values():
-        if truth.role == "alternative" and design.primary in truth.direct:
+        if truth.is_alternative and design.primary in truth.direct:
             control, other = (truth.direct[design.primary][arm][0] for arm in (0, question.arm))
             return round(float(other) - float(control), 12)
     raise InputError("--effect: missing; no scenario is an alternative that says rates directly")

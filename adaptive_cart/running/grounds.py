@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -308,7 +308,7 @@ def _alike(design: Design, region: Region) -> Callable[[Place], tuple[str, Truth
     def truth(at: Place) -> tuple[str, Truth]:
         direct = np.minimum(np.array(at)[:, None] / kept, 1.0)
         values = tuple(tuple(float(rate) for rate in arm) for arm in direct)
-        found = replace(base.with_direct(region.endpoint, values), role="null")
+        found = base.with_direct(region.endpoint, values).as_null
         return rate_words(design, np.array(at)), found
 
     return truth

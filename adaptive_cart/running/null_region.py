@@ -24,6 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import Exponential
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.claims import Claims, ClaimsAmong
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.results.true_value import TrueValue
@@ -165,7 +166,7 @@ def rate_points(
             }
             truth = replace(
                 base.with_direct(endpoint, values),
-                role="null",
+                role=NULL,
                 external={**base.external, **compared},
             )
             false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
@@ -236,7 +237,7 @@ def scenario_points(
     alone: set[tuple[str, Question]] = set()
     for name, truth in nulls.items():
         found: dict[str, Truth] = {name: truth}
-        null = truth.role == "null"
+        null = truth.is_null
         for rule in calibrated if null else ():
             for asked in rule.claimed:
                 found |= moved_to_margin(design, name, truth, asked)
@@ -288,7 +289,7 @@ def true_nulls(
     latents = SobolLatents(points=POINTS)
     notes = []
     for name, truth in design.truths.items():
-        if truth.role == "null" and name not in besides:
+        if truth.is_null and name not in besides:
             true = true_values(design, truth, latents)
             if not any(falsely(rule, true) for rule in calibrated):
                 notes.append(_true_claim(design, name, calibrated[0], true))
@@ -308,7 +309,7 @@ def false_elsewhere(
     latents = SobolLatents(points=POINTS)
     notes = []
     for name, truth in design.truths.items():
-        if name in besides or truth.role == "null":
+        if name in besides or truth.is_null:
             continue
         true = true_values(design, truth, latents)
         for rule in calibrated:

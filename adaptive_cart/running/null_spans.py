@@ -26,6 +26,7 @@ from adaptive_cart.design.scenarios import truth_with
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 from adaptive_cart.running.null_region import (
     DECIMALS,
@@ -125,7 +126,7 @@ class Spans:
         return axes
 
     def _values(self, scenario: str, is_base: bool = False) -> dict[str, Limits]:
-        role = "null" if is_base else self.design.truths[scenario].role
+        role = NULL if is_base else self.design.truths[scenario].role
         found = self.region.ranges.values
         return {one.path: one.limits for one in found if one.concerns(scenario, role)}
 
@@ -168,7 +169,7 @@ class Spans:
         name = f"{family.scenario}, {said}" if said else family.scenario
         truths = {name: base}
         for asked in (asked for rule in self.calibrated for asked in rule.claimed):
-            if base.role == "null":
+            if base.is_null:
                 truths |= moved_to_margin(self.design, name, base, asked)
         return truths
 
@@ -226,7 +227,7 @@ class Spans:
             for place, name in enumerate(self.design.comparators)
         }
         truth = replace(
-            base.with_direct(endpoint, told), role="null", external={**base.external, **outside}
+            base.with_direct(endpoint, told).as_null, external={**base.external, **outside}
         )
         return self._named(at, self._rates(effect, at)[0], effect, who), truth
 

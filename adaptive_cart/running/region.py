@@ -273,7 +273,7 @@ def region_of(design: Design) -> Region:
     truths = numbers.truths
     rules = calibrated_rules(design, resolve_rules(numbers))
     endpoint = rules[0].claimed[0].endpoint
-    nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
+    nulls = tuple(name for name, truth in truths.items() if truth.is_null)
     same = all(
         asked.endpoint == endpoint and asked.of.about_levels
         for rule in rules
@@ -292,7 +292,7 @@ def region_of(design: Design) -> Region:
         patterns = tuple(
             name
             for name, truth in truths.items()
-            if (truth.role == "null" or several)
+            if (truth.is_null or several)
             and _pattern(truth, endpoint, design.control)
             and _inside(truth, endpoint, whose, limits)
         )

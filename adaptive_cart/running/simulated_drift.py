@@ -300,7 +300,7 @@ def _sound(
     base = [
         name
         for name, truth in design.truths.items()
-        if truth.role == "alternative" and design.primary in truth.direct
+        if truth.is_alternative and design.primary in truth.direct
     ]
     if not base:
         problems.append(

@@ -14,6 +14,7 @@ from adaptive_cart.comparison.layout import (
     value_text,
 )
 from adaptive_cart.comparison.measured import BOTH_EXACT, Key, Measure
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.running.region import wanted_words
 from adaptive_cart.sweeps.swept import POWER, TYPE_ONE, Cell, Sweep
 from adaptive_cart.sweeps.varying import AS_WRITTEN
@@ -136,7 +137,7 @@ def _worst(sweep: Sweep) -> Iterator[str]:
         )
     for name, role in sweep.scenarios.items():
         least = sweep.worst(name)
-        if role == "alternative" and least is not None:
+        if role == ALTERNATIVE and least is not None:
             yield f"Least success in {name}: {_told(least)}, of {least.variant.label}."
 
 

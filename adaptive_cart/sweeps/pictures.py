@@ -29,6 +29,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.writing import CAPTIONS
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 from adaptive_cart.results.figure import Z95
 from adaptive_cart.sweeps.swept import POWER, TYPE_ONE, Cell, Sweep
 from adaptive_cart.sweeps.varying import AS_WRITTEN, Variant
@@ -70,8 +71,8 @@ def panels(sweep: Sweep) -> list[tuple[str, str, Key]]:
         if "null" in sweep.scenarios.values()
         else []
     )
-    wanted = [name for name, role in sweep.scenarios.items() if role == "alternative"]
-    others = [name for name, role in sweep.scenarios.items() if role != "null"]
+    wanted = [name for name, role in sweep.scenarios.items() if role == ALTERNATIVE]
+    others = [name for name, role in sweep.scenarios.items() if role != NULL]
     return [*found, *((f"Success: {n}", n, POWER) for n in (wanted or others)[:1])][:MOST_PANELS]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from adaptive_cart.comparison.measured import Key
 from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -168,7 +169,7 @@ def _columns(found: Sweep) -> Iterator[tuple[Line, str, Key]]:
             yield line("Threshold of ", code(name.removeprefix("threshold_"))), "", Key(name)
     if any(cell.key == TYPE_ONE for cell in found.rows):
         yield line("Type I error, null scenarios"), "", TYPE_ONE
-    others = [name for name, role in found.scenarios.items() if role != "null"]
+    others = [name for name, role in found.scenarios.items() if role != NULL]
     for scenario in others[:MOST_SCENARIOS]:
         yield line("Success in ", code(scenario)), scenario, POWER
     participants = Key("n_randomised_mean")
@@ -219,7 +220,7 @@ def _brackets(found: Sweep) -> str:
 
 def _over_scenarios(found: Sweep) -> Iterator[Line]:
     """Of which truths the type I error is, so that no worst case is read into it."""
-    nulls = [name for name, role in found.scenarios.items() if role == "null"]
+    nulls = [name for name, role in found.scenarios.items() if role == NULL]
     if nulls:
         what = "Type I error: of " if len(nulls) == 1 else "Type I error: the largest of "
         yield line(what, listed([line(code(name)) for name in nulls]), ".")

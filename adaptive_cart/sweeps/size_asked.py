@@ -71,7 +71,7 @@ def read_asked(
 def _scenarios(design: Design, wanted: Iterable[str] | None) -> tuple[str, ...]:
     """Scenarios in which the power is wanted."""
     names = list(wanted or ())
-    alternatives = [n for n, s in design.truths.items() if s.role == "alternative"]
+    alternatives = [n for n, s in design.truths.items() if s.is_alternative]
     unknown = [name for name in names if name not in design.scenarios]
     if unknown:
         there = f"there are {one_of(list(design.scenarios))}"

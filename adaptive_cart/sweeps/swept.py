@@ -22,6 +22,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.validation import at, path_to, shown, steps_of
 from adaptive_cart.errors import InputError, nearest, one_of
 from adaptive_cart.nouns.passing_folder import removed_with
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.sweeps.varying import AS_WRITTEN, How, Variant
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class SweepRows:
             self._cell(variant, "", "null", TYPE_ONE, mine, before, paired)
 
     def _largest(self, candidate: Candidate) -> Measure | None:
-        nulls = [name for name, role in self.scenarios.items() if role == "null"]
+        nulls = [name for name, role in self.scenarios.items() if role == NULL]
         found = [candidate.measures(name)[POWER] for name in nulls]
         return max(found, key=lambda measure: measure.estimate, default=None)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.store import version
 
@@ -53,7 +54,7 @@ class Tried:
     @property
     def type_one_error(self) -> Figure | None:
         """The largest probability of success in a null scenario."""
-        null = [figure for name, figure in self.success.items() if self.roles[name] == "null"]
+        null = [figure for name, figure in self.success.items() if self.roles[name] == NULL]
         return max(null, key=lambda figure: figure.estimate, default=None)
 
 

@@ -77,7 +77,7 @@ def example(
     """
     truths = design.truths
     if scenario is None:
-        alternatives = [name for name, truth in truths.items() if truth.role == "alternative"]
+        alternatives = [name for name, truth in truths.items() if truth.is_alternative]
         scenario = next(iter([*alternatives, *truths]))
     problems = []
     if scenario not in truths:

@@ -20,6 +20,7 @@ from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.roles import NULL
 
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import Comparing, Rule
@@ -162,7 +163,7 @@ def _has_null(pieces: Pieces) -> bool:
     if not isinstance(pieces.scenarios, dict):
         return True
     tables = {n: table for n, table in pieces.scenarios.items() if isinstance(table, dict)}
-    if any(role_of(name, table) == "null" for name, table in tables.items()):
+    if any(role_of(name, table) == NULL for name, table in tables.items()):
         return True
     asked = [
         question

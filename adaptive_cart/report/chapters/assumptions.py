@@ -14,6 +14,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
+from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
@@ -276,7 +277,7 @@ def _catalogue(evidence: Evidence) -> list[Block]:
     heads = _true_heads(evidence)
     roles = [role for role, _ in per_scenario(evidence)]
     evidence.trace.reported(27, "t-scenarios")
-    if "null" not in roles or "alternative" not in roles:
+    if NULL not in roles or ALTERNATIVE not in roles:
         evidence.trace.missing(27, "a null and an alternative scenario")
     return [
         Heading(text="Scenarios", key="scenarios", level=2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.assumptions import drifts
 from adaptive_cart.report.chapters.comparator import conclusion, limitations
@@ -174,7 +175,7 @@ def _concluded(evidence: Evidence) -> list[Block]:
             "is good enough is for the sponsor and the regulator to judge.{assumed}",
             assumed=conclusion(evidence),
             null="the worst of its null scenarios"
-            if len(evidence.of_role("null")) > 1
+            if len(evidence.of_role(NULL)) > 1
             else "its null scenario",
             against=against_target(evidence, null),
             vulnerable=line(" What it is most vulnerable to is said in ", Reference("summary"), ".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cart.decisions import SAFETY
+from adaptive_cart.nouns.roles import ROBUSTNESS
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.tipping import tipping, tipping_priors
 from adaptive_cart.report.document import (
@@ -198,7 +199,7 @@ def _lacking(evidence: Evidence, key: str) -> list[Block]:
 
 
 def _robustness(evidence: Evidence) -> list[Block]:
-    names = evidence.of_role("robustness")
+    names = evidence.of_role(ROBUSTNESS)
     if not names:
         return []
     blocks: list[Block] = [Heading(text="Robustness scenarios", key="robustness", level=2)]

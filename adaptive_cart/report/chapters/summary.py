@@ -7,6 +7,7 @@ from typing import Any
 from adaptive_cart.conduct.claimed_utility import claimed_utility
 from adaptive_cart.conduct.plan import told_of
 from adaptive_cart.decisions import SAFETY
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.model import FLAT, NO_PRIOR
@@ -45,11 +46,9 @@ def _summary(evidence: Evidence) -> list[Block]:
                 "{label} {among} {scenario}{colon} {error}{against}.",
                 label=strong("Type I error."),
                 among="Among the null scenarios the probability of success is largest in"
-                if len(evidence.of_role("null")) > 1
+                if len(evidence.of_role(NULL)) > 1
                 else "In the null scenario",
-                colon=":"
-                if len(evidence.of_role("null")) > 1
-                else " the probability of success is",
+                colon=":" if len(evidence.of_role(NULL)) > 1 else " the probability of success is",
                 scenario=code(null),
                 error=error.with_interval(),
                 against=against_target(evidence, null),
@@ -256,7 +255,7 @@ def _fall(evidence: Evidence, scenario: str) -> float:
     """How much the probability of success falls against the target, where that is no chance."""
     target = evidence.target
     cell = evidence.cell(scenario, "success")
-    if target is None or evidence.role(scenario) == "null" or scenario == target or not cell.known:
+    if target is None or evidence.role(scenario) == NULL or scenario == target or not cell.known:
         return 0.0
     base = evidence.cell(target, "success").figure.estimate
     fall = base - cell.figure.estimate
@@ -343,7 +342,7 @@ def _largest(evidence: Evidence, measure: str) -> tuple[str, str, Bound] | None:
                 where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
                 label = evidence.estimand_label(estimand)
                 known.append((name, label, evidence.cell(name, measure, **where)))
-        elif evidence.role(name) != "null":
+        elif evidence.role(name) != NULL:
             known.append((name, "", evidence.cell(name, measure)))
     known = [part for part in known if part[2].known]
     return max(known, key=lambda part: abs(part[2].figure.estimate), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.report.chapters.averaged_threshold import averaged_threshold
 from adaptive_cart.report.chapters.several_thresholds import several_thresholds
 from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
@@ -205,7 +206,7 @@ def largest_error(evidence: Evidence) -> Line:
     null = evidence.worst_null
     if null is None:
         return prose("No null scenario was run, so that their type I error is not known.")
-    nulls = evidence.of_role("null")
+    nulls = evidence.of_role(NULL)
     return prose(
         "The {largest}type I error of the null {scenarios} is {error} ({null}){against}; see "
         "{section}.",

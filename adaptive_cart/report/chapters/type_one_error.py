@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.nouns.roles import NULL
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -21,7 +22,7 @@ from adaptive_cart.report.numbers import given
 
 def type_one_error(evidence: Evidence) -> list[Block]:
     """Type I error by null scenario, then exactly over the null region (T4)."""
-    nulls = evidence.of_role("null")
+    nulls = evidence.of_role(NULL)
     blocks: list[Block] = [Heading(text="Type I error", key="null", level=2)]
     if nulls:
         worst = evidence.worst_null

@@ -323,7 +323,7 @@ def _truths(design: Design, asking: Sequence[str]) -> _Truths:
 
 def _scenarios(design: Design, rule: ResolvedRule) -> list[Point]:
     """Scenarios in which a claim is false, moved to its margin too where that is simple."""
-    as_null = {name: replace(truth, role="null") for name, truth in design.truths.items()}
+    as_null = {name: truth.as_null for name, truth in design.truths.items()}
     points, _ = scenario_points(design, as_null, [rule], [rule])
     return points
 
