@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,9 @@ from adaptive_cart.design.validation import steps_of
 from adaptive_cart.nouns.parameter_draws import AnyDraw, BetaDraw, ParameterDraw
 from adaptive_cart.nouns.parts import Count, Part, Probability
 from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import Design
 
 READY_MADE = {"skeptical": 0.75, "neutral": 0.5, "enthusiastic": 0.25}  # weight of the nulls
 EXPECTED = (NULL, ALTERNATIVE)  # roles that a ready-made one shares the weight out to
@@ -138,6 +141,27 @@ def weights_of(name: str, prior: DesignPrior, roles: Mapping[str, str]) -> dict[
     return {
         scenario: share[role] / number[role] for scenario, role in roles.items() if role in EXPECTED
     }
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A scenario in a design prior, and what is drawn in it."""
+
+    prior: str
+    scenario: str
+    weight: float
+    draws: tuple[Draw, ...]
+
+
+def weighed_by(design: Design, name: str) -> list[Weighed]:
+    """What a design prior of a design weighs, and draws."""
+    prior = design.design_prior[name]
+    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
+    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
+    return [
+        Weighed(name, one, weight, tuple(d for d in draws if d.concerns(one, roles[one])))
+        for one, weight in weights_of(name, prior, roles).items()
+    ]
 
 
 def wrong_weights(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
+from adaptive_cart.design.design_prior import Weighed, weighed_by
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import one_of
 from adaptive_cart.results.averages import Member, averages_of, of_rows, of_trials
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.figure import Figure
-from adaptive_cart.running.conditional_assurance import Ahead, Weighed
+from adaptive_cart.running.conditional_assurance import Ahead, WeighedRates
 from adaptive_cart.running.drawn_truths import nodes_of, simulated
 from adaptive_cart.running.engine import numbers_at
 from adaptive_cart.running.exact import enumerate_design
@@ -23,16 +22,6 @@ Averages = dict[str, dict[str, Figure]]
 Progress = Callable[[str, int, int], None]
 Tell = Callable[[str], None]
 Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class _Weighed:
-    """A scenario in a design prior, and what is drawn in it."""
-
-    prior: str
-    scenario: str
-    weight: float
-    draws: tuple[Draw, ...]
 
 
 def of_simulated(
@@ -55,7 +44,7 @@ def of_simulated(
         By scenario: as many are simulated where a truth is drawn, each with one of its own.
     """
 
-    def member(one: _Weighed) -> Member:
+    def member(one: Weighed) -> Member:
         name = one.scenario
         if not one.draws:
             return of_trials(design, one.weight, true[name], columns(name))
@@ -90,14 +79,14 @@ def of_enumerated(
     """
     exact, primary = _by_name(rows), design.primary
 
-    def weighed_by(weight: float, values: TrueValues) -> Weighed:
+    def with_rates(weight: float, values: TrueValues) -> WeighedRates:
         return weight, tuple(value.value for value in values.by_arm[primary])
 
-    def members(one: _Weighed) -> tuple[list[Member], list[Weighed]] | None:
+    def members(one: Weighed) -> tuple[list[Member], list[WeighedRates]] | None:
         if not one.draws:
             own = true[one.scenario]
             member = of_rows(design, one.weight, own, exact[one.scenario])
-            return [member], [weighed_by(one.weight, own)]
+            return [member], [with_rates(one.weight, own)]
         nodes = nodes_of(design, one.scenario, one.draws)
         if nodes is None:
             tell(
@@ -111,7 +100,7 @@ def of_enumerated(
         pairs = [(one.weight * weight, truth.name) for weight, truth in nodes]
         return (
             [of_rows(design, weight, known[name], found[name]) for weight, name in pairs],
-            [weighed_by(weight, known[name]) for weight, name in pairs],
+            [with_rates(weight, known[name]) for weight, name in pairs],
         )
 
     averages: Averages = {}
@@ -129,7 +118,7 @@ def of_enumerated(
 
 def weighed_truths(design: Design, prior: str) -> Iterator[tuple[str, float, Truth | None]]:
     """Every truth that a design prior weighs: its scenario, its weight; nothing for too many."""
-    for one in _weighed(design, prior):
+    for one in weighed_by(design, prior):
         if not one.draws:
             yield one.scenario, one.weight, design.truths[one.scenario]
             continue
@@ -152,29 +141,12 @@ def _by_name(rows: list[Row]) -> dict[str, dict[str, float]]:
 
 def _complete(
     design: Design, true: Mapping[str, TrueValues], tell: Tell
-) -> Iterator[tuple[str, list[_Weighed]]]:
+) -> Iterator[tuple[str, list[Weighed]]]:
     """Design priors with what they weigh; those of which a scenario was not run are told."""
-    roles = {name: truth.role for name, truth in design.truths.items()}
-    for name, prior in design.design_prior.items():
-        weights = weights_of(name, prior, roles)
-        lacking = [scenario for scenario in weights if scenario not in true]
+    for name in design.design_prior:
+        weighed = weighed_by(design, name)
+        lacking = [one.scenario for one in weighed if one.scenario not in true]
         if lacking:
             tell(f"design prior {name}: no averages, since {one_of(lacking)} was not run")
             continue
-        yield name, _weighed(design, name)
-
-
-def _weighed(design: Design, name: str) -> list[_Weighed]:
-    """What a design prior weighs."""
-    prior = design.design_prior[name]
-    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
-    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
-    return [
-        _Weighed(
-            name,
-            scenario,
-            weight,
-            tuple(draw for draw in draws if draw.concerns(scenario, roles[scenario])),
-        )
-        for scenario, weight in weights_of(name, prior, roles).items()
-    ]
+        yield name, weighed

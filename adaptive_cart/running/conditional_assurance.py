@@ -31,7 +31,7 @@ from adaptive_cart.running.exact_rows import percentile
 from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS, StageWise, binomial
 
 PERCENTS = (5, 50, 95)
-Weighed = tuple[float, tuple[float, ...]]  # a truth: its weight, and the rate of each arm
+WeighedRates = tuple[float, tuple[float, ...]]  # a truth: its weight, and the rate of each arm
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Ahead:
             found.insert(0, backwards(later.as_table(wins), now, later.analysed, rates))
         return found
 
-    def measures(self, truths: Sequence[Weighed]) -> dict[str, Figure]:
+    def measures(self, truths: Sequence[WeighedRates]) -> dict[str, Figure]:
         """Distribution of the conditional assurance over the trials that go on after each look.
 
         And the mean posterior probability of the claim of those that succeed, where it is one.
@@ -128,7 +128,7 @@ def backwards(
 
 
 def given_table(
-    ahead: Ahead, analysed: tuple[int, ...], table: tuple[int, ...], truths: Sequence[Weighed]
+    ahead: Ahead, analysed: tuple[int, ...], table: tuple[int, ...], truths: Sequence[WeighedRates]
 ) -> tuple[float, Floats]:
     """Conditional assurance of one table before some looks, and how probable each truth is then.
 

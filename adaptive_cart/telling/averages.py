@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import READY_MADE, draws_of, weights_of
+from adaptive_cart.design.design_prior import READY_MADE, draws_of, weighed_by
 from adaptive_cart.design.validation import shown
 
 LARGEST = 1_000  # denominator of a weight that is told as a fraction
@@ -28,9 +28,7 @@ def told_design_priors(design: Design) -> Iterator[str]:
 
 def weights_in_words(design: Design, name: str) -> str:
     """Say the weights of a design prior: ``null 0.3, expected 0.7``, or ``null 0.5, mild 1/6``."""
-    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
-    weights = weights_of(name, design.design_prior[name], roles)
-    return ", ".join(f"{scenario} {_share(weight)}" for scenario, weight in weights.items())
+    return ", ".join(f"{one.scenario} {_share(one.weight)}" for one in weighed_by(design, name))
 
 
 def _share(weight: float) -> str:

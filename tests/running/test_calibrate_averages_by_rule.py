@@ -13,6 +13,7 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import weighed_by
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.report.chapters.thresholds import thresholds
@@ -25,7 +26,6 @@ from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating import averages_by_rule
-from adaptive_cart.running.calibrating.averaged_runs import weighed_by
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.region import with_found
@@ -215,7 +215,7 @@ def test_of_truths_that_are_drawn_too_against_sums_over_their_nodes() -> None:
     error = ExactError(final, set(), (0.0, 1.0))
     for name, margin in (("strong", 0.2), ("efficacy", 0.0)):
         false = true = 0.0
-        for one in weighed_by(final):
+        for one in weighed_by(final, "held"):
             nodes = nodes_of(final, one.scenario, one.draws) if one.draws else None
             for weight, truth in nodes or [(1.0, final.truths[one.scenario])]:
                 rates = np.array([[float(strata[0]) for strata in truth.direct["dfr"]]])

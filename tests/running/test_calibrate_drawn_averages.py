@@ -11,12 +11,13 @@ import pytest
 
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import weighed_by
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.averages import Member, averaged
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.calibrating.averaged_runs import alike_between, weighed_by
+from adaptive_cart.running.calibrating.averaged_runs import alike_between
 from adaptive_cart.running.calibrating.averaged_thresholds import Wanted
 from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
 from adaptive_cart.running.drawn_truths import OF_MEMBERS, trials_drawn
@@ -55,10 +56,11 @@ def counted(raw: dict[str, Any], threshold: float, trials: int, seed: int) -> li
     """Every trial of every scenario run by itself as the design acts at a threshold."""
     design = with_threshold(Design(**raw), threshold)
     members = []
-    for one in weighed_by(design):
+    weighed = weighed_by(design, next(iter(design.design_prior)))
+    for one in weighed:
         draws = list(one.draws)
         if not draws:  # a draw that changes nothing
-            draws = weighed_by(design)[1].draws[:1]
+            draws = weighed[1].draws[:1]
             kept = {"dist": "uniform", "low": 0.2 - 1e-12, "high": 0.2}
             draws = [type(draws[0])("dfr.cart", ("dfr", "cart"), None, _uniform(kept))]
         columns = trials_drawn(

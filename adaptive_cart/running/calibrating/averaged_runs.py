@@ -18,7 +18,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
+from adaptive_cart.design.design_prior import Weighed
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -41,29 +41,6 @@ from adaptive_cart.running.simulated_error import NEVER, Progress, Watched, bloc
 from adaptive_cart.running.workers import spread
 
 ASKED = 65  # drawn values, evenly spread over the trials, of which it is asked whether all is alike
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """A scenario in the design prior, and what is drawn in it."""
-
-    scenario: str
-    weight: float
-    draws: tuple[Draw, ...]
-
-
-def weighed_by(design: Design) -> list[Weighed]:
-    """What the design prior of ``[calibration]`` weighs, and draws."""
-    assert design.calibration is not None
-    name = design.calibration.design_prior
-    assert name is not None
-    prior = design.design_prior[name]
-    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
-    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
-    return [
-        Weighed(one, weight, tuple(d for d in draws if d.concerns(one, roles[one])))
-        for one, weight in weights_of(name, prior, roles).items()
-    ]
 
 
 def weights_said(weighed: Sequence[Weighed]) -> str:

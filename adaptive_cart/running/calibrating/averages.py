@@ -19,6 +19,7 @@ import numpy as np
 
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import Weighed, weighed_by
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, EngineError, Problem
@@ -31,10 +32,8 @@ from adaptive_cart.results.figure import Z95, Figure, exact
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averaged_runs import (
     Runs,
-    Weighed,
     claim_true,
     of_successes,
-    weighed_by,
     weights_said,
 )
 from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
@@ -195,7 +194,9 @@ def calibrate_averages(
     EngineError
         If ``exact`` is asked for and not valid.
     """
-    weighed = weighed_by(design)
+    assert design.calibration is not None
+    assert design.calibration.design_prior is not None
+    weighed = weighed_by(design, design.calibration.design_prior)
     if _exact(design, weighed, effort.engine):
         return _enumerated(design, success, weighed, effort.progress)
     return _simulated(design, success, weighed, effort, confirm)
@@ -239,7 +240,10 @@ def _wanted(design: Design, true: float) -> Wanted:
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
 def _enumerated(
-    design: Design, success: Calibrated | None, weighed: Sequence[Weighed], progress: Progress
+    design: Design,
+    success: Calibrated | None,
+    weighed: Sequence[Weighed],
+    progress: Progress,
 ) -> AveragedCalibration:
     numbers = with_threshold(design, 0.5)
     rule = next(rule for rule in design.rules if asks(rule))
