@@ -18,7 +18,7 @@ from adaptive_cart.nouns.records import pooled
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.running.averaging import weighed_truths
-from adaptive_cart.running.conditional_assurance import Ahead, Weighed, given_table
+from adaptive_cart.running.conditional_assurance import Ahead, WeighedRates, given_table
 from adaptive_cart.running.engine import numbers_at, obstacles
 
 
@@ -52,7 +52,7 @@ def _found(
     plan: Plan, ahead: Ahead, prior: str, analysed: tuple[int, ...], table: tuple[int, ...]
 ) -> ConditionalAssurance:
     design = plan.design
-    truths: list[Weighed] = []
+    truths: list[WeighedRates] = []
     names: list[str] = []
     for scenario, weight, truth in weighed_truths(design, prior):
         if truth is None:

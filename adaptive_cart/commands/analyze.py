@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -72,16 +72,9 @@ def command(
     settings: tuple[str, ...],
     data: Path | None,
     template: Path | None,
-    look: int | None,
-    as_of: str | None,
     opened: str | None,
-    window: float | None,
-    what_if: int | None,
-    tipping: bool,
-    run: Path | None,
-    fast: bool,
-    seed: int | None,
     out: Path | None,
+    **asked: Any,
 ) -> None:
     """Judge the participants in DATA, a real trial, at a look of DESIGN.
 
@@ -103,15 +96,8 @@ def command(
     found = judge(
         loaded,
         data,
-        look,
-        as_of=as_of,
-        window=window,
         opened=opened,
-        fast=fast,
-        seed=seed,
-        what_if=what_if,
-        tipping=tipping,
-        run=run,
+        **asked,
         out=folder,
         tell=lambda message: click.echo(message, err=True),
     )

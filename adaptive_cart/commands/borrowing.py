@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,16 +33,10 @@ from adaptive_cart.commands.terminal import encodable, progress
 @options.out("Folder of curves, text and figure; else borrowing/<name of the design file>.")
 def command(
     design: Path,
-    effect: float | None,
-    region: tuple[float, float] | None,
-    error: float | None,
-    points: int | None,
-    trials: int | None,
-    seed: int | None,
-    jobs: int | None,
     formats: tuple[str, ...],
     settings: tuple[str, ...],
     out: Path | None,
+    **asked: Any,
 ) -> None:
     """Tell what borrowing buys and what it risks, as the truth of DESIGN's control drifts.
 
@@ -54,9 +49,7 @@ def command(
     loaded = options.load(design, settings)
     folder = out or Path("borrowing") / design.stem
     with progress() as bar:
-        found = drift(
-            loaded, effect, region, error, points, bar.show, trials=trials, seed=seed, jobs=jobs
-        )
+        found = drift(loaded, **asked, progress=bar.show)
     write_drift(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.table()))
     click.echo(encodable(found.words()))

@@ -22,14 +22,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 @options.seed
 @options.workers
 @options.engine("Enumerate the error, simulate, or enumerate where that is valid and quick.")
-def command(
-    design: Path,
-    settings: tuple[str, ...],
-    trials: int | None,
-    seed: int | None,
-    jobs: int | None,
-    engine: Any,
-) -> None:
+def command(design: Path, settings: tuple[str, ...], trials: int | None, **asked: Any) -> None:
     """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept.
 
     What is set with --set is written into it too. What was found, and what it rests on, is kept
@@ -45,15 +38,7 @@ def command(
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
     with progress() as bar:
-        found = calibrate(
-            loaded,
-            trials=trials,
-            seed=seed,
-            jobs=jobs,
-            progress=bar.show,
-            engine=engine,
-            tell=bar.tell,
-        )
+        found = calibrate(loaded, trials, **asked, progress=bar.show, tell=bar.tell)
     write_text(log, log_text(found))
     write_back(design, before, calibrated_text(text_with(before, loaded), found))
     for line in found.lines():

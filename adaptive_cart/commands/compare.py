@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,14 +42,10 @@ from adaptive_cart.commands.terminal import encodable, progress, width
 )
 def command(
     results: tuple[Path, ...],
-    with_fixed: bool,
-    with_group_sequential: bool,
-    calibrate_fixed: bool,
-    group_sequential_futility: float | None,
     scenarios: tuple[str, ...],
-    jobs: int | None,
     formats: tuple[str, ...],
     out: Path,
+    **asked: Any,
 ) -> None:
     """Lay designs side by side: their RESULTS folders, the others compared with the first."""
     from adaptive_cart.comparison import compare as side_by_side
@@ -56,12 +53,8 @@ def command(
     with progress() as bar:
         comparison = side_by_side(
             results,
-            with_fixed=with_fixed,
-            with_group_sequential=with_group_sequential,
-            calibrate_fixed=calibrate_fixed,
-            group_sequential_futility=group_sequential_futility,
             scenarios=scenarios or None,
-            jobs=jobs,
+            **asked,
             out=out,
             progress=bar.show,
             tell=bar.tell,

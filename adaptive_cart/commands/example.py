@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,11 +29,9 @@ from adaptive_cart.commands import options
 def command(
     design: Path,
     settings: tuple[str, ...],
-    scenario: str | None,
-    trial: int,
-    seed: int | None,
     participants: Path | None,
     opened: str | None,
+    **asked: Any,
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
     from adaptive_cart.errors import InputError
@@ -44,7 +43,7 @@ def command(
         raise InputError("--opened goes with --participants, whose table is then in dates")
     day = opening(opened)
     loaded = options.load(design, settings)
-    story = walk(loaded, scenario=scenario, trial=trial, seed=seed, opened=day)
+    story = walk(loaded, **asked, opened=day)
     if participants is None:
         click.echo(story.text)
     elif str(participants) == "-":

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from adaptive_cart.commands import options
-from adaptive_cart.commands.terminal import encodable, progress, width
+from adaptive_cart.commands.terminal import progress
 
 
 @click.command(name="merge")
 @click.argument("folder", type=click.Path(path_type=Path))
 @options.workers
 @options.resume
-def command(folder: Path, jobs: int | None, resume: bool) -> None:
+def command(folder: Path, jobs: int | None, restart: bool) -> None:
     """Put together what simulate --part or sweep --part has written into FOLDER.
 
     The parts are left as they are.
@@ -22,17 +22,17 @@ def command(folder: Path, jobs: int | None, resume: bool) -> None:
     from adaptive_cart.sweeps.parts import holds_parts_of_a_sweep
 
     if holds_parts_of_a_sweep(folder):
-        _of_sweep(folder, jobs, resume)
+        _of_sweep(folder, jobs, restart)
     else:
-        _of_run(folder, jobs, resume)
+        _of_run(folder, jobs, restart)
 
 
-def _of_sweep(folder: Path, jobs: int | None, resume: bool) -> None:
+def _of_sweep(folder: Path, jobs: int | None, restart: bool) -> None:
     from adaptive_cart.commands.sweep import show_sweep
     from adaptive_cart.errors import InputError
     from adaptive_cart.sweeps.parts import merge_sweep
 
-    if not resume:
+    if restart:
         raise InputError(
             "--restart: the parts of a sweep are its runs, and merge runs none; leave it out, or "
             "give it to sweep --part"
@@ -42,14 +42,10 @@ def _of_sweep(folder: Path, jobs: int | None, resume: bool) -> None:
     show_sweep(found)
 
 
-def _of_run(folder: Path, jobs: int | None, resume: bool) -> None:
-    from adaptive_cart.results.tables import failure_warning, summary
+def _of_run(folder: Path, jobs: int | None, restart: bool) -> None:
+    from adaptive_cart.commands.simulate import show_result
     from adaptive_cart.running.shares import merge
 
     with progress() as bar:
-        result = merge(folder, jobs=jobs, restart=not resume, progress=bar.show, tell=bar.tell)
-    click.echo(encodable(summary(result, width())))
-    warning = failure_warning(result)
-    if warning:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"results in {folder}", err=True)
+        result = merge(folder, jobs=jobs, restart=restart, progress=bar.show, tell=bar.tell)
+    show_result(result, folder)

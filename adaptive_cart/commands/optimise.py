@@ -84,25 +84,14 @@ def command(
     settings: tuple[str, ...],
     free: tuple[str, ...],
     looks: str | None,
-    minimise: str,
-    also: str | None,
-    prior: str | None,
     weights: tuple[str, ...],
-    error: float | None,
     power: tuple[str, ...],
     front: str | None,
     loss_false_success: float | None,
     loss_missed: float | None,
-    candidates: int,
-    trials: int | None,
-    fresh: int,
-    certify: bool,
-    seed: int | None,
-    jobs: int | None,
-    engine: Any,
     formats: tuple[str, ...],
     out: Path | None,
-    resume: bool,
+    **asked: Any,
 ) -> None:
     """Find what of DESIGN needs least among all that hold a type I error and have a power."""
     from adaptive_cart.design.replacing import text_with
@@ -113,25 +102,13 @@ def command(
 
     loaded = options.load(design, settings)
     folder = out or Path("optima") / design.stem
-    asked = typed(free, looks, weights, power, front)
     with progress() as bar:
         found = optimise(
             loaded,
-            **asked,
-            minimise=minimise,
-            also=also,
-            prior=prior,
-            error=error,
+            **typed(free, looks, weights, power, front),
             losses=Losses(loss_false_success, loss_missed),
-            candidates=candidates,
-            trials=trials,
-            fresh=fresh,
-            certify=certify,
-            seed=seed,
-            jobs=jobs,
-            engine=engine,
+            **asked,
             out=folder,
-            restart=not resume,
             progress=bar.show,
             tell=bar.tell,
         )

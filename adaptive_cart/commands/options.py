@@ -1,4 +1,7 @@
-"""What several commands take."""
+"""What several commands take.
+
+A command names what it makes something of; the rest, ``asked``, it hands on as it was typed.
+"""
 
 from __future__ import annotations
 
@@ -88,12 +91,15 @@ def workers(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def resume(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command go on from what its folder holds, and say so where it is interrupted."""
+    """Let a command go on from what its folder holds, and say so where it is interrupted.
+
+    It gets ``restart``: whether it is to replace what is there.
+    """
 
     @functools.wraps(command)
     def going_on(*, resume: bool, **given: Any) -> None:
         try:
-            command(resume=resume, **given)
+            command(restart=not resume, **given)
         except KeyboardInterrupt:
             again = "the same command" if resume else "the same command without --restart"
             click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)

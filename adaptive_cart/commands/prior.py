@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,15 +39,8 @@ def command(
     settings: tuple[str, ...],
     data: Path | None,
     historical: Path | None,
-    weight: float | None,
-    vague_mean: float | None,
-    between_sd: float | None,
-    accuracy: float | None,
-    endpoint: str | None,
-    arm: str | None,
     as_of: str | None,
-    opened: str | None,
-    skeptical: float | None,
+    **asked: Any,
 ) -> None:
     """Print the priors that follow from earlier data, as lines for a design file.
 
@@ -55,19 +49,5 @@ def command(
     """
     from adaptive_cart.priors.command import prior_text
 
-    text = prior_text(
-        design,
-        data,
-        historical,
-        settings=settings,
-        weight=weight,
-        vague_mean=vague_mean,
-        between_sd=between_sd,
-        accuracy=accuracy,
-        endpoint=endpoint,
-        arm=arm,
-        date=as_of,
-        opened=opened,
-        skeptical=skeptical,
-    )
+    text = prior_text(design, data, historical, settings=settings, date=as_of, **asked)
     click.echo(text, nl=False)

@@ -80,7 +80,7 @@ def command(
     formats: tuple[str, ...],
     jobs: int | None,
     out: Path | None,
-    resume: bool,
+    restart: bool,
 ) -> None:
     """Simulate the programme in FILE: candidates, their early trials, and who holds up.
 
@@ -120,7 +120,7 @@ def command(
             click.echo("--format: without effect, since no page of figures is drawn", err=True)
         for option in (name for name, value in idle.items() if value is not None):
             click.echo(f"{option}: without effect, since nothing is drawn", err=True)
-        exactly = enumerate_programme(loaded, out=folder, restart=not resume)
+        exactly = enumerate_programme(loaded, out=folder, restart=restart)
         click.echo(encodable(exactly.text()), nl=False)
         click.echo(f"\nmeasures in {exactly.folder}", err=True)
         return
@@ -131,13 +131,13 @@ def command(
 
         bounds = bounds_of(at_most, "--at-most"), bounds_of(at_least, "--at-least")
         _compare(
-            file, folder, portfolios=portfolios, seed=seed, jobs=jobs, restart=not resume,
+            file, folder, portfolios=portfolios, seed=seed, jobs=jobs, restart=restart,
             formats=wanted, named=policies, vary=vary_of(varied),
             wanted=None if best is None else Wanted(best, *bounds),
         )  # fmt: skip
         return
     learned = None if evidence is None else _learned(loaded, evidence, spread)
-    given: dict[str, Any] = {"portfolios": portfolios, "seed": seed, "jobs": jobs, "resume": resume}
+    given = {"portfolios": portfolios, "seed": seed, "jobs": jobs, "restart": restart}
     found = _simulated(loaded, folder, **given)
     write_page(found, formats=wanted)
     text = found.text()
@@ -162,18 +162,11 @@ def _learned(loaded: Programme, table: Path, spread: float | None) -> tuple[Prog
     return with_series(loaded, findings), findings
 
 
-def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -> ProgrammeResult:
+def _simulated(programme: Programme, out: Path, **given: Any) -> ProgrammeResult:
     from adaptive_cart.programmes import simulate_programme
 
     with progress() as bar:
-        return simulate_programme(
-            programme,
-            out=out,
-            restart=not resume,
-            progress=bar.show,
-            tell=bar.tell,
-            **given,
-        )
+        return simulate_programme(programme, out=out, progress=bar.show, tell=bar.tell, **given)
 
 
 def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:

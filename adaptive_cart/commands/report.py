@@ -59,13 +59,10 @@ def command(
     result: Path | None,
     formats: str,
     audience: Any,
-    paper: Any,
-    reference_docx: Path | None,
-    facts: Path | None,
     facts_template: bool,
-    sensitivity_trials: int | None,
     also: tuple[Path, ...],
     out: Path | None,
+    **asked: Any,
 ) -> None:
     """Write the protocol appendix of RESULT: Word, one page, PDF."""
     if facts_template:
@@ -85,10 +82,7 @@ def command(
             out,
             formats=[name.strip() for name in formats.split(",")],
             audiences=("open", "restricted") if audience == "both" else (audience,),
-            paper=paper,
-            reference_docx=reference_docx,
-            facts=facts,
-            sensitivity_trials=sensitivity_trials,
+            **asked,
             exhibits=exhibits_of(also),
             progress=bar.show,
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adaptive_cart.commands import options
 from adaptive_cart.commands.postponed import postpone_imports
 from adaptive_cart.commands.terminal import encodable, progress, width
+
+if TYPE_CHECKING:
+    from adaptive_cart.results.result import Result
 
 
 @click.command(name="simulate")
@@ -32,20 +35,15 @@ def command(
     design: Path,
     settings: tuple[str, ...],
     trials: int | None,
-    seed: int | None,
     scenarios: tuple[str, ...],
-    jobs: int | None,
-    engine: Any,
-    mcse: float | None,
     part: str | None,
     out: Path | None,
-    resume: bool,
+    **asked: Any,
 ) -> None:
     """Find the operating characteristics of DESIGN."""
     postpone_imports()
     from adaptive_cart.design.replacing import text_with
     from adaptive_cart.results.calibration_log import log_beside, read_log
-    from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.run import simulate as run
     from adaptive_cart.running.shares import Share
 
@@ -56,13 +54,9 @@ def command(
         result = run(
             loaded,
             trials=trials,
-            seed=seed,
             scenarios=scenarios or None,
-            jobs=jobs,
-            engine=engine,
-            mcse=mcse,
+            **asked,
             out=folder,
-            restart=not resume,
             design_text=text_with(design.read_text(encoding="utf-8"), loaded),
             calibration=read_log(log_beside(design)),
             share=share,
@@ -74,6 +68,13 @@ def command(
         click.echo(f"{share.words(number)}, in {folder / share.folder}")
         click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
         return
+    show_result(result, folder)
+
+
+def show_result(result: Result, folder: Path) -> None:
+    """Show the tables of a run, and what went wrong in it."""
+    from adaptive_cart.results.tables import failure_warning, summary
+
     click.echo(encodable(summary(result, width())))
     warning = failure_warning(result)
     if warning:

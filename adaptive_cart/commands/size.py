@@ -53,21 +53,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 @options.out("Folder of the sizes and the answer; else sizes/<name of the design file>.")
 @options.resume
 def command(
-    design: Path,
-    settings: tuple[str, ...],
-    power: float,
-    scenarios: tuple[str, ...],
-    least: int | None,
-    most: int | None,
-    looks: str | None,
-    recalibrate: bool,
-    trials: int | None,
-    seed: int | None,
-    jobs: int | None,
-    engine: Any,
-    fresh: int,
-    out: Path | None,
-    resume: bool,
+    design: Path, settings: tuple[str, ...], power: float, out: Path | None, **asked: Any
 ) -> None:
     """Find the smallest enrolment.max_n of DESIGN that has the power; looks move with it."""
     from adaptive_cart.sweeps.sizing import size
@@ -75,24 +61,7 @@ def command(
     loaded = options.load(design, settings)
     folder = out or Path("sizes") / design.stem
     with progress() as bar:
-        found = size(
-            loaded,
-            power,
-            scenarios=scenarios,
-            least=least,
-            most=most,
-            looks=looks,
-            recalibrate=recalibrate,
-            trials=trials,
-            seed=seed,
-            jobs=jobs,
-            engine=engine,
-            fresh=fresh,
-            out=folder,
-            restart=not resume,
-            progress=bar.show,
-            tell=bar.tell,
-        )
+        found = size(loaded, power, **asked, out=folder, progress=bar.show, tell=bar.tell)
     found.write(folder)
     click.echo(encodable(found.text()))
     click.echo(f"every size that was run in {folder}", err=True)

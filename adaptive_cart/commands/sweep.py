@@ -59,17 +59,11 @@ def command(
     varied: tuple[str, ...],
     one_at_a_time: bool,
     pairs: bool,
-    recalibrate: bool,
-    looks_in_proportion: bool,
-    trials: int | None,
-    seed: int | None,
     scenarios: tuple[str, ...],
-    jobs: int | None,
-    engine: Any,
     formats: tuple[str, ...],
     part: str | None,
     out: Path | None,
-    resume: bool,
+    **asked: Any,
 ) -> None:
     """Run DESIGN with keys of it set otherwise, and compare with the design as written.
 
@@ -88,20 +82,12 @@ def command(
         require_no_figures(formats)
     loaded = options.load(design, settings)
     folder = out or Path("sweeps") / design.stem
-    asked: dict[str, Any] = {
-        "how": "one_at_a_time" if one_at_a_time else "pairs" if pairs else None,
-        "recalibrate": recalibrate,
-        "looks_in_proportion": looks_in_proportion,
-        "trials": trials,
-        "seed": seed,
-        "scenarios": scenarios or None,
-        "jobs": jobs,
-        "engine": engine,
-        "restart": not resume,
-    }
+    how = "one_at_a_time" if one_at_a_time else "pairs" if pairs else None
     vary = vary_of(varied) or None
     with progress() as bar:
-        asked |= {"progress": bar.show, "tell": bar.tell}
+        asked |= {
+            "how": how, "scenarios": scenarios or None, "progress": bar.show, "tell": bar.tell
+        }  # fmt: skip
         if share is not None:
             held = sweep_part(loaded, share, folder, vary, **asked)
         else:

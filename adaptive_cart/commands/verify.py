@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,31 +26,14 @@ from adaptive_cart.commands.terminal import encodable, progress
 @options.workers
 @options.out("Folder of the rows; else verification/<name of the design file>.")
 @options.resume
-def command(
-    design: Path,
-    settings: tuple[str, ...],
-    looks: int,
-    seed: int | None,
-    jobs: int | None,
-    out: Path | None,
-    resume: bool,
-) -> None:
+def command(design: Path, settings: tuple[str, ...], out: Path | None, **asked: Any) -> None:
     """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
     from adaptive_cart.verification.verify import verify as run
 
     loaded = options.load(design, settings)
     folder = out or Path("verification") / design.stem
     with progress() as bar:
-        found = run(
-            loaded,
-            looks=looks,
-            seed=seed,
-            jobs=jobs,
-            out=folder,
-            restart=not resume,
-            progress=bar.show,
-            tell=bar.tell,
-        )
+        found = run(loaded, **asked, out=folder, progress=bar.show, tell=bar.tell)
     click.echo(encodable(found.text()))
     click.echo(f"rows in {folder}", err=True)
     if found.failed:

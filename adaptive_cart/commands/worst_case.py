@@ -60,18 +60,12 @@ from adaptive_cart.commands.terminal import encodable, progress
 def command(
     design: Path,
     settings: tuple[str, ...],
-    measure: Any,
-    effect: float | None,
-    over: Any,
-    points: int | None,
     trials: int | None,
-    seed: int | None,
-    jobs: int | None,
-    engine: Any,
     certify: bool,
     tiles: int | None,
     formats: tuple[str, ...],
     out: Path | None,
+    **asked: Any,
 ) -> None:
     """Find the worst case of an error of DESIGN over its null region, and what it never exceeds."""
     from adaptive_cart.figures.worst_case import write_worst_case
@@ -82,17 +76,11 @@ def command(
     with progress() as bar:
         found = worst_case(
             loaded,
-            measure=measure,
-            over=over,
-            effect=effect,
-            points=points,
             trials=trials,
-            seed=seed,
-            jobs=jobs,
-            progress=bar.show,
-            engine=engine,
             certify_simulated=certify,
             tiles=tiles,
+            **asked,
+            progress=bar.show,
             tell=bar.tell,
         )
     write_worst_case(found, folder, formats or options.FORMATS)
@@ -101,8 +89,8 @@ def command(
     if found.trials == 0 and trials is not None:
         click.echo("the error was enumerated, so that --trials changed nothing", err=True)
     if found.trials == 0 and certify:
-        asked = "--certify" if tiles is None else "--certify and --tiles"
-        message = f"the error was enumerated: {asked}, of a simulated one, changed nothing"
+        idle = "--certify" if tiles is None else "--certify and --tiles"
+        message = f"the error was enumerated: {idle}, of a simulated one, changed nothing"
         click.echo(message, err=True)
     click.echo(f"curve, certificate and figure in {folder}", err=True)
     if any(one is not None and not one.holds for one in (found.certificate, found.stated)):

@@ -4,37 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Protocol
-
-from adaptive_cart.design.design import Design
-from adaptive_cart.results.figure import Figure
 
 BETWEEN_GROUPS = "   "
 BETWEEN_COLUMNS = "  "
 BETWEEN_BOUNDS = " – "
 SHORTEST_NAME = 16
 ANY = ""  # stands for all claims of a trial, success counted in
-
-
-class Result(Protocol):
-    """What the table needs of a result."""
-
-    design: Design
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """How it was run."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether it was enumerated."""
-
-    @property
-    def averages(self) -> dict[str, dict[str, Figure]]:
-        """Averages by design prior and measure."""
-
-    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
-        """One number of the table of measures; a ``KeyError`` if there is no such row."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from adaptive_cart.conduct.estimated import estimand_pair
 from adaptive_cart.conduct.plan import Plan, told_of
@@ -20,7 +21,6 @@ from adaptive_cart.results.laid_out import (
     BETWEEN_BOUNDS,
     Column,
     Group,
-    Result,
     Row,
     as_html,
     laid_out,
@@ -28,6 +28,9 @@ from adaptive_cart.results.laid_out import (
 from adaptive_cart.results.operating import AS_OBSERVED
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import MEASURES
+
+if TYPE_CHECKING:
+    from adaptive_cart.results.result import Result
 
 NOTES_WIDTH = 100
 LONGEST_HEADING = 34  # characters above the columns of estimates
@@ -357,37 +360,28 @@ class _Cells:
             figure = _figure(self.result, row, measure)
             yield None if figure is None or math.isnan(figure.estimate) else figure
 
+    def _told(self, measure: str, say: Callable[[Figure], str]) -> tuple[str, ...]:
+        return tuple("" if figure is None else say(figure) for figure in self._figures(measure))
+
     def probabilities(self, measure: str) -> tuple[str, ...]:
-        return tuple(
-            "" if figure is None else f"{figure.estimate:.{_digits(figure)}f}"
-            for figure in self._figures(measure)
-        )
+        return self._told(measure, lambda figure: f"{figure.estimate:.{_digits(figure)}f}")
 
     def intervals(self, measure: str) -> tuple[str, ...]:
-        return tuple(
-            "" if figure is None else _interval(figure) for figure in self._figures(measure)
-        )
+        return self._told(measure, _interval)
 
     def numbers(self, measure: str) -> tuple[str, ...]:
-        return tuple(
-            "" if figure is None else f"{figure.estimate:.{_digits(figure, 0, 2)}f}"
-            for figure in self._figures(measure)
-        )
+        return self._told(measure, lambda figure: f"{figure.estimate:.{_digits(figure, 0, 2)}f}")
 
     def estimation(self) -> tuple[Column, ...]:
-        true = tuple(
-            "" if figure is None else f"{figure.estimate:.3f}"
-            for figure in self._figures("estimand")
-        )
-        bias = tuple(
-            "" if figure is None else _signed(figure.estimate, _digits(figure, 2, 4))
-            for figure in self._figures("bias")
-        )
         return (
-            Column("true", true),
-            Column("bias", bias),
+            Column("true", self._told("estimand", lambda figure: f"{figure.estimate:.3f}")),
+            Column("bias", self._told("bias", _bias)),
             Column("coverage", self.probabilities("coverage")),
         )
+
+
+def _bias(figure: Figure) -> str:
+    return _signed(figure.estimate, _digits(figure, 2, 4))
 
 
 def _interval(figure: Figure) -> str:
