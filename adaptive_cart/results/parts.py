@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.whole_files import telling
@@ -166,13 +166,21 @@ class Parts:
                 with telling("be removed", path):
                     path.unlink(missing_ok=True)
 
-    def read(self, span: Span, suffix: str, columns: list[str] | None = None) -> pa.Table:
+    def read(
+        self,
+        span: Span,
+        suffix: str,
+        columns: list[str] | None = None,
+        lent: Callable[[Path], AbstractContextManager[Any]] = opened,
+    ) -> pa.Table:
         """Read rows of the trials of a span out of its part.
 
         Parameters
         ----------
         columns
             Names of those that are wanted; all if left out.
+        lent
+            Where its file is had from, opened.
 
         Raises
         ------
@@ -181,10 +189,15 @@ class Parts:
         """
         assert span.part is not None
         path = self.path(span.part, suffix)
-        wanted = None if columns is None else list(dict.fromkeys(["trial", *columns]))
+        whole = (span.start, span.stop) == (span.part.start, span.part.stop)
+        wanted = columns
+        if columns is not None and not whole:
+            wanted = list(dict.fromkeys(["trial", *columns]))
         try:
-            with reading(path), opened(path) as file:
-                found = cut(file.read(wanted, use_threads=False), span.start, span.stop)
+            with reading(path), lent(path) as file:
+                found = file.read(wanted, use_threads=False)
+                if not whole:
+                    found = cut(found, span.start, span.stop)
         except ResultsError as error:
             raise DamagedStretchError(error.args[0].split(";")[0], span.part) from None
         return found if columns is None else found.select(columns)

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.results.parquet_tables import column_names, cut
+from adaptive_cart.results.parquet_tables import column_names, cut, opened
 from adaptive_cart.results.parts import Parts, Span
 from adaptive_cart.results.store import SUFFIXES, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+MOST_OPEN = 128  # files: of that many stretches of 5,000 trials
+
+
+class _Lent:
+    """Files of one scenario that stay open: to open one takes ten times as long as a column.
+
+    What is read of a scenario are some dozens of columns, one after the other and each from all its
+    files, so that of too many files the first ones are kept.
+    """
+
+    def __init__(self) -> None:
+        self._scenario = ""
+        self._files: dict[Path, Any] = {}
+
+    def __reduce__(self) -> tuple[type[_Lent], tuple[()]]:
+        return _Lent, ()  # another process opens its own
+
+    def of(self, scenario: str) -> _Lent:
+        """The same, with the files of any other scenario closed."""
+        if scenario != self._scenario:
+            for file in self._files.values():
+                file.close()
+            self._files.clear()
+            self._scenario = scenario
+        return self
+
+    @contextmanager
+    def __call__(self, path: Path) -> Iterator[Any]:
+        """A file, opened."""
+        file = self._files.get(path)
+        if file is None and len(self._files) >= MOST_OPEN:
+            with opened(path) as file:
+                yield file
+            return
+        if file is None:
+            file = self._files[path] = opened(path)
+        yield file
 
 
 class Unmerged(Store):
@@ -31,6 +71,7 @@ class Unmerged(Store):
         super().__init__(folder)
         self._parts = parts
         self.spans = spans
+        self._lent = _Lent()
 
     def groups(
         self, name: str, scenario: str, columns: list[str] | None = None
@@ -38,7 +79,8 @@ class Unmerged(Store):
         """Rows of one scenario in order of trial, a row group or a stretch at a time."""
         for span in self.spans[scenario]:
             if span.part is not None:
-                yield self.parts.read(span, SUFFIXES[name], columns)
+                lent = self._lent.of(scenario)
+                yield self.parts.read(span, SUFFIXES[name], columns, lent)
                 continue
             wanted = None if columns is None else list(dict.fromkeys(["trial", *columns]))
             for group in super().groups(name, scenario, wanted):

@@ -43,7 +43,8 @@ SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
 CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, and memory does
 TELLING = 0.3  # of the seconds that processes take to start: work that tells of the rest
-SHORT = 0.5  # seconds of work in the last stretches at most: longer ones let a job wait for another
+SHORT = 0.5  # seconds of work in the last stretches: longer ones let a job wait for another
+LAST = 24  # of a job's share they are, where that is more: shorter ones cost more than to wait
 AFFORDED = 1.0  # seconds of work that one job may lose where it is stopped
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
@@ -199,13 +200,17 @@ def joined(pieces: Sequence[Piece], longest: float = STRETCH) -> list[Piece]:
 def tapered(pieces: Sequence[Piece], jobs: int, shortest: int) -> list[Piece]:
     """The same trials in stretches of half a job's share of what is left, so ever shorter ones.
 
-    Long ones cost least a trial; with short ones at the end no job waits long for the last.
+    Long ones cost least a trial; with short ones at the end no job waits long for the last. What
+    would be less than half of the shortest is run with those before it.
     """
     left = sum(stop - start for start, stop, _ in pieces)
+    shortest = min(max(shortest, math.ceil(left / (LAST * jobs))), STRETCH)
     found: list[Piece] = []
     for start, stop, positions in joined(pieces, math.inf):
         while start < stop:
-            size = min(max(math.ceil(left / (2 * jobs)), shortest), STRETCH, stop - start)
+            size = min(max(math.ceil(left / (2 * jobs)), shortest), STRETCH)
+            if stop - start - size < shortest / 2 and stop - start <= STRETCH:
+                size = stop - start
             found.append((start, start + size, positions))
             start, left = start + size, left - size
     return found

@@ -102,6 +102,24 @@ def test_rows_are_forgotten_where_memory_is_bounded(monkeypatch):
     assert (difference_above(FLAT, FLAT, counts, 0.0) == before).all()
 
 
+@pytest.mark.parametrize("limit", [beta_rows.LIMIT_BYTES, 300_000, 0])
+def test_bytes_are_counted_as_rows_are_added_and_forgotten(monkeypatch, limit):
+    monkeypatch.setattr(beta_rows, "LIMIT_BYTES", limit)
+    kept = beta_rows.KEPT
+    kept.clear()
+    most = 0
+    for number, arm in ((5, 20), (40, 90), (3, 1_500), (40, 90), (60, 300)):  # 1,500: not indexed
+        counts = pairs(number, arm)
+        for margin in (0.0, 0.1):
+            difference_above(FLAT, ROBUST, counts, margin)
+            one_by_one = sum(rows.held_bytes for rows in kept._rows.values())
+            assert kept.held_bytes == one_by_one <= limit
+            most = max(most, one_by_one)
+    assert most > 0 or limit == 0
+    kept.clear()
+    assert kept.held_bytes == 0
+
+
 APART = BetaMixture((0.3, 0.7), (20.0, 380.0), (380.0, 20.0))
 
 

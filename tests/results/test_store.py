@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.whole_files import write_text
 from adaptive_cart.results import store as module
+from adaptive_cart.results import unmerged as unmerged_module
 from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.parquet_tables import regrouped, write_table
 from adaptive_cart.results.parts import Parts, Span, Stretch
@@ -223,9 +224,12 @@ def test_a_damaged_stretch_stays_until_whoever_asked_for_it_is_told(tmp_path):
     assert parts.finished() == []
 
 
-@pytest.mark.parametrize("row_group", [5, 7, 100_000])
-def test_trials_in_stretches_are_read_as_those_in_tables(tmp_path, monkeypatch, row_group):
+@pytest.mark.parametrize(("row_group", "most_open"), [(5, 128), (7, 1), (100_000, 0)])
+def test_trials_in_stretches_are_read_as_those_in_tables(
+    tmp_path, monkeypatch, row_group, most_open
+):
     monkeypatch.setattr(module, "ROW_GROUP", row_group)
+    monkeypatch.setattr(unmerged_module, "MOST_OPEN", most_open)
     merged = filled(tmp_path / "merged", [0, 20, 60])
     store = filled(tmp_path / "in pieces", [0, 20])
     store.prepare(IDENTITY, restart=False)

@@ -76,13 +76,29 @@ def test_stretches_become_shorter_and_hold_every_trial_once(jobs):
     left = [(250, 5_000, one), (5_000, 30_000, one), (30_000, 41_000, other), (50_000, 50_100, one)]
     found = stretches.tapered(left, jobs, 300)
     assert stretches.joined(found, math.inf) == stretches.joined(left, math.inf)
-    lengths = [stop - start for start, stop, _ in found[:-1]]
+    lengths = [stop - start for start, stop, _ in found]
     assert max(lengths) <= stretches.STRETCH
-    # at any moment two more stretches as long as the next are left for each job, or it is short
     rest = 40_850
-    for length in lengths:
-        assert length <= max(-(-rest // (2 * jobs)), 300)
+    shortest = max(300, math.ceil(rest / (24 * jobs)))
+    ends = {stop for _, stop, _ in stretches.joined(left, math.inf)}
+    for length, (_, stop, _) in zip(lengths, found, strict=True):
+        # at any moment two more stretches as long as the next are left for each job, or it is
+        # short, or followed by what is too little for a stretch of its own
+        usual = max(math.ceil(rest / (2 * jobs)), shortest)
+        assert length <= usual or (stop in ends and length < usual + shortest / 2)
         rest -= length
+    assert [length for length in lengths if length < shortest / 2] == [100]  # between two gaps
+
+
+@pytest.mark.parametrize(("jobs", "trials"), [(2, 9_001), (2, 110_000), (7, 110_000)])
+def test_no_job_waits_for_more_than_a_small_part_of_its_share(jobs, trials):
+    """Stretches are given to whoever is free; each takes as long as it has trials."""
+    free = [0] * jobs
+    found = stretches.tapered([(0, trials, (0,))], jobs, 250)
+    for start, stop, _ in found:
+        free[free.index(min(free))] += stop - start
+    assert max(free) - min(free) <= max(trials / (jobs * 24) * 1.5, 375) + 1
+    assert len(found) <= trials / stretches.STRETCH + 12 * jobs
 
 
 def test_what_one_job_does_is_cut_as_for_one():

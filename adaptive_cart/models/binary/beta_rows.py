@@ -85,6 +85,8 @@ class Rows:
         self.places = np.empty((3, 0), dtype=np.int64)  # first node, nodes, start, by slot
         self.values = np.empty(0)
         self._number, self._end = 0, 0
+        self.heard: Callable[[int], None] = _by_nobody  # of bytes that have been added
+        self._told = 0  # bytes of which has been told
 
     @property
     def held(self) -> tuple[Integers, npt.NDArray[np.int32], Integers, Floats]:
@@ -103,6 +105,7 @@ class Rows:
         if most > MOST:  # too large to be found again
             keys, at, which = np.unique(keys, return_index=True, return_inverse=True)
             self._add(self._work_out(exponent, successes[at], totals[at]))
+            self._tell()
             return self._number - len(keys) + which.reshape(-1)
         line = self._line(exponent, most)
         slots = line.take(keys)
@@ -113,6 +116,7 @@ class Rows:
             line[new] = np.arange(len(new)) + self._number + 1
             self._add(self._work_out(exponent, successes[at], totals[at]))
             slots = line.take(keys)
+        self._tell()
         return slots.astype(np.int64) - 1
 
     def _line(self, exponent: int, most: int) -> npt.NDArray[np.int32]:
@@ -148,6 +152,14 @@ class Rows:
         self._number += number
         self._end += more
 
+    def _tell(self) -> None:
+        more, self._told = self.held_bytes - self._told, self.held_bytes
+        self.heard(more)
+
+
+def _by_nobody(more: int) -> None:
+    return None
+
 
 def key_of(successes: Counts, totals: Counts) -> Counts:
     """Tables of one arm in order: of nobody, then of one participant, and so on."""
@@ -169,14 +181,21 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.held_bytes = 0  # of all rows: to add them up takes as long as an answer, where many
         self._rows: dict[Hashable, Rows] = {}
         self._answers: dict[Hashable, tuple[Integers, Floats]] = {}
 
     def of(self, what: Hashable, make: Callable[[], Rows]) -> Rows:
         """Rows that are kept, or new ones."""
-        rows = self._rows.pop(what, None) or make()
+        rows = self._rows.pop(what, None)
+        if rows is None:
+            rows = make()
+            rows.heard = self._more
         self._rows[what] = rows
         return rows
+
+    def _more(self, more: int) -> None:
+        self.held_bytes += more
 
     def answers(self, what: Hashable) -> tuple[Integers, Floats]:
         """Places for tables answered before, and for their answers, of what was asked lately."""
@@ -190,13 +209,18 @@ class _Kept:
 
     def forget(self) -> None:
         """Forget rows until the others fit."""
-        held = sum(rows.held_bytes for rows in self._rows.values())
-        while held > LIMIT_BYTES:
-            held -= self._rows.pop(next(iter(self._rows))).held_bytes
+        while self.held_bytes > LIMIT_BYTES:
+            self._drop(next(iter(self._rows)))
+
+    def _drop(self, what: Hashable) -> None:
+        rows = self._rows.pop(what)
+        rows.heard = _by_nobody
+        self.held_bytes -= rows.held_bytes
 
     def clear(self) -> None:
         """Forget everything."""
-        self._rows.clear()
+        for what in list(self._rows):
+            self._drop(what)
         self._answers.clear()
 
 
