@@ -13,7 +13,7 @@ DESIGNS = Path(__file__).parents[1] / "designs"
 RUN = """
 import sys, tempfile
 from adaptive_cart.cli import main
-words = ["simulate", sys.argv[1], "--trials", "20", "--jobs", "1", "--engine", "simulate", "--out"]
+words = ["simulate", sys.argv[1], "--trials", "20", "--jobs", "1", "--engine", sys.argv[2], "--out"]
 main([*words, tempfile.mkdtemp()], standalone_mode=False)
 print(*sys.modules)
 """
@@ -28,15 +28,16 @@ NOT_ASKED_FOR = ("running.adjusted", "running.calibrating",
 
 
 @cache
-def loaded(name: str) -> frozenset[str]:
-    command = [sys.executable, "-c", RUN, str(DESIGNS / f"{name}.toml")]
+def loaded(name: str, engine: str = "simulate") -> frozenset[str]:
+    command = [sys.executable, "-c", RUN, str(DESIGNS / f"{name}.toml"), engine]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return frozenset(done.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.parametrize("engine", ["simulate", "exact"])
 @pytest.mark.parametrize("module", OF_LIBRARIES)
-def test_a_run_and_its_table_load_no_library_that_is_slow(module: str) -> None:
-    assert module not in loaded("hello")
+def test_a_run_and_its_table_load_no_library_that_is_slow(module: str, engine: str) -> None:
+    assert module not in loaded("hello", engine)
 
 
 @pytest.mark.parametrize("module", [*OF_OTHER_KINDS, *NOT_ASKED_FOR])

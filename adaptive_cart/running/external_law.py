@@ -92,10 +92,10 @@ def expected_distinct(design: Design, truth: Truth, endpoint: str, trials: int) 
 
 def _laws(design: Design, truth: Truth, names: Iterable[str]) -> list[tuple[Integers, Floats]]:
     """By source: responders (or events) that are likely enough, and how likely they are."""
-    from scipy import stats
-
     found = []
     for name in names:
+        from scipy import stats  # slow to load, and most designs draw nothing anew
+
         data = design.external[name].in_order_of(design.stratum_names)
         levels = truth.external_source[data.endpoint, name]
         split = data.strata is not None and len(set(levels)) > 1

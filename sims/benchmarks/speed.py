@@ -28,12 +28,9 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.file import load_design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.errors import EngineError
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, target_values, true_values
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.engine import choose_engine
-from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.running.stretches import block_size
 
@@ -54,41 +51,16 @@ def draws(generator: np.random.Generator, trials: int, uniforms: int) -> float:
     return best
 
 
-def seconds_of(path: str, trials: int) -> tuple[float, float]:
-    """Seconds of a trial in a warm block, and of drawing its uniforms; scenarios averaged."""
-    design = load_design(Path(path))
+def seconds_drawing(path: Path) -> float:
+    """Seconds to draw the uniforms of one trial of a design, by the simulator's own generator."""
+    design = load_design(path)
     if needs_calibration(design):
         design = with_threshold(design, THRESHOLD)
-    plan, size = Plan.of(design), min(block_size(design), max(32, trials))
-    truths, unknown = truths_of(design), (math.nan,) * len(plan.estimands)
-    best, first = np.inf, 0
-    for _ in range(STRETCHES):
-        start, done = time.process_time(), 0
-        while done < trials / STRETCHES or done == 0:
-            latents = latents_for(design, 1, first, size)
-            for truth in truths.values():
-                run_block(plan, truth, unknown, latents)
-            first, done = first + size, done + size
-        best = min(best, (time.process_time() - start) / done / len(truths))
-    philox = np.random.Generator(np.random.Philox(1))
-    return best, draws(philox, size, latents.drawn)
-
-
-def seconds_to_enumerate(path: str) -> tuple[float, float]:
-    """Seconds of processor time to enumerate a design, 0 where it cannot be; and its scenarios."""
-    design = load_design(Path(path))
-    if needs_calibration(design):
-        design = with_threshold(design, THRESHOLD)
-    truths = truths_of(design)
-    try:
-        choice = choose_engine(design, truths, "auto")
-    except EngineError:
-        return 0.0, float(len(truths))
-    if choice.engine != "exact":
-        return 0.0, float(len(truths))
-    start = time.process_time()
-    enumerate_design(design, truths)
-    return time.process_time() - start, float(len(truths))
+    plan, size = Plan.of(design), block_size(design)
+    latents = latents_for(design, 1, 0, size)
+    truth = next(iter(truths_of(design).values()))
+    run_block(plan, truth, (math.nan,) * len(plan.estimands), latents)  # what is needed is drawn
+    return draws(np.random.Generator(np.random.Philox(1)), size, latents.drawn)
 
 
 def measure(path: Path, trials: int, block: int) -> None:

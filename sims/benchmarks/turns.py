@@ -56,25 +56,38 @@ with freed_memory_kept():
 """
 
 
+def words_of(checkout: Path, program: str) -> str:
+    """A program with the names that its modules have in that checkout."""
+    if not (checkout / "adaptive_cart" / "running" / "region.py").is_file():
+        program = program.replace("running.region", "running.calibrate")
+    if not (checkout / "adaptive_cart" / "running" / "stretches.py").is_file():
+        program = program.replace("running.stretches", "running.simulate")
+    return program
+
+
+class CannotRun(Exception):
+    """A checkout cannot run a design."""
+
+
 class Worker:
     """A process with the code of one checkout, which simulates a block whenever it is asked to."""
 
     def __init__(self, checkout: Path, design: Path, block: int) -> None:
-        program = WORKER
-        if not (checkout / "adaptive_cart" / "running" / "region.py").is_file():
-            program = program.replace("running.region", "running.calibrate")
-        if not (checkout / "adaptive_cart" / "running" / "stretches.py").is_file():
-            program = program.replace("running.stretches", "running.simulate")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, str(design), str(block)],
+            [sys.executable, "-c", words_of(checkout, WORKER), str(design), str(block)],
             env=os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, cwd=checkout,
         )  # fmt: skip
         self.size, self.scenarios = json.loads(self._line())
 
     def _line(self) -> str:
         assert self.process.stdout is not None
-        return self.process.stdout.readline() or "null"
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            raise CannotRun
+        return line
 
     def seconds(self) -> float:
         """Processor time of one trial in the next block."""
@@ -94,15 +107,23 @@ def in_turns(
     checkouts: list[Path], design: Path, stretches: int, block: int = 0
 ) -> tuple[list[float], float]:
     """Median seconds of a trial by checkout, and the median ratio of the first to the last."""
-    workers = [Worker(checkout, design, block) for checkout in checkouts]
+    workers: list[Worker] = []
+    try:
+        for checkout in checkouts:
+            workers.append(Worker(checkout, design, block))
+        return _taken(workers, stretches)
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _taken(workers: list[Worker], stretches: int) -> tuple[list[float], float]:
     found: list[list[float]] = []
     for stretch in range(stretches + 2):
         # who goes first changes, so that neither always follows the other
         order = list(range(len(workers)))[:: 1 if stretch % 2 else -1]
         times = {place: workers[place].seconds() for place in order}
         found.append([times[place] for place in range(len(workers))])
-    for worker in workers:
-        worker.end()
     warm = found[2:]
     ratios = [each[0] / each[-1] for each in warm]
     return [statistics.median(of) for of in zip(*warm, strict=True)], statistics.median(ratios)
@@ -121,7 +142,7 @@ def main() -> None:
         checkouts = [given.old.resolve(), ROOT]
         try:
             (old, new), ratio = in_turns(checkouts, design.resolve(), given.stretches, given.block)
-        except TypeError:
+        except CannotRun:
             print(f"{design.stem:28s} cannot be run by both")
             continue
         print(f"{design.stem:28s} {1e6 * old:9.1f} {1e6 * new:9.1f} {ratio:8.2f}", flush=True)
