@@ -7,7 +7,7 @@ multiplied by its beta-binomial marginal likelihood.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar, Final, NamedTuple, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.mixtures import TwoNumberMixture
 from adaptive_cart.models.ties import as_written
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
@@ -25,15 +26,10 @@ TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
 
 
 @dataclass(frozen=True)
-class BetaMixture:
+class BetaMixture(TwoNumberMixture):
     """Prior of one arm's probability: a mixture of beta distributions.
 
-    Parameters
-    ----------
-    weights
-        Of the components; they add up to 1.
-    a, b
-        Parameters of each component: prior successes and failures.
+    Its parameters are prior successes and failures.
 
     Raises
     ------
@@ -41,11 +37,7 @@ class BetaMixture:
         If the lengths differ, a parameter is not positive or the weights do not add up to 1.
     """
 
-    weights: tuple[float, ...]
-    a: tuple[float, ...]
-    b: tuple[float, ...]
-
-    adapts: ClassVar[bool] = False  # whether the arm's own data set the weights
+    law: ClassVar[str] = "Beta"
 
     def __post_init__(self) -> None:
         """Refuse what is no mixture of beta distributions."""
@@ -59,19 +51,6 @@ class BetaMixture:
         if not (min(self.weights) >= 0.0 and abs(math.fsum(self.weights) - 1.0) < 1e-9):
             raise ValueError(f"weights must be >= 0 and add up to 1; found {self.weights}")
 
-    @staticmethod
-    def single(a: float, b: float) -> BetaMixture:
-        """Beta(a, b), a mixture of one."""
-        return BetaMixture((1.0,), (float(a),), (float(b),))
-
-    @property
-    def words(self) -> str:
-        """As a protocol writes it: ``0.8 Beta(4, 16) + 0.2 Beta(1, 1)``."""
-        return " + ".join(
-            f"Beta({a:g}, {b:g})" if len(self.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
-            for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
-        )
-
     @property
     def most(self) -> BetaMixture:
         """The prior where the arm's own data let it say the most: itself, where they do not."""
@@ -80,17 +59,12 @@ class BetaMixture:
     @property
     def turned(self) -> BetaMixture:
         """The same of one minus the probability."""
-        return BetaMixture(self.weights, self.b, self.a)
+        return replace(self, a=self.b, b=self.a)
 
     @property
     def rates(self) -> tuple[float, ...]:
         """Rates by whose likelihoods the arm's own data set the weights; none where they do not."""
         return ()
-
-    def log_weights(self, successes: Counts, totals: Counts) -> npt.NDArray[np.float64]:
-        """Logarithms of the weights before the data, (component,) or (table, component)."""
-        with np.errstate(divide="ignore"):  # a component may have weight 0
-            return np.log(self.weights)
 
     def exact_weights(self, successes: int, total: int) -> tuple[Fraction, ...]:
         """The weights before the data as fractions, up to a factor that all of them share."""

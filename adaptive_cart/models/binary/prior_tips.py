@@ -32,11 +32,11 @@ def tips_of(model: BetaBinomial, arms: tuple[str, ...]) -> Iterator[PriorTip]:
 
         def sized(size: float, prior: BetaMixture = prior, main: int = main) -> BetaBinomial:
             own, whole = prior.a[main], prior.a[main] + prior.b[main]
-            return put(_with(prior, main, own / whole * size, (1.0 - own / whole) * size))
+            return put(prior.with_part(main, own / whole * size, (1.0 - own / whole) * size))
 
         def centred(mean: float, prior: BetaMixture = prior, main: int = main) -> BetaBinomial:
             whole = prior.a[main] + prior.b[main]
-            return put(_with(prior, main, mean * whole, (1.0 - mean) * whole))
+            return put(prior.with_part(main, mean * whole, (1.0 - mean) * whole))
 
         def mixed(weight: float, prior: BetaMixture = prior) -> BetaBinomial:
             return put(_vague(prior, weight))
@@ -65,15 +65,6 @@ def _main(prior: BetaMixture) -> int:
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     ]
     return int(np.argmax(weights))
-
-
-def _with(prior: BetaMixture, place: int, a: float, b: float) -> BetaMixture:
-    """The same with other parameters of one component."""
-
-    def put(values: tuple[float, ...], value: float) -> tuple[float, ...]:
-        return (*values[:place], value, *values[place + 1 :])
-
-    return BetaMixture(prior.weights, put(prior.a, a), put(prior.b, b))
 
 
 def _weight_of_vague(prior: BetaMixture) -> float:

@@ -1,11 +1,8 @@
 """A mixture that borrows by what the arm's own data say: the self-adapting mixture prior (SAM).
 
-The informative part, from external data, has the weight w and a vague Beta(1, 1) the rest. With
-x of n participants of the arm having the event, w = R / (1 + R), where R is how much likelier that
-is at the external rate than at that rate plus or minus the difference that matters clinically,
-whichever of the two is the likelier (Yang, Zhao, Nie, Vallejo and Yuan 2023, Biometrics 79:2857,
-doi:10.1111/biom.13927). The external rate is the mean of the informative part. Rates that are
-compared are kept within 0.01 and 0.99.
+As :mod:`adaptive_cart.models.mixtures` has it: the arm's own data are x of n participants with the
+event, and the vague part is Beta(1, 1). The external rate is the mean of the informative part.
+Rates that are compared are kept within 0.01 and 0.99.
 
 So the prior is another one for every table of counts, and what follows from it is no posterior of
 one prior. What is asked of it is answered as of a mixture with these weights.
@@ -20,9 +17,9 @@ from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from adaptive_cart.models.binary.beta_mixture import BetaMixture, Counts
+from adaptive_cart.models.mixtures import Adapting
 from adaptive_cart.models.ties import as_written
 
 LEAST: Final = 0.01  # rates that are compared are no smaller
@@ -30,20 +27,18 @@ MOST: Final = 0.99  # and no larger
 
 
 @dataclass(frozen=True)
-class SelfAdapting(BetaMixture):
-    """A mixture whose last part is vague, and has the less weight the better the others fit.
+class SelfAdapting(Adapting, BetaMixture):
+    """A mixture of betas whose last part is vague: Beta(1, 1).
 
     Parameters
     ----------
-    weights
-        Before there are data: then nothing speaks for or against, and the vague part has one half.
     difference
         Between rates that differ clinically.
     """
 
     difference: float = 0.1
 
-    adapts: ClassVar[bool] = True
+    plain: ClassVar[type[BetaMixture]] = BetaMixture
 
     @staticmethod
     def of(informative: BetaMixture, difference: float) -> SelfAdapting:
@@ -56,25 +51,9 @@ class SelfAdapting(BetaMixture):
         )
 
     @property
-    def words(self) -> str:
-        """As a protocol writes it."""
-        inner = self.most.words
-        inner = inner if len(self.weights) == 2 else f"({inner})"
-        return (
-            f"w {inner} + (1 − w) Beta(1, 1), w by the arm's own data at a difference of "
-            f"{self.difference:g}, one half before any"
-        )
-
-    @property
-    def most(self) -> BetaMixture:
-        """The informative part."""
-        shares = tuple(2.0 * weight for weight in self.weights[:-1])
-        return BetaMixture(shares, self.a[:-1], self.b[:-1])
-
-    @property
-    def turned(self) -> SelfAdapting:
-        """The same of one minus the probability."""
-        return SelfAdapting(self.weights, self.b, self.a, self.difference)
+    def apart(self) -> str:
+        """What differs clinically, in words."""
+        return f"a difference of {self.difference:g}"
 
     @cached_property
     def rates(self) -> tuple[float, ...]:
@@ -102,13 +81,6 @@ class SelfAdapting(BetaMixture):
         )
         ratio: npt.NDArray[np.float64] = same - np.maximum(above, below)
         return ratio
-
-    def log_weights(self, successes: Counts, totals: Counts) -> npt.NDArray[np.float64]:
-        """Logarithms of the weights that the arm's own data give, (table, component)."""
-        ratio = self.log_likelihood_ratio(successes, totals)[..., None]
-        shares = np.log([2.0 * weight for weight in self.weights[:-1]])
-        informative, vague = special.log_expit(ratio), special.log_expit(-ratio)
-        return np.concatenate([informative + shares, vague], axis=-1)
 
     def exact_weights(self, successes: int, total: int) -> tuple[Fraction, ...]:
         """The same as fractions, up to a factor."""

@@ -23,11 +23,10 @@ from typing import Final
 import numpy as np
 
 from adaptive_cart.errors import InputError
+from adaptive_cart.models.mixture_fit import ACCURACY, four_digits
 from adaptive_cart.nouns.records import Floats
 
-ACCURACY: Final = 0.01
 AIM: Final = 0.005
-DIGITS: Final = 4
 _POINTS: Final = 401
 _MOST: Final = 6
 _ROUNDS: Final = 400
@@ -118,7 +117,8 @@ def fitted(sources: tuple[SourceMean, ...], sd: float, between: float) -> Normal
             f"off by {distance:.3f}, and {ACCURACY:g} is allowed; write another heterogeneity, or "
             "borrow by another method"
         )
-    return _rounded(best)
+    parts = (tuple(map(float, part)) for part in (best.weights, best.means, best.sds))
+    return NormalMixture(*four_digits(*parts))
 
 
 def _likeliest(at: Floats, weights: Floats, middle: float, sds: Floats) -> NormalMixture:
@@ -136,11 +136,3 @@ def _likeliest(at: Floats, weights: Floats, middle: float, sds: Floats) -> Norma
     order = np.argsort(-shares)
     shares = shares / shares.sum()
     return NormalMixture(tuple(shares[order]), tuple(means[order]), tuple(sds[order]))
-
-
-def _rounded(found: NormalMixture) -> NormalMixture:
-    weights = [round(float(weight), DIGITS) for weight in found.weights[1:]]
-    means, sds = (
-        tuple(float(f"{value:.{DIGITS}g}") for value in part) for part in (found.means, found.sds)
-    )
-    return NormalMixture((round(1.0 - sum(weights), DIGITS), *weights), means, sds)

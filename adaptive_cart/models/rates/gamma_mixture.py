@@ -6,12 +6,12 @@ multiplied by its marginal likelihood, which is negative binomial.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 from scipy import special
 
+from adaptive_cart.models.mixtures import TwoNumberMixture
 from adaptive_cart.nouns.records import Floats, Integers
 
 SAME: Final = 1e-9  # probabilities that differ by less, relatively, are equal
@@ -20,53 +20,20 @@ FAR: Final = 20_000  # numbers of events; a prior that expects more is looked at
 AT_ONCE: Final = 2_000_000  # numbers of events of all tables together
 
 
-@dataclass(frozen=True)
-class GammaMixture:
+class GammaMixture(TwoNumberMixture):
     """Prior of one arm's rate: a mixture of gamma distributions.
 
-    Parameters
-    ----------
-    weights
-        Of the components; they add up to 1.
-    a, b
-        Shape and rate of each: prior events, and the years they were seen in.
+    Its parameters are the shape and the rate of each: prior events, and the years they were seen
+    in.
     """
 
-    weights: tuple[float, ...]
-    a: tuple[float, ...]
-    b: tuple[float, ...]
-
-    adapts: ClassVar[bool] = False
-
-    @staticmethod
-    def single(a: float, b: float) -> GammaMixture:
-        """Gamma(a, b), a mixture of one."""
-        return GammaMixture((1.0,), (float(a),), (float(b),))
-
-    @property
-    def words(self) -> str:
-        """As a protocol writes it: ``0.8 Gamma(4, 16) + 0.2 Gamma(0.5, 0.5)``."""
-        return " + ".join(
-            f"Gamma({a:g}, {b:g})" if len(self.weights) == 1 else f"{weight:g} Gamma({a:g}, {b:g})"
-            for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
-        )
+    law: ClassVar[str] = "Gamma"
 
     @property
     def centre(self) -> float:
         """Mean logarithm of the rate, as a rate."""
         a, b = np.array(self.a), np.array(self.b)
         return float(np.exp(np.array(self.weights) @ (special.digamma(a) - np.log(b))))
-
-    def log_weights(self, events: Floats, years: Floats) -> Floats:
-        """Logarithms of the weights before the data, ``(component,)`` or ``(table, component)``.
-
-        Parameters
-        ----------
-        events, years
-            ``(table,)`` of the arm's own data, which set the weights where the prior adapts.
-        """
-        with np.errstate(divide="ignore"):  # a component may have weight 0
-            return np.log(self.weights)
 
     def mixed(self, other: GammaMixture, weight: float) -> GammaMixture:
         """Mix it, with this weight, with another one that has the rest."""

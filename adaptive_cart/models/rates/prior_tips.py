@@ -10,7 +10,6 @@ import numpy as np
 
 from adaptive_cart.models.prior_tip import PriorTip
 from adaptive_cart.models.rates.arm_rates import ArmRates
-from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
 YEARS = 0.001, 100_000.0  # that a prior is worth, between which it is moved
 RATES = 0.0001, 1_000.0  # events a year
@@ -54,8 +53,5 @@ def _centred(put: Put, years: float, rate: float) -> ArmRates:
 
 def _moved(model: ArmRates, place: int, main: int, a: float, b: float) -> ArmRates:
     """The model with other parameters of one component of one arm's prior."""
-    own = model.priors[place]
-    first, second = list(own.a), list(own.b)
-    first[main], second[main] = a, b
-    prior = GammaMixture(own.weights, tuple(first), tuple(second))
+    prior = model.priors[place].with_part(main, a, b)
     return replace(model, priors=(*model.priors[:place], prior, *model.priors[place + 1 :]))
