@@ -76,9 +76,9 @@ from adaptive_cart.models.binary.beta_quantile import quantile_of
 from adaptive_cart.models.binary.beta_rows_loops import LOOPS
 from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
 from adaptive_cart.nouns.distinct_rows import each_distinct
+from adaptive_cart.nouns.records import Floats
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
-Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
 TableArm: TypeAlias = npt.NDArray[np.integer[Any]]  # (table, arm)
 

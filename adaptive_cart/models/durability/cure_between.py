@@ -8,14 +8,12 @@ log(2) exp(w), so that derivatives by log shape and log median are sums of those
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.durability.cure_prior import LN2
-
-Floats: TypeAlias = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 AT_ONCE: Final = 5e-4  # of its month, either side: what is known at its moment lies between these
 EARLIEST: Final = -330.0  # log hazard below which its square would be no number

@@ -25,10 +25,9 @@ from adaptive_cart.models.durability.cure_partial_sums import (
 )
 from adaptive_cart.models.durability.cure_prior import LN2, CuredScale
 from adaptive_cart.models.durability.cure_remaining import Remaining
+from adaptive_cart.nouns.records import Floats, Integers
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 MATTERS: Final = 1e-7  # of the probability: diagonals, and a cured fraction alone, that are summed
 

@@ -7,19 +7,16 @@ by monotone cubics in its normal score.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.durability.cure_crossing import above
 from adaptive_cart.models.durability.cure_lattice import Lattice
 from adaptive_cart.models.durability.cure_prior import LN2, CuredScale
 from adaptive_cart.models.durability.cure_remaining import Remaining
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 CURVE: Final = 25  # values at which a distribution function is computed
 BINS: Final = 128  # of the rough histogram that chooses them

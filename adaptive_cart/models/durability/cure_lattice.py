@@ -17,11 +17,9 @@ from scipy import special
 from adaptive_cart.models.draws import within_cells
 from adaptive_cart.models.durability.cure_partial_sums import tail
 from adaptive_cart.models.durability.cure_prior import LN2, CuredScale
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 BLOCK: Final = 16  # tables whose densities are held together
 CURED: Final = 48  # lattice points of the cured fraction

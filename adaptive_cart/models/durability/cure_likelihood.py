@@ -8,10 +8,9 @@ doi:10.1137/S0036144502417715, equation 5.4).
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.durability.cure_between import log_chance
@@ -19,9 +18,7 @@ from adaptive_cart.models.durability.cure_lattice import BLOCK, CURED, Lattice
 from adaptive_cart.models.durability.cure_place import EXPOSED, LATTICES, Place, middles
 from adaptive_cart.models.durability.cure_prior import LN2, CuredScale, CurePrior
 from adaptive_cart.models.durability.cure_times import Times, shared_values
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 CURED_NODES: Final = 12  # values of the cured fraction at which the likelihood is computed
 POWER: Final = 0.1  # the likelihood is interpolated in this power of the cured fraction

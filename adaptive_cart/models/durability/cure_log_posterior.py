@@ -7,18 +7,15 @@ groups of neighbours in time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.durability.cure_between import log_chance, sums_between
 from adaptive_cart.models.durability.cure_prior import LN2, CurePrior
 from adaptive_cart.models.durability.cure_times import Times
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 GROUPS: Final = 8  # groups of participants
 SHAPE, MEDIAN, ODDS = 0, 1, 2  # log shape, log median, log odds of the cured fraction

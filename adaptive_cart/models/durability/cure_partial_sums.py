@@ -6,12 +6,13 @@ through six neighbours.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
+
 Real = TypeVar("Real", np.float32, np.float64)
 
 TAPS: Final = np.arange(-2, 4)  # lattice points that a partial sum interpolates, from the crossing

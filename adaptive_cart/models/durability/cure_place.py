@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.durability.cure_log_posterior import (
     MEDIAN,
@@ -39,10 +38,7 @@ from adaptive_cart.models.durability.cure_ridge import (
     relapses_choose,
 )
 from adaptive_cart.models.durability.cure_times import Times
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 PLACED: Final = 96  # tables placed together
 EXPOSED: Final = 32  # censored participants from which on neighbours share a value

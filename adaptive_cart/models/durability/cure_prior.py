@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 LN2: Final = float(np.log(2.0))  # the cumulative hazard at the median
 LIMIT: Final = 40.0  # log odds of a cured fraction of nought or one

@@ -33,11 +33,9 @@ from adaptive_cart.models.durability.cure_partial_sums import (
     at_share,
     weight_beyond,
 )
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 HAZARDS: Final = 64  # points of the common lattice
 TOGETHER: Final = 8 * BLOCK  # tables whose common lattices are held together

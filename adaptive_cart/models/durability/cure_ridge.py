@@ -6,10 +6,9 @@ Damped Newton steps with the analytic Hessian, for all tables of a block at once
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.durability.cure_log_posterior import (
     MEDIAN,
@@ -22,9 +21,7 @@ from adaptive_cart.models.durability.cure_log_posterior import (
     summed_down,
 )
 from adaptive_cart.models.durability.cure_prior import LIMIT, LN2
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 DROP: Final = 13.0  # the lattice ends where the log density is this far below its maximum
 LARGEST_STEP: Final = (1.0, 2.0, 2.0)

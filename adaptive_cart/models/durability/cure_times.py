@@ -7,17 +7,13 @@ answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.durability.cure_between import AT_ONCE
 from adaptive_cart.nouns.parts import ONE_DAY
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 SHORTEST: Final = 1e-6  # months; a relapse sooner is taken for one after a day
 

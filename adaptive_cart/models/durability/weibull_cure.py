@@ -85,7 +85,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -99,12 +98,9 @@ from adaptive_cart.models.durability.cure_prior import CurePrior, cured_scale
 from adaptive_cart.models.durability.cure_remaining import remaining_at
 from adaptive_cart.models.durability.cure_times import Times
 from adaptive_cart.models.outside_laws import MANY, OutsideLaw
+from adaptive_cart.nouns.records import Booleans, Floats
 
 __all__ = ["WeibullCure", "WeibullCurePosterior"]
-
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

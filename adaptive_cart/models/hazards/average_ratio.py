@@ -33,9 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats
 
 SMALL: Final = 1e-10  # of a term of the series, eight of which in a row end it
 AT_ONCE: Final = 8
@@ -49,15 +47,15 @@ TABLES_AT_ONCE: Final = 64
 class _Wave:
     """Turns of one stratum's mass at its points, and the mass as it is turned, (table, point)."""
 
-    cosine: Array
-    sine: Array
-    real: Array
-    imaginary: Array
+    cosine: Floats
+    sine: Floats
+    real: Floats
+    imaginary: Floats
 
-    def rows(self, kept: Mask) -> _Wave:
+    def rows(self, kept: Booleans) -> _Wave:
         return _Wave(self.cosine[kept], self.sine[kept], self.real[kept], self.imaginary[kept])
 
-    def turned(self) -> tuple[Array, Array]:
+    def turned(self) -> tuple[Floats, Floats]:
         """Turn the mass once more and sum it up, real and imaginary part (table,)."""
         real = self.real * self.cosine - self.imaginary * self.sine
         self.imaginary = self.real * self.sine + self.imaginary * self.cosine
@@ -65,7 +63,7 @@ class _Wave:
         return self.real.sum(axis=1), self.imaginary.sum(axis=1)
 
 
-def _product(factors: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _product(factors: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """Product of complex numbers, as real and imaginary parts."""
     (real, imaginary), *others = factors
     for a, b in others:
@@ -82,9 +80,9 @@ class AverageRatio:
         (table,) where a stratum's posterior has failed, or the series does not end
     """
 
-    failed: Mask
+    failed: Booleans
 
-    def __init__(self, strata: Sequence[Posterior], weights: Array) -> None:
+    def __init__(self, strata: Sequence[Posterior], weights: Floats) -> None:
         """Take the posteriors of the strata and their weights (table, stratum), which sum to 1."""
         self._strata, self._weights = strata, weights
         ends = [stratum.range() for stratum in strata]
@@ -92,7 +90,7 @@ class AverageRatio:
         self._start = (weights * low).sum(axis=1)
         self._length = (weights * (high - low)).sum(axis=1)
         self.failed = np.logical_or.reduce([stratum.failed for stratum in strata])
-        self._terms: list[tuple[Array, Array]] = []
+        self._terms: list[tuple[Floats, Floats]] = []
         tables = len(weights)
         for first in range(0, tables, TABLES_AT_ONCE):
             rows = slice(first, first + TABLES_AT_ONCE)
@@ -104,15 +102,15 @@ class AverageRatio:
         """Keep these tables only."""
         return AverageRatio([one.take(tables) for one in self._strata], self._weights[tables])
 
-    def _series(self, rows: slice) -> tuple[Array, Array, Mask]:
+    def _series(self, rows: slice) -> tuple[Floats, Floats, Booleans]:
         """Real and imaginary terms, (term, table) each, and for which tables they have ended.
 
         In real numbers: products of complex ones depend, in their last bit, on who stands beside.
         """
         waves = [self._wave(place, rows) for place in range(len(self._strata))]
         number = len(self._length[rows])
-        real: list[Array] = []
-        imaginary: list[Array] = []
+        real: list[Floats] = []
+        imaginary: list[Floats] = []
         going = np.flatnonzero(~self.failed[rows])
         ended = np.zeros(number, dtype=np.bool_)
         left = self.failed[rows].copy()  # since waves were last cut down
@@ -139,7 +137,7 @@ class AverageRatio:
         phase = away * (2.0 * math.pi / self._length[rows, None])
         return _Wave(np.cos(phase), np.sin(phase), mass, np.zeros_like(mass))
 
-    def hazard_ratio_below(self, value: float) -> Array:
+    def hazard_ratio_below(self, value: float) -> Floats:
         """Probability that the average hazard ratio lies below a value, (table,)."""
         x = np.clip((math.log(value) - self._start) / self._length, 0.0, 1.0)
         below = x.copy()
@@ -152,11 +150,11 @@ class AverageRatio:
                 below[rows] += (a * np.sin(turn) + b * (1.0 - np.cos(turn))) / (math.pi * k)
         return np.where(self.failed, np.nan, np.clip(below, 0.0, 1.0))
 
-    def hazard_ratio_above(self, value: float) -> Array:
+    def hazard_ratio_above(self, value: float) -> Floats:
         """Probability that the average hazard ratio lies above a value, (table,)."""
         return 1.0 - self.hazard_ratio_below(value)
 
-    def hazard_ratio_mean(self) -> Array:
+    def hazard_ratio_mean(self) -> Floats:
         """Posterior mean of the average hazard ratio, (table,): a product of powers."""
         mean = np.ones(len(self.failed))
         for place, stratum in enumerate(self._strata):

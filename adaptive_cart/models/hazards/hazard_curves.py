@@ -20,16 +20,16 @@ import numpy.typing as npt
 from adaptive_cart.models.draws import DRAWS, KNOTS, spread
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.rates.gamma_poisson import log_quantiles
+from adaptive_cart.nouns.records import Floats
 
-Array = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
 
 LN2 = float(np.log(2.0))
 
 
 def hazards(
-    model: PiecewiseExponential, events: Array, time: Array, ratios: Array, ranks: Ranks
-) -> Array:
+    model: PiecewiseExponential, events: Floats, time: Floats, ratios: Floats, ranks: Ranks
+) -> Floats:
     """Draws of the control's hazard a month in each interval, ``(table, interval, draw)``.
 
     Parameters
@@ -64,18 +64,18 @@ class Curve:
         ``(..., interval, draw)`` a month.
     """
 
-    def __init__(self, cuts: tuple[float, ...], hazard: Array) -> None:
+    def __init__(self, cuts: tuple[float, ...], hazard: Floats) -> None:
         edges = (0.0, *cuts, np.inf)
         self.intervals = list(zip(pairwise(edges), np.moveaxis(hazard, -2, 0), strict=True))
 
-    def remaining(self, month: float | Array) -> Array:
+    def remaining(self, month: float | Floats) -> Floats:
         """Fraction without the event at a month, or at one for each draw."""
         gone = np.zeros_like(self.intervals[0][1])
         for (start, end), hazard in self.intervals:
             gone += hazard * np.clip(month - start, 0.0, end - start)
         return np.exp(-gone)
 
-    def restricted_mean(self, month: float) -> Array:
+    def restricted_mean(self, month: float) -> Floats:
         """Mean months without the event, of the first so many."""
         total = np.zeros_like(self.intervals[0][1])
         left = np.ones_like(total)
@@ -90,7 +90,7 @@ class Curve:
             left *= np.exp(-gone)
         return total
 
-    def median(self) -> Array:
+    def median(self) -> Floats:
         """Months at which half are left."""
         found = np.full_like(self.intervals[0][1], np.nan)
         wanted = np.full_like(found, LN2)

@@ -24,15 +24,15 @@ import numpy.typing as npt
 
 from adaptive_cart.models.draws import MIDDLES, SCORES, spread
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+from adaptive_cart.nouns.records import Floats
 
-Array = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
 
 STEPS: Final = 60
 LONGEST: Final = 2.0  # of a Newton step
 
 
-def log_ratios(model: PiecewiseExponential, events: Array, time: Array, ranks: Ranks) -> Array:
+def log_ratios(model: PiecewiseExponential, events: Floats, time: Floats, ranks: Ranks) -> Floats:
     """Draws of the log hazard ratio of every experimental arm to the control.
 
     Parameters
@@ -78,14 +78,16 @@ def log_ratios(model: PiecewiseExponential, events: Array, time: Array, ranks: R
     return found
 
 
-def _joint(model: PiecewiseExponential, events: Array, time: Array, beta: Array) -> Array:
+def _joint(model: PiecewiseExponential, events: Floats, time: Floats, beta: Floats) -> Floats:
     """Logarithm of the joint density of one table at draws ``(arm, draw)``, up to a constant."""
     mean, sd = model.log_hazard_ratio
-    log: Array = events[1:].sum(axis=1) @ beta - 0.5 * (((beta - mean) / sd) ** 2).sum(axis=0)
+    log: Floats = events[1:].sum(axis=1) @ beta - 0.5 * (((beta - mean) / sd) ** 2).sum(axis=0)
     return log + model.log_joint(events, time, time[1:].T @ np.exp(beta))
 
 
-def _near(model: PiecewiseExponential, events: Array, time: Array) -> tuple[Array, Array, Array]:
+def _near(
+    model: PiecewiseExponential, events: Floats, time: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Joint mode, standard deviations (table, arm) and correlations there, (table, arm, arm)."""
     shape, rate = model.baseline
     mean, sd = model.log_hazard_ratio

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats
+
 DROP: Final = 28.0  # the density at the ends of the range is exp(-DROP) of that at the mode
 LARGEST: Final = 650.0  # beyond it exp(beta) times the months at risk may overflow
 STEPS: Final = 200  # halving a bracket takes some 60; a table that needs more has failed
@@ -29,18 +29,18 @@ class Density:
     - sum_j exponent_j log(control_j + exp(beta) experimental_j)`
     """
 
-    slope: Array  # (table,)
-    exponent: Array  # (interval, table), as the next two
-    control: Array
-    experimental: Array
+    slope: Floats  # (table,)
+    exponent: Floats  # (interval, table), as the next two
+    control: Floats
+    experimental: Floats
     mean: float
     sd: float
-    between: Array | None = None  # (squared months and number, arm, interval, table)
+    between: Floats | None = None  # (squared months and number, arm, interval, table)
 
     def take(self, tables: npt.NDArray[np.intp] | slice) -> Density:
         """Keep these tables only."""
 
-        def own(part: Array) -> Array:  # where tables are in a row, nothing is copied
+        def own(part: Floats) -> Floats:  # where tables are in a row, nothing is copied
             kept = part[..., tables]
             return kept if isinstance(tables, slice) else np.ascontiguousarray(kept)
 
@@ -54,11 +54,11 @@ class Density:
             None if self.between is None else own(self.between),
         )
 
-    def times_power(self, power: Array) -> Density:
+    def times_power(self, power: Floats) -> Density:
         """Return it times a power of the hazard ratio, (table,): so many more events."""
         return replace(self, slope=self.slope + power)
 
-    def log(self, beta: Array) -> Array:
+    def log(self, beta: Floats) -> Floats:
         """Log density at some values of each table, (table, node)."""
         ratio = np.exp(beta)
         total = self.slope[:, None] * beta
@@ -76,7 +76,7 @@ class Density:
             total -= term
         return total if self.between is None else total + self._of_intervals(ratio, self.between)
 
-    def _of_intervals(self, ratio: Array, between: Array) -> Array:
+    def _of_intervals(self, ratio: Floats, between: Floats) -> Floats:
         """What is left of the likelihood of intervals, ``log(sinh(x/2) / (x/2))`` of each event.
 
         Of x, a hazard times the months of an interval, the posterior mean of the square is taken,
@@ -97,7 +97,7 @@ class Density:
                 total += number * _beyond_the_middle(own * months)
         return total
 
-    def derivatives(self, beta: Array) -> tuple[Array, Array]:
+    def derivatives(self, beta: Floats) -> tuple[Floats, Floats]:
         """First derivative of the log density and minus the second, (table,) each."""
         ratio = np.exp(beta)
         first = self.slope - (beta - self.mean) / self.sd**2
@@ -113,22 +113,22 @@ class Density:
         return first, curvature
 
 
-def _beyond_the_middle(x: Array) -> Array:
+def _beyond_the_middle(x: Floats) -> Floats:
     """``log(sinh(x/2) / (x/2))``: what an interval says beyond an event at its middle."""
     at = np.maximum(x, 0.01)
-    found: Array = np.where(x < 0.01, x * x / 24.0, 0.5 * at + np.log(-np.expm1(-at) / at))
+    found: Floats = np.where(x < 0.01, x * x / 24.0, 0.5 * at + np.log(-np.expm1(-at) / at))
     return found
 
 
 def falling_root(
     density: Density,
-    function: Callable[[Density, npt.NDArray[np.intp], Array], tuple[Array, Array]],
-    start: Array,
-    lower: Array,
-    upper: Array,
-    tolerance: Array,
-    wanted: Mask,
-) -> tuple[Array, Mask]:
+    function: Callable[[Density, npt.NDArray[np.intp], Floats], tuple[Floats, Floats]],
+    start: Floats,
+    lower: Floats,
+    upper: Floats,
+    tolerance: Floats,
+    wanted: Booleans,
+) -> tuple[Floats, Booleans]:
     """Root of a falling function of each table, by Newton steps within a shrinking bracket.
 
     A Newton step is taken if it stays in the bracket and is at most half the step before, otherwise
@@ -172,7 +172,7 @@ def falling_root(
     return value, found
 
 
-def range_of(density: Density, panels: int) -> tuple[Array, Array, Array, Mask]:
+def range_of(density: Density, panels: int) -> tuple[Floats, Floats, Floats, Booleans]:
     """Start of the range, width of a panel, log density at the mode, failed; (table,) each."""
     sd = density.sd
     tables = len(density.slope)
@@ -185,7 +185,7 @@ def range_of(density: Density, panels: int) -> tuple[Array, Array, Array, Mask]:
     lower = np.clip(np.minimum(mean, reach), -LARGEST, LARGEST)
     upper = np.clip(np.maximum(mean, reach), -LARGEST, LARGEST)
 
-    def push(part: Density, _: npt.NDArray[np.intp], at: Array) -> tuple[Array, Array]:
+    def push(part: Density, _: npt.NDArray[np.intp], at: Floats) -> tuple[Floats, Floats]:
         return part.derivatives(at)
 
     # the mode is only the origin of the range: a thousandth of a posterior sd is near enough
@@ -203,7 +203,7 @@ def range_of(density: Density, panels: int) -> tuple[Array, Array, Array, Mask]:
     return start, width, np.where(failed, np.inf, peak), failed
 
 
-def _end(density: Density, mode: Array, peak: Array, side: float) -> Array:
+def _end(density: Density, mode: Floats, peak: Floats, side: float) -> Floats:
     """Where the log density has fallen by a little more than DROP below the mode, on one side.
 
     Newton steps for a concave function from beyond its root stay beyond it, so stopping early only

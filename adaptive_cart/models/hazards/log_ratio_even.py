@@ -40,7 +40,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.hazards.log_ratio_density import DROP, Array, Density, Mask
+from adaptive_cart.models.hazards.log_ratio_density import DROP, Density
+from adaptive_cart.nouns.records import Booleans, Floats
 
 Integers = npt.NDArray[np.intp]
 MOST: Final = 160
@@ -53,17 +54,17 @@ TO_THE_MODE: Final = 3  # Newton steps
 TO_THE_ENDS: Final = 2
 LARGEST: Final = 300.0  # log hazard ratio whose exponential times months stays a number
 _steps = np.arange(-MOST, MOST + 1)
-BELOW: Final[Array] = 0.5 - special.sici(math.pi * _steps)[0] / math.pi
+BELOW: Final[Floats] = 0.5 - special.sici(math.pi * _steps)[0] / math.pi
 
 
 class Range(NamedTuple):
     """Where the density of each table has its mass, ``(table,)`` each."""
 
-    low: Array
-    high: Array
-    mode: Array
-    peak: Array  # log density at the mode
-    found: Mask  # whether all this is so
+    low: Floats
+    high: Floats
+    mode: Floats
+    peak: Floats  # log density at the mode
+    found: Booleans  # whether all this is so
 
 
 class Grid(NamedTuple):
@@ -78,8 +79,8 @@ class Grid(NamedTuple):
     """
 
     tables: Integers
-    beta: Array
-    value: Array
+    beta: Floats
+    value: Floats
 
 
 def range_of(density: Density) -> Range:
@@ -101,7 +102,7 @@ def range_of(density: Density) -> Range:
     return Range(low, high, mode, peak, settled)
 
 
-def higher_end(density: Density, found: Range, power: Array) -> tuple[Array, Mask]:
+def higher_end(density: Density, found: Range, power: Floats) -> tuple[Floats, Booleans]:
     """Where the density times a power of the hazard ratio has fallen by exp(-DROP), and if so.
 
     From its value at the mode of the density itself, which is no more than that at its own mode.
@@ -115,7 +116,7 @@ def higher_end(density: Density, found: Range, power: Array) -> tuple[Array, Mas
     return end, settled & (end < LARGEST)
 
 
-def longest_step(total: Array, sd: float, exponent: float) -> Array:
+def longest_step(total: Floats, sd: float, exponent: float) -> Floats:
     """Longest step whose error has the exponent, ``(table,)``: ``pi y / h - log M(y) = exponent``.
 
     Parameters
@@ -153,7 +154,7 @@ class EvenSteps:
             self._steps, self._step = _rounded(length, step)
         self.settled = self.range.found & (self._steps <= MOST)
 
-    def share(self, log_value: float, above: bool) -> Array:
+    def share(self, log_value: float, above: bool) -> Floats:
         """Share of the mass on one side of a log hazard ratio, ``(table,)``."""
         low, high, step = self.range.low, self.range.high, self._step
         found = np.zeros(len(low))
@@ -173,7 +174,7 @@ class EvenSteps:
         found[log_value >= high] = float(not above)
         return found
 
-    def log_constant(self) -> Array:
+    def log_constant(self) -> Floats:
         """Logarithm of the integral of the density as it is written, ``(table,)``."""
         found = self.range.peak.copy()
         number, step = self._for_the_whole(self.range.high)
@@ -181,7 +182,7 @@ class EvenSteps:
             found[grid.tables] += np.log(grid.value.sum(axis=0) * step[grid.tables])
         return found
 
-    def mean_of_power(self, power: Array) -> tuple[Array, Mask]:
+    def mean_of_power(self, power: Floats) -> tuple[Floats, Booleans]:
         """Mean of a power of the hazard ratio, and where steps are few enough, ``(table,)`` each.
 
         Both masses are sums over the same steps, on a range that holds either.
@@ -208,17 +209,19 @@ class EvenSteps:
         kept._steps, kept._step = self._steps[tables], self._step[tables]
         return kept
 
-    def _for_the_whole(self, high: Array) -> tuple[Array, Array]:
+    def _for_the_whole(self, high: Floats) -> tuple[Floats, Floats]:
         """Number of steps for sums over the whole density, and their length."""
         step = longest_step(self._total, self._density.sd, OF_THE_WHOLE)
         with np.errstate(invalid="ignore"):
             return _rounded(high - self.range.low, 2.0 * step)
 
-    def _whole(self, high: Array, wanted: Mask) -> Iterator[Grid]:
+    def _whole(self, high: Floats, wanted: Booleans) -> Iterator[Grid]:
         number, step = self._for_the_whole(high)
         return self._grids(self.range.low, step, number, wanted)
 
-    def _grids(self, first: Array, step: Array, number: Array, wanted: Mask) -> Iterator[Grid]:
+    def _grids(
+        self, first: Floats, step: Floats, number: Floats, wanted: Booleans
+    ) -> Iterator[Grid]:
         """The density of some tables at so many steps from the first one on."""
         order = np.flatnonzero(wanted)
         order = order[np.argsort(number[order], kind="stable")]
@@ -239,7 +242,7 @@ class EvenSteps:
                 yield Grid(order[rows], beta, value)
 
 
-def logs(density: Density, beta: Array) -> Array:
+def logs(density: Density, beta: Floats) -> Floats:
     """Log density at some values of each table, ``(value, table)``: ``Density.log``, turned."""
     ratio = np.exp(beta)
     term = beta - density.mean
@@ -258,7 +261,7 @@ def logs(density: Density, beta: Array) -> Array:
     return total
 
 
-def _log_and_slope(density: Density, beta: Array) -> tuple[Array, Array]:
+def _log_and_slope(density: Density, beta: Floats) -> tuple[Floats, Floats]:
     """Log density and its derivative at some values of each table, ``(value, table)`` each."""
     ratio = np.exp(beta)
     away = (beta - density.mean) / density.sd**2
@@ -276,7 +279,7 @@ def _log_and_slope(density: Density, beta: Array) -> tuple[Array, Array]:
     return total, slope
 
 
-def _mode(density: Density) -> tuple[Array, Array, Mask]:
+def _mode(density: Density) -> tuple[Floats, Floats, Booleans]:
     """Near the mode of each table, its curvature there, and whether it is near enough."""
     events, total = density.slope, _together(density.exponent)
     others = np.maximum(total - events, 0.0)
@@ -292,12 +295,12 @@ def _mode(density: Density) -> tuple[Array, Array, Mask]:
     return value, curvature, np.abs(first) <= NEAREST * np.sqrt(curvature)
 
 
-def _together(parts: Array) -> Array:
+def _together(parts: Floats) -> Floats:
     """Sum over intervals, always in their order."""
     return reduce(np.add, parts)
 
 
-def _rounded(length: Array, step: Array) -> tuple[Array, Array]:
+def _rounded(length: Floats, step: Floats) -> tuple[Floats, Floats]:
     """A number of steps at which a range begins and ends, and their length, no longer than given.
 
     One more than the range takes, since a step that is to meet a value moves all of them.

@@ -33,13 +33,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.hazards.log_ratio_density import (
-    DROP,
-    Array,
-    Density,
-    Mask,
-    range_of,
-)
+from adaptive_cart.models.hazards.log_ratio_density import DROP, Density, range_of
+from adaptive_cart.nouns.records import Booleans, Floats
 
 PANEL: Final = 15.0  # longest panel, in units of the log hazard ratio
 FEWEST_PANELS: Final = 4
@@ -48,8 +43,8 @@ KNOTS: Final = 401  # values that join a distribution function
 FURTHEST: Final = 8.0  # normal scores of its ends
 NODES_AT_ONCE: Final = 2**14  # of all tables of a chunk together, to stay in cache
 _roots, _root_weights = np.polynomial.legendre.leggauss(NODES)
-FRACTIONS: Final[Array] = (_roots + 1.0) / 2.0
-WEIGHTS: Final[Array] = _root_weights / 2.0
+FRACTIONS: Final[Floats] = (_roots + 1.0) / 2.0
+WEIGHTS: Final[Floats] = _root_weights / 2.0
 
 
 class Panels:
@@ -63,7 +58,7 @@ class Panels:
         such a table is nan
     """
 
-    failed: Mask
+    failed: Booleans
 
     def __init__(self, density: Density) -> None:
         self._density = density
@@ -91,13 +86,13 @@ class Panels:
         kept._below, kept._above = self._below[tables], self._above[tables]
         return kept
 
-    def sides(self, log_value: float) -> tuple[Array, Array]:
+    def sides(self, log_value: float) -> tuple[Floats, Floats]:
         """Share of the mass on either side of a log hazard ratio, (table,) each."""
         below, above = self._sides(log_value)
         total = below + above
         return self._answer(below / total), self._answer(above / total)
 
-    def mean_of_power(self, power: Array) -> Array:
+    def mean_of_power(self, power: Floats) -> Floats:
         """Posterior mean of a power of the hazard ratio, (table,).
 
         It is the ratio of two normalising constants, that of the posterior with so many more events
@@ -116,7 +111,7 @@ class Panels:
             mean = np.exp(more.log_constant() - self.log_constant())
         return self._answer(np.where(more.failed, np.nan, mean))
 
-    def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
+    def lattice(self, rows: slice, points: int) -> tuple[Floats, Floats]:
         """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
 
         No mass where the table has failed.
@@ -128,11 +123,11 @@ class Panels:
         mass = np.where(failed, 0.0, mass)
         return beta, mass / np.where(failed, 1.0, mass.sum(axis=-1, keepdims=True))
 
-    def range(self) -> tuple[Array, Array]:
+    def range(self) -> tuple[Floats, Floats]:
         """Log hazard ratios beyond which there is no mass to speak of, (table,) each."""
         return self._start, self._start + self._width * self._panels
 
-    def curve(self) -> tuple[Array, Array]:
+    def curve(self) -> tuple[Floats, Floats]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
         share = np.linspace(0.0, 1.0, KNOTS)
         values = self._start[:, None] + (self._width * self._panels)[:, None] * share
@@ -142,20 +137,20 @@ class Panels:
         scores = normal_scores(density)
         return self._answer(values.T).T, np.clip(scores, -FURTHEST, FURTHEST)
 
-    def density(self, values: Array) -> Array:
+    def density(self, values: Floats) -> Floats:
         """Density at log hazard ratios of each table, (table, value); 0 where it has failed."""
         logs = self._density.log(values) - self._peak[:, None]
         found = np.exp(logs) / self._below[:, -1:]
         return np.where(self.failed[:, None], 0.0, found)
 
-    def _answer(self, values: Array) -> Array:
+    def _answer(self, values: Floats) -> Floats:
         return np.where(self.failed, np.nan, values)
 
-    def log_constant(self) -> Array:
+    def log_constant(self) -> Floats:
         """Logarithm of the integral of the density as it is written, (table,)."""
         return self._peak + np.log(self._below[:, -1])
 
-    def _by_panel(self, rows: slice) -> Array:
+    def _by_panel(self, rows: slice) -> Floats:
         """Weighted density at the nodes, (table, panel, node), the density being 1 at the mode."""
         places = (np.arange(self._panels)[:, None] + FRACTIONS).ravel()
         width = self._width[rows, None]
@@ -168,16 +163,16 @@ class Panels:
         by_panel *= width[:, :, None]
         return by_panel
 
-    def _piece(self, density: Density, peak: Array, start: Array, length: Array) -> Array:
+    def _piece(self, density: Density, peak: Floats, start: Floats, length: Floats) -> Floats:
         """Mass of a stretch no longer than a panel, (table,)."""
         value = density.log(start[:, None] + length[:, None] * FRACTIONS)
         value -= peak[:, None]
         np.exp(value, out=value)
         value *= WEIGHTS
-        mass: Array = value.sum(axis=-1) * length
+        mass: Floats = value.sum(axis=-1) * length
         return mass
 
-    def _sides(self, log_value: float) -> tuple[Array, Array]:
+    def _sides(self, log_value: float) -> tuple[Floats, Floats]:
         """Mass on either side of one value, (table,) each."""
         place = np.clip((log_value - self._start) / self._width, 0.0, float(self._panels))
         panel = np.minimum(place.astype(np.intp), self._panels - 1)
@@ -199,7 +194,7 @@ class Panels:
         return below, above
 
 
-def normal_scores(density: Array) -> Array:
+def normal_scores(density: Floats) -> Floats:
     """Normal scores of lying below each of equally spaced knots, (table, knot).
 
     Parameters

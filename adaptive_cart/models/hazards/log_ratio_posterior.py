@@ -21,9 +21,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
+from adaptive_cart.models.hazards.log_ratio_density import Density
 from adaptive_cart.models.hazards.log_ratio_even import EvenSteps
 from adaptive_cart.models.hazards.log_ratio_panels import Panels
+from adaptive_cart.nouns.records import Booleans, Floats
 
 
 class Posterior:
@@ -37,7 +38,7 @@ class Posterior:
         such a table is nan
     """
 
-    failed: Mask
+    failed: Booleans
 
     def __init__(self, density: Density) -> None:
         self._density = density
@@ -72,19 +73,19 @@ class Posterior:
         return Panels(self._density)
 
     # ── what it is asked ──────────────────────────────────────────────────────────────────
-    def hazard_ratio_below(self, value: float) -> Array:
+    def hazard_ratio_below(self, value: float) -> Floats:
         """Probability that the hazard ratio lies below a value, (table,)."""
         return self._share(value, above=False)
 
-    def hazard_ratio_above(self, value: float) -> Array:
+    def hazard_ratio_above(self, value: float) -> Floats:
         """Probability that the hazard ratio lies above a value, (table,)."""
         return self._share(value, above=True)
 
-    def hazard_ratio_mean(self) -> Array:
+    def hazard_ratio_mean(self) -> Floats:
         """Posterior mean of the hazard ratio, (table,)."""
         return self.mean_of_power(np.ones(len(self.failed)))
 
-    def mean_of_power(self, power: Array) -> Array:
+    def mean_of_power(self, power: Floats) -> Floats:
         """Posterior mean of a power of the hazard ratio, (table,).
 
         Infinite where it is beyond the largest float, nan where the posterior has failed, or would
@@ -107,7 +108,7 @@ class Posterior:
         return found
 
     @property
-    def log_constant(self) -> Array:
+    def log_constant(self) -> Floats:
         """Logarithm of the integral of the density as it is written, (table,)."""
         return self._joined(EvenSteps.log_constant, Panels.log_constant)
 
@@ -117,30 +118,30 @@ class Posterior:
         """Standard deviation of the prior of the log hazard ratio."""
         return self._density.sd
 
-    def range(self) -> tuple[Array, Array]:
+    def range(self) -> tuple[Floats, Floats]:
         """Log hazard ratios beyond which there is no mass to speak of, (table,) each."""
         return self._on_panels.range()
 
-    def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
+    def lattice(self, rows: slice, points: int) -> tuple[Floats, Floats]:
         """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
 
         No mass where the table has failed.
         """
         return self._on_panels.lattice(rows, points)
 
-    def curve(self) -> tuple[Array, Array]:
+    def curve(self) -> tuple[Floats, Floats]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
         return self._on_panels.curve()
 
-    def density(self, values: Array) -> Array:
+    def density(self, values: Floats) -> Floats:
         """Density at log hazard ratios of each table, (table, value); 0 where it has failed."""
         return self._on_panels.density(values)
 
-    def log_density(self, table: int, beta: Array) -> Array:
+    def log_density(self, table: int, beta: Floats) -> Floats:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
         return self._density.take(slice(table, table + 1)).log(beta[None])[0]
 
-    def _share(self, value: float, above: bool) -> Array:
+    def _share(self, value: float, above: bool) -> Floats:
         if not (math.isfinite(value) and value > 0.0):
             raise ValueError(f"value: {value} found, a hazard ratio above 0 allowed")
         log_value = math.log(value)
@@ -149,8 +150,8 @@ class Posterior:
         )
 
     def _joined(
-        self, even: Callable[[EvenSteps], Array], panels: Callable[[Panels], Array]
-    ) -> Array:
+        self, even: Callable[[EvenSteps], Floats], panels: Callable[[Panels], Floats]
+    ) -> Floats:
         """An answer of each table by the quadrature that it takes, (table,)."""
         found = np.empty(len(self.failed)) if self._even is None else even(self._even)
         if self._panels is not None:

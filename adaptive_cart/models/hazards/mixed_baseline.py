@@ -26,9 +26,7 @@ from adaptive_cart.models.hazards.log_ratio_panels import FURTHEST, normal_score
 from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats
 
 KNOTS = 1201  # that join a distribution function, over the ranges of all components
 LEAST = 1e-12  # weight of a component below which its range does not count
@@ -73,8 +71,8 @@ class MixedBaseline(PiecewiseExponential):
         self,
         events: npt.ArrayLike,
         time: npt.ArrayLike,
-        squares: Array | None = None,
-        between: Array | None = None,
+        squares: Floats | None = None,
+        between: Floats | None = None,
     ) -> MixedRatio:
         """Posterior of the log hazard ratio; parameters as of one component."""
         found = [part.posterior(events, time, squares, between) for part in self.parts]
@@ -82,17 +80,17 @@ class MixedBaseline(PiecewiseExponential):
         logs = self._log_weights(counts, months)
         return MixedRatio(found, logs + np.stack([one.log_constant for one in found], axis=1))
 
-    def log_joint(self, events: Array, time: Array, others: Array) -> Array:
+    def log_joint(self, events: Floats, time: Floats, others: Floats) -> Floats:
         """Logarithm of what is left of the baseline of one table at draws, up to a constant."""
         prior = self._log_weights(events[None], time[None])[0]
         shape = np.array(self.mixture.a) + events.sum()
         rate = np.array(self.mixture.b)[:, None] + time[0, 0] + others[0]
-        found: Array = special.logsumexp(prior[:, None] - shape[:, None] * np.log(rate), axis=0)
+        found: Floats = special.logsumexp(prior[:, None] - shape[:, None] * np.log(rate), axis=0)
         return found
 
     def drawn_hazards(
-        self, events: Array, time: Array, ratios: Array, ranks: npt.NDArray[np.int64]
-    ) -> Array:
+        self, events: Floats, time: Floats, ratios: Floats, ranks: npt.NDArray[np.int64]
+    ) -> Floats:
         """Draws of the control's hazard a month, ``(table, interval, draw)``."""
         risk = np.repeat(time[:, :1, 0], ratios.shape[-1], axis=1)
         for k in range(ratios.shape[1]):
@@ -100,15 +98,17 @@ class MixedBaseline(PiecewiseExponential):
         uniform = np.broadcast_to(MIDDLES[ranks[0]][:, None], (*risk.shape, 1))
         return self.baseline_quantiles(events, time, risk[..., None], uniform).swapaxes(1, 2)
 
-    def _log_weights(self, events: Array, time: Array) -> Array:
+    def _log_weights(self, events: Floats, time: Floats) -> Floats:
         """Weights of the components before beta is integrated out, ``(table, component)``."""
         a, b = np.array(self.mixture.a), np.array(self.mixture.b)
         control = events[:, 0].sum(axis=-1), time[:, 0].sum(axis=-1)
         everybody = events.sum(axis=(1, 2))[:, None]
-        logs: Array = self.mixture.log_weights(*control) + a * np.log(b)
+        logs: Floats = self.mixture.log_weights(*control) + a * np.log(b)
         return logs + special.gammaln(a + everybody) - special.gammaln(a)
 
-    def baseline_quantiles(self, events: Array, time: Array, risk: Array, uniform: Array) -> Array:
+    def baseline_quantiles(
+        self, events: Floats, time: Floats, risk: Floats, uniform: Floats
+    ) -> Floats:
         """Draws of the baseline hazard given the hazard ratios.
 
         One uniform says which component, and how far into it.
@@ -126,7 +126,9 @@ class MixedBaseline(PiecewiseExponential):
         share = np.clip((wanted[..., None] - until + own) / np.maximum(own, 1e-300), 0.0, 1.0)
         share = np.clip(share, 1e-12, 1.0 - 1e-12)
         shapes = np.take_along_axis(np.broadcast_to(shape[:, None], rate.shape), which, axis=-1)
-        found: Array = special.gammaincinv(shapes, share) / np.take_along_axis(rate, which, axis=-1)
+        found: Floats = special.gammaincinv(shapes, share) / np.take_along_axis(
+            rate, which, axis=-1
+        )
         return found
 
 
@@ -141,12 +143,12 @@ class MixedRatio:
         ``(table, component)``.
     """
 
-    def __init__(self, parts: Sequence[Posterior], logs: Array) -> None:
+    def __init__(self, parts: Sequence[Posterior], logs: Floats) -> None:
         self._parts = parts
-        self.failed: Mask = np.logical_or.reduce([part.failed for part in parts])
+        self.failed: Booleans = np.logical_or.reduce([part.failed for part in parts])
         logs = np.where(self.failed[:, None], 0.0, logs)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-        self.weights: Array = weights / weights.sum(axis=1, keepdims=True)
+        self.weights: Floats = weights / weights.sum(axis=1, keepdims=True)
 
     def take(self, tables: npt.NDArray[np.int64]) -> MixedRatio:
         """Keep these tables only, with what is known of them."""
@@ -155,23 +157,23 @@ class MixedRatio:
         kept.failed, kept.weights = self.failed[tables], self.weights[tables]
         return kept
 
-    def _over(self, values: Sequence[Array]) -> Array:
-        found: Array = (self.weights * np.stack(values, axis=1)).sum(axis=1)
+    def _over(self, values: Sequence[Floats]) -> Floats:
+        found: Floats = (self.weights * np.stack(values, axis=1)).sum(axis=1)
         return np.where(self.failed, np.nan, found)
 
-    def hazard_ratio_below(self, value: float) -> Array:
+    def hazard_ratio_below(self, value: float) -> Floats:
         """Probability that the hazard ratio lies below a value, ``(table,)``."""
         return np.minimum(self._over([part.hazard_ratio_below(value) for part in self._parts]), 1.0)
 
-    def hazard_ratio_above(self, value: float) -> Array:
+    def hazard_ratio_above(self, value: float) -> Floats:
         """Probability that the hazard ratio lies above a value, ``(table,)``."""
         return np.minimum(self._over([part.hazard_ratio_above(value) for part in self._parts]), 1.0)
 
-    def hazard_ratio_mean(self) -> Array:
+    def hazard_ratio_mean(self) -> Floats:
         """Posterior mean of the hazard ratio, ``(table,)``."""
         return self._over([part.hazard_ratio_mean() for part in self._parts])
 
-    def curve(self) -> tuple[Array, Array]:
+    def curve(self) -> tuple[Floats, Floats]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
         ends = [part.range() for part in self._parts]
         low, high = (np.stack(side, axis=1) for side in zip(*ends, strict=True))
@@ -185,7 +187,7 @@ class MixedRatio:
         scores = normal_scores(density)
         return np.where(self.failed[:, None], np.nan, values), np.clip(scores, -FURTHEST, FURTHEST)
 
-    def log_density(self, table: int, beta: Array) -> Array:
+    def log_density(self, table: int, beta: Floats) -> Floats:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
         logs = [
             np.log(max(self.weights[table, place], 1e-300))
@@ -193,5 +195,5 @@ class MixedRatio:
             - part.log_constant[table]
             for place, part in enumerate(self._parts)
         ]
-        found: Array = special.logsumexp(np.stack(logs), axis=0)
+        found: Floats = special.logsumexp(np.stack(logs), axis=0)
         return found

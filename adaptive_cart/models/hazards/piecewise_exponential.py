@@ -35,11 +35,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.hazards.log_ratio_density import Array, Density, Mask
+from adaptive_cart.models.hazards.log_ratio_density import Density
 from adaptive_cart.models.hazards.log_ratio_panels import chunks
 from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.records import Booleans, Floats
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class PiecewiseExponential:
 
     def split(
         self, durations: npt.ArrayLike, events: npt.ArrayLike, included: npt.ArrayLike
-    ) -> tuple[npt.NDArray[np.int64], Array]:
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
         """Count the events and the months at risk of the included participants by interval.
 
         Follow-up that ends exactly at a cut, with an event or without, ends in the earlier
@@ -115,7 +116,7 @@ class PiecewiseExponential:
         durations: npt.ArrayLike,
         events: npt.ArrayLike,
         groups: Sequence[npt.ArrayLike],
-    ) -> tuple[npt.NDArray[np.int64], Array]:
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
         """Count the events and the months at risk of several groups, as :meth:`split` does of one.
 
         What does not depend on the group is worked out once.
@@ -163,11 +164,11 @@ class PiecewiseExponential:
 
     def _spend(
         self,
-        remaining: Array,
-        ended: Mask,
-        groups: list[Mask],
+        remaining: Floats,
+        ended: Booleans,
+        groups: list[Booleans],
         count: npt.NDArray[np.int64],
-        time: Array,
+        time: Floats,
     ) -> None:
         """Spend the months of some tables interval by interval, and write down whose they are."""
         months = remaining.copy() if self.cuts else remaining
@@ -190,8 +191,8 @@ class PiecewiseExponential:
         count[:, :, 1:] -= count[:, :, :-1].copy()
 
     def split_intervals(
-        self, middles: Array, halves: Array, events: Mask, included: Mask
-    ) -> tuple[Array, Array, Array, Array]:
+        self, middles: Floats, halves: Floats, events: Booleans, included: Booleans
+    ) -> tuple[Floats, Floats, Floats, Floats]:
         """Count events that happened within so much of a month, and the months at risk until it.
 
         The chance of an event between l and r is that of none until l, times 1 - exp(-x), with x
@@ -229,7 +230,9 @@ class PiecewiseExponential:
             between[:, place] = np.where(wide, share, 0.0).sum(axis=-1)
         return count, time, squares, between
 
-    def baseline_given(self, events: Array, time: Array, ratio: Array, uniform: Array) -> Array:
+    def baseline_given(
+        self, events: Floats, time: Floats, ratio: Floats, uniform: Floats
+    ) -> Floats:
         """Draws of the baseline hazards given hazard ratios, which leave gamma posteriors.
 
         Parameters
@@ -248,7 +251,9 @@ class PiecewiseExponential:
         risk = np.einsum("tad,taj->tdj", ratio, time)
         return self.baseline_quantiles(events, time, risk, np.broadcast_to(uniform, risk.shape))
 
-    def baseline_quantiles(self, events: Array, time: Array, risk: Array, uniform: Array) -> Array:
+    def baseline_quantiles(
+        self, events: Floats, time: Floats, risk: Floats, uniform: Floats
+    ) -> Floats:
         """Draws of the baseline hazards given the hazard ratios.
 
         Parameters
@@ -263,11 +268,11 @@ class PiecewiseExponential:
         (table, draw, interval), a month
         """
         shape, rate = self.baseline
-        drawn: Array = special.gammaincinv(shape + events.sum(axis=1)[:, None], uniform)
+        drawn: Floats = special.gammaincinv(shape + events.sum(axis=1)[:, None], uniform)
         drawn /= rate + risk
         return drawn
 
-    def log_joint(self, events: Array, time: Array, others: Array) -> Array:
+    def log_joint(self, events: Floats, time: Floats, others: Floats) -> Floats:
         """Logarithm of what is left of the baseline of one table at draws, up to a constant.
 
         Parameters
@@ -279,12 +284,12 @@ class PiecewiseExponential:
         """
         shape, rate = self.baseline
         risk = rate + time[0][:, None] + others
-        found: Array = -((shape + events.sum(axis=0)) @ np.log(risk))
+        found: Floats = -((shape + events.sum(axis=0)) @ np.log(risk))
         return found
 
     def drawn_hazards(
-        self, events: Array, time: Array, ratios: Array, ranks: npt.NDArray[np.int64]
-    ) -> Array:
+        self, events: Floats, time: Floats, ratios: Floats, ranks: npt.NDArray[np.int64]
+    ) -> Floats:
         """Draws of the control's hazard a month in each interval, (table, interval, draw).
 
         Parameters
@@ -305,7 +310,7 @@ class PiecewiseExponential:
         """Prior of a baseline hazard a month."""
         return GammaMixture.single(*self.baseline)
 
-    def next_event(self, hazards: Array, since: Array, burden: Array) -> Array:
+    def next_event(self, hazards: Floats, since: Floats, burden: Floats) -> Floats:
         """Month of the event of who has had none until a month, and can bear so much hazard.
 
         Parameters
@@ -337,8 +342,8 @@ class PiecewiseExponential:
         self,
         events: npt.ArrayLike,
         time: npt.ArrayLike,
-        squares: Array | None = None,
-        between: Array | None = None,
+        squares: Floats | None = None,
+        between: Floats | None = None,
     ) -> Posterior:
         """Posterior of the log hazard ratio, experimental over control.
 

@@ -44,10 +44,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-Array = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 NODES: Final = 160
 TAIL: Final = 1e-13  # probability left out at each end of the range
@@ -56,7 +55,7 @@ SHARP: Final = 4.0  # shape from which a gamma density may be narrow against its
 NODES_AT_ONCE: Final = 2**15  # of all tables of a chunk together, to stay in cache
 
 
-def log_quantiles(shape: Array, rate: Array, scores: Array) -> Array:
+def log_quantiles(shape: Floats, rate: Floats, scores: Floats) -> Floats:
     """Logarithms of gamma variables below which the probability has some normal scores, (…, score).
 
     A variable beyond the smallest float stands at it.
@@ -67,22 +66,22 @@ def log_quantiles(shape: Array, rate: Array, scores: Array) -> Array:
         special.gammaincinv(shape[..., None], below),
         special.gammainccinv(shape[..., None], above),
     )
-    log: Array = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
+    log: Floats = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
     return log
 
 
 def gamma_ratio_above(
-    shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, value: float
-) -> Array:
+    shape_a: Floats, rate_a: Floats, shape_b: Floats, rate_b: Floats, value: float
+) -> Floats:
     """Probability that one gamma variable is more than `value` times another."""
     share_of_b = rate_b / (rate_b + rate_a * value)
-    probability: Array = special.betainc(shape_b, shape_a, share_of_b)
+    probability: Floats = special.betainc(shape_b, shape_a, share_of_b)
     return probability
 
 
 def gamma_difference_above(
-    shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin: float
-) -> Array:
+    shape_a: Floats, rate_a: Floats, shape_b: Floats, rate_b: Floats, margin: float
+) -> Floats:
     """Probability that one gamma variable exceeds another by a margin above 0, (table,)."""
     probability = np.full(len(shape_a), np.nan)
     known = np.isfinite(rate_a) & np.isfinite(rate_b)
@@ -96,11 +95,13 @@ def gamma_difference_above(
             probability[rows] = integral(
                 shape_a[rows], rate_a[rows], shape_b[rows], rate_b[rows], margin
             )
-    inside: Array = np.clip(probability, 0.0, 1.0)
+    inside: Floats = np.clip(probability, 0.0, 1.0)
     return inside
 
 
-def _over_a(shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin: float) -> Array:
+def _over_a(
+    shape_a: Floats, rate_a: Floats, shape_b: Floats, rate_b: Floats, margin: float
+) -> Floats:
     """Integral of F_b(y) f_a(y + margin) over y > 0, (table,)."""
     # below each of these there is too little: of b, of a, of a where its density has no pole
     little = TAIL * margin / np.maximum(np.sqrt(shape_a), 1.0)
@@ -113,11 +114,13 @@ def _over_a(shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin
     value = special.gammainc(shape_b[:, None], rate_b[:, None] * y)
     value *= _density(y + margin, shape_a, rate_a)
     value *= weight
-    total: Array = np.where(some, value.sum(axis=-1), 0.0)
+    total: Floats = np.where(some, value.sum(axis=-1), 0.0)
     return total
 
 
-def _over_b(shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin: float) -> Array:
+def _over_b(
+    shape_a: Floats, rate_a: Floats, shape_b: Floats, rate_b: Floats, margin: float
+) -> Floats:
     """Integral of f_b(y) (1 - F_a(y + margin)) over y > 0, (table,)."""
     low = special.gammaincinv(shape_b, TAIL) / rate_b
     high = special.gammainccinv(shape_b, TAIL) / rate_b
@@ -125,11 +128,11 @@ def _over_b(shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin
     value = special.gammaincc(shape_a[:, None], rate_a[:, None] * (y + margin))
     value *= _density(y, shape_b, rate_b)
     value *= weight
-    total: Array = value.sum(axis=-1)
+    total: Floats = value.sum(axis=-1)
     return total
 
 
-def _nodes(low: Array, high: Array, scale: Array) -> tuple[Array, Array]:
+def _nodes(low: Floats, high: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """Nodes y = scale log(1 + exp(t)) and weights of the rule in t, (table, node) each."""
     first, last = _inverse_softplus(low / scale), _inverse_softplus(high / scale)
     step = (last - first) / (NODES - 1)
@@ -140,13 +143,13 @@ def _nodes(low: Array, high: Array, scale: Array) -> tuple[Array, Array]:
     return y, weight
 
 
-def _inverse_softplus(y: Array) -> Array:
+def _inverse_softplus(y: Floats) -> Floats:
     """Value t with log(1 + exp(t)) = y."""
-    t: Array = y + np.log(-np.expm1(-y))
+    t: Floats = y + np.log(-np.expm1(-y))
     return t
 
 
-def _density(x: Array, shape: Array, rate: Array) -> Array:
+def _density(x: Floats, shape: Floats, rate: Floats) -> Floats:
     """Gamma density at the nodes of each table, (table, node).
 
     Written about its own mean, x = z shape / rate: the parts of the exponent stay small where the
@@ -159,6 +162,6 @@ def _density(x: Array, shape: Array, rate: Array) -> Array:
     exponent *= shape[:, None]
     constant = special.xlogy(shape, shape) - shape - special.gammaln(shape)
     exponent += constant[:, None]
-    density: Array = np.exp(exponent, out=exponent)
+    density: Floats = np.exp(exponent, out=exponent)
     density /= x
     return density

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
+
 T: TypeAlias = tuple[Floats, Floats, Floats]  # degrees of freedom, location, scale
 
 END: Final = 8.4

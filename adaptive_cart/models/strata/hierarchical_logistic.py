@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_approximation import (
     Approximation,
-    Floats,
     Normal,
     StratumPrior,
     combine,
@@ -26,11 +25,11 @@ from adaptive_cart.models.strata.strata_lattice import (
     MANY,
     HyperGrid,
     HyperNodes,
-    Integers,
     ladder,
     resolution,
 )
 from adaptive_cart.models.strata.strata_posterior import Posterior, posterior
+from adaptive_cart.nouns.records import Floats, Integers
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2

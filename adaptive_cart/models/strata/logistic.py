@@ -17,14 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_approximation import Approximation, Normal, StratumPrior
-from adaptive_cart.models.strata.strata_lattice import (
-    HyperGrid,
-    HyperNodes,
-    Integers,
-    ladder,
-    resolution,
-)
+from adaptive_cart.models.strata.strata_lattice import HyperGrid, HyperNodes, ladder, resolution
 from adaptive_cart.models.strata.strata_posterior import Posterior, posterior
+from adaptive_cart.nouns.records import Integers
 
 REACH: Final = 4.7  # standard deviations of a logit that its lattice holds
 HYPER_REACH: Final = 4.2

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 SWEEPS: Final = 3  # over the strata; a grid's place need not be better known
 

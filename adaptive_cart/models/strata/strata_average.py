@@ -11,14 +11,11 @@ import math
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.strata.strata_lattice import Block, chunks
 from adaptive_cart.models.strata.strata_turns import product, profiles, turns
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 SPAN: Final = 7.0  # standard deviations of the average that a period holds beyond the threshold
 BEYOND: Final = 12.0  # standard deviations from which on a threshold is out of reach

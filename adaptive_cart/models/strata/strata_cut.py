@@ -12,7 +12,6 @@ import math
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.strata.strata_joint import Joint, in_order, mass_of
@@ -27,9 +26,7 @@ from adaptive_cart.models.strata.strata_loops import (
     REACH,
     SHIFT,
 )
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 FAR: Final = 690.0  # a logit that stands for a chance of nought or one
 BLEND: Final = 1.2  # lattice steps over which cuts by row pass into cuts by column

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.draws import within_cells
 from adaptive_cart.models.strata.strata_kernels import NARROWEST
 from adaptive_cart.models.strata.strata_lattice import Block, Lattice, pairs
-
-Floats = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 FINER: Final = 4
 REACH: Final = 1.2  # spreads of a kernel that fill the gap to the next

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.models.strata.strata_lattice import Block, Integers, chunks, pairs
+from adaptive_cart.models.strata.strata_lattice import Block, chunks, pairs
 from adaptive_cart.models.strata.strata_loops import LOOPS
-
-Floats = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 
 @dataclass(frozen=True)

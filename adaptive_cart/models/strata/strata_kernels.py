@@ -11,11 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_loops import LOOPS
-
-Floats = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 NARROWEST: Final = 0.85  # lattice steps: a kernel with a smaller sd is widened
 STRETCH: Final = 16  # points of a lattice that an exponential is followed for

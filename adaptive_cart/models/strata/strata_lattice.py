@@ -15,9 +15,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_approximation import Approximation
 from adaptive_cart.models.strata.strata_kernels import NARROWEST, normal_kernel
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from adaptive_cart.nouns.records import Floats, Integers
 
 FINENESS: Final = 0.8  # lattice steps: posterior standard deviations, at most
 COARSEST: Final = 0.5  # logits, at most

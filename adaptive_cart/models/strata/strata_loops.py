@@ -11,13 +11,11 @@ import math
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_wave_loops import product, profiles, turn
 from adaptive_cart.nouns.compiled import Loops
+from adaptive_cart.nouns.records import Floats, Integers
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 WORTH: Final = 12_000  # tables
 PHASES: Final = 2048  # of the tabulated cut in a lattice step
 SHIFT: Final = 11  # a power of two of these

@@ -61,9 +61,7 @@ from adaptive_cart.models.strata.strata_lattice import (
     lay_out,
 )
 from adaptive_cart.models.strata.strata_loops import LOOPS
-
-Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
+from adaptive_cart.nouns.records import Booleans, Floats
 
 TABLES_AT_ONCE: Final = 2**12
 # Level of an equal-tailed interval of a gamma distribution, how near to the mean it ends at most,

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.memo import Answers, Keys, Memo
-from adaptive_cart.models.strata.strata_posterior import Booleans, Floats, Posterior
+from adaptive_cart.models.strata.strata_posterior import Posterior
+from adaptive_cart.nouns.records import Booleans, Floats
 
 _MEMO: Final = Memo(limit_bytes=96 * 2**20)
 _BITS: Final = 62  # of a key; tables that do not fit are too large to come again

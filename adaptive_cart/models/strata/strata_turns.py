@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.strata.strata_joint import in_order
 from adaptive_cart.models.strata.strata_loops import LOOPS
-
-Floats = npt.NDArray[np.float64]
+from adaptive_cart.nouns.records import Floats
 
 REACH: Final = 8  # lattice points that a finer point is interpolated from, to either side
 WIDTH: Final = 3.2
