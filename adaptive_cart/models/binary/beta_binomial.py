@@ -89,6 +89,9 @@ __all__ = ["BetaBinomial", "BetaMixture"]
 class BetaBinomial:
     """Independent binomial arms with beta-mixture priors; settings only.
 
+    An arm is asked about by its index, and of counts that are ``(table, arm)``, over all arms; an
+    answer is ``(table,)``.
+
     Parameters
     ----------
     priors
@@ -111,19 +114,7 @@ class BetaBinomial:
         yield self, np.arange(len(counts.totals))
 
     def mean(self, arm: int, successes: TableArm, totals: TableArm) -> Table:
-        """Posterior mean of the arm's probability.
-
-        Parameters
-        ----------
-        arm
-            Index of the arm.
-        successes, totals
-            (table, arm), over all arms.
-
-        Returns
-        -------
-            (table,)
-        """
+        """Posterior mean of the arm's probability."""
         checked = self._counts(successes, totals)
         weights, a, b = updated(self.priors[arm], *column(checked, arm))
         mean: Table = (weights * (a / (a + b))).sum(axis=-1)
@@ -132,18 +123,7 @@ class BetaBinomial:
     def above(self, arm: int, successes: TableArm, totals: TableArm, value: float) -> Table:
         """Posterior probability that the arm's probability exceeds `value`.
 
-        Parameters
-        ----------
-        arm
-            Index of the arm.
-        successes, totals
-            (table, arm), over all arms.
-        value
-            A probability; nothing exceeds 1, and everything exceeds what is below 0.
-
-        Returns
-        -------
-            (table,)
+        Nothing exceeds 1, and everything exceeds what is below 0.
         """
         checked = self._counts(successes, totals)
         if math.isnan(value):
@@ -166,18 +146,7 @@ class BetaBinomial:
     ) -> Table:
         """Posterior probability that one arm's probability exceeds another's by more than `margin`.
 
-        Parameters
-        ----------
-        arm, minus
-            Indices of two different arms.
-        successes, totals
-            (table, arm), over all arms.
-        margin
-            Risk difference; may be negative.
-
-        Returns
-        -------
-            (table,)
+        It is a risk difference, and may be negative.
         """
         checked = self._counts(successes, totals)
         self._distinct((arm, minus))
@@ -211,18 +180,8 @@ class BetaBinomial:
 
         Parameters
         ----------
-        arm, minus
-            Indices of two different arms.
-        successes, totals
-            (table, arm), over all arms.
-        value
-            Above 0.
         of_odds
             Compare their odds instead.
-
-        Returns
-        -------
-            (table,)
         """
         if value == 1.0:
             return self.difference_above(arm, minus, successes, totals, 0.0)
@@ -272,10 +231,6 @@ class BetaBinomial:
 
         Parameters
         ----------
-        arms
-            Indices of the arms compared.
-        successes, totals
-            (table, arm), over all arms.
         lowest
             Ask for the smallest instead.
 
@@ -302,8 +257,6 @@ class BetaBinomial:
 
         Parameters
         ----------
-        arm
-            Index of the arm.
         successes, totals
             Observed in this arm now.
         final_total
@@ -341,12 +294,8 @@ class BetaBinomial:
 
         Parameters
         ----------
-        arm, minus
-            Indices of two different arms; without `minus`, the interval is of the arm alone.
-        successes, totals
-            (table, arm), over all arms.
-        level
-            Posterior probability inside the interval.
+        minus
+            The arm that is compared with; without it, the interval is of the arm alone.
 
         Returns
         -------

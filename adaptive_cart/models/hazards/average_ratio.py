@@ -85,7 +85,7 @@ class AverageRatio:
     def __init__(self, strata: Sequence[Posterior], weights: Floats) -> None:
         """Take the posteriors of the strata and their weights (table, stratum), which sum to 1."""
         self._strata, self._weights = strata, weights
-        ends = [stratum.range() for stratum in strata]
+        ends = [stratum.on_panels.range() for stratum in strata]
         low, high = (np.stack(side, axis=1) for side in zip(*ends, strict=True))
         self._start = (weights * low).sum(axis=1)
         self._length = (weights * (high - low)).sum(axis=1)
@@ -132,8 +132,8 @@ class AverageRatio:
     def _wave(self, place: int, rows: slice) -> _Wave:
         stratum = self._strata[place]
         points = max(FEWEST_POINTS, math.ceil(POINTS_PER_SD * stratum.prior_sd))
-        beta, mass = stratum.lattice(rows, points)
-        away = self._weights[rows, place, None] * (beta - stratum.range()[0][rows, None])
+        beta, mass = stratum.on_panels.lattice(rows, points)
+        away = self._weights[rows, place, None] * (beta - stratum.on_panels.range()[0][rows, None])
         phase = away * (2.0 * math.pi / self._length[rows, None])
         return _Wave(np.cos(phase), np.sin(phase), mass, np.zeros_like(mass))
 

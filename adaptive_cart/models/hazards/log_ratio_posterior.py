@@ -66,8 +66,8 @@ class Posterior:
         return kept
 
     @cached_property
-    def _on_panels(self) -> Panels:
-        """All tables on panels."""
+    def on_panels(self) -> Panels:
+        """All tables on panels, for what is asked of the density itself."""
         if self._panels is not None and len(self._rest) == len(self.failed):
             return self._panels
         return Panels(self._density)
@@ -118,24 +118,9 @@ class Posterior:
         """Standard deviation of the prior of the log hazard ratio."""
         return self._density.sd
 
-    def range(self) -> tuple[Floats, Floats]:
-        """Log hazard ratios beyond which there is no mass to speak of, (table,) each."""
-        return self._on_panels.range()
-
-    def lattice(self, rows: slice, points: int) -> tuple[Floats, Floats]:
-        """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
-
-        No mass where the table has failed.
-        """
-        return self._on_panels.lattice(rows, points)
-
     def curve(self) -> tuple[Floats, Floats]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
-        return self._on_panels.curve()
-
-    def density(self, values: Floats) -> Floats:
-        """Density at log hazard ratios of each table, (table, value); 0 where it has failed."""
-        return self._on_panels.density(values)
+        return self.on_panels.curve()
 
     def log_density(self, table: int, beta: Floats) -> Floats:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""

@@ -175,7 +175,7 @@ class MixedRatio:
 
     def curve(self) -> tuple[Floats, Floats]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
-        ends = [part.range() for part in self._parts]
+        ends = [part.on_panels.range() for part in self._parts]
         low, high = (np.stack(side, axis=1) for side in zip(*ends, strict=True))
         small = self.weights < LEAST
         first = np.where(small, np.inf, low).min(axis=1)[:, None]
@@ -183,7 +183,7 @@ class MixedRatio:
         values = first + (last - first) * np.linspace(0.0, 1.0, KNOTS)
         density = np.zeros_like(values)
         for weight, part in zip(self.weights.T, self._parts, strict=True):
-            density += weight[:, None] * part.density(values)
+            density += weight[:, None] * part.on_panels.density(values)
         scores = normal_scores(density)
         return np.where(self.failed[:, None], np.nan, values), np.clip(scores, -FURTHEST, FURTHEST)
 

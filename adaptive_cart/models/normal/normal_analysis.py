@@ -101,15 +101,9 @@ class MeansPosterior(Posterior):
         if not self.without_draws(question):
             return super().sides(question)
 
-        def sides(threshold: float, rows: Integers) -> Floats:
-            if threshold != 0.5:
-                return strictly_inside(threshold, rows)
-            centre, scale = self.fit(question.stratum).of(question.arm, question.minus)
-            away = (centre - question.value)[rows]
-            side = np.where(np.abs(away) <= EQUAL * scale[rows], 0.0, np.sign(away))
-            return side if question.above else -side
-
-        return sides
+        return sides_of_symmetric(
+            question, lambda: self.fit(question.stratum).of(*_asked(question))
+        )
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean; with one degree of freedom, which leaves none, the centre."""
@@ -259,6 +253,26 @@ class MixedMeansPosterior(MeansPosterior):
 
 def _asked(question: Question) -> tuple[int, int | None]:
     return question.arm, question.minus
+
+
+def sides_of_symmetric(question: Question, law: Callable[[], tuple[Floats, Floats]]) -> Sides:
+    """Sides of posteriors that are symmetric: half of one lies above its centre.
+
+    Parameters
+    ----------
+    law
+        Centre and scale of what is asked about, ``(trial,)`` each.
+    """
+
+    def sides(threshold: float, rows: Integers) -> Floats:
+        if threshold != 0.5:
+            return strictly_inside(threshold, rows)
+        centre, scale = law()
+        away = (centre - question.value)[rows]
+        side = np.where(np.abs(away) <= EQUAL * scale[rows], 0.0, np.sign(away))
+        return side if question.above else -side
+
+    return sides
 
 
 class NormalAnalysis(PriorsOfArms, BorrowsAnew):

@@ -18,7 +18,7 @@ from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
 )
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD, MACHINE, TrendAdjustment
 from adaptive_cart.models.periods.baselines_posterior import BaselinesPosterior, CalendarBaselines
-from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
+from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis, nobody
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis, GammaPrior
 from adaptive_cart.nouns.questions import Question
@@ -109,16 +109,6 @@ class BaselinesOverTime(ByPeriodAnalysis, Base):
 
     def prior_table(self) -> dict[str, Any]:
         return {part: given for part, _, given in self._tables()}
-
-
-def nobody(summary: Summary, calendar: bool) -> ByPeriod:
-    """The same of nobody, in one period in which all arms enrol."""
-    from adaptive_cart.nouns.summaries import over_periods
-
-    trials, arms, _ = summary.analysed.shape
-    there = np.ones((trials, arms, 1), dtype=np.bool_)
-    first = np.zeros((trials, 1), dtype=np.int64)
-    return over_periods(summary, summary, there, first if calendar else None)
 
 
 class RatesOverTime(BaselinesOverTime, GammaPoissonAnalysis):  # type: ignore[misc]  # another is fitted

@@ -12,7 +12,7 @@ from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnaly
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.questions import Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import ByPeriod
+from adaptive_cart.nouns.summaries import ByPeriod, Summary, over_periods
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior_tip import PriorTip
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     Base = AnalysisBase  # it stands before an analysis, whose methods it calls
 else:
     Base = object
+
+
+def nobody(summary: Summary, calendar: bool) -> ByPeriod:
+    """The same of nobody, in one period in which all arms enrol."""
+    trials, arms, _ = summary.analysed.shape
+    there = np.ones((trials, arms, 1), dtype=np.bool_)
+    first = np.zeros((trials, 1), dtype=np.int64)
+    return over_periods(summary, summary, there, first if calendar else None)
 
 
 class ByPeriodAnalysis(Base):

@@ -16,6 +16,7 @@ import numpy as np
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.adjustment import arms_of
 from adaptive_cart.models.periods.by_period_analysis import ByPeriodAnalysis
+from adaptive_cart.models.periods.over_periods import OverPeriods
 from adaptive_cart.models.reference import Data, OneTrial, ReferenceOf
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.questions import Quantity, Question
@@ -24,7 +25,7 @@ from adaptive_cart.nouns.summaries import ByPeriod, Summary
 
 
 @dataclass
-class ConcurrentPosterior(Posterior):
+class ConcurrentPosterior(OverPeriods):
     """Posterior of a model, of those who were there together.
 
     Attributes
@@ -38,10 +39,6 @@ class ConcurrentPosterior(Posterior):
     fit: Callable[[Summary], Posterior]
     seen: ByPeriod
     _kept: dict[tuple[int, ...], Posterior] = field(default_factory=dict)
-
-    @property
-    def arms(self) -> int:
-        return self.seen.open_in.shape[1]
 
     def of(self, arms: Sequence[int]) -> Posterior:
         """The posterior of those whom a question about some arms counts."""
@@ -87,9 +84,6 @@ class ConcurrentPosterior(Posterior):
     def draw(self, quantity: Quantity) -> Floats:
         arms = (quantity.arm,) if quantity.to is None else (quantity.to, quantity.arm)
         return self.of(arms).draw(quantity)
-
-    def where_open(self, open_strata: Booleans) -> Posterior:
-        return self  # designs with strata are not analysed by it
 
 
 @dataclass(frozen=True)

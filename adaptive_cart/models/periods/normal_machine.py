@@ -30,13 +30,13 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.normal.normal import ROUNDING
 from adaptive_cart.models.normal.normal_analysis import last_visit
 from adaptive_cart.models.periods.normal_periods import NOUGHT, OUTSIDE, normal_equations
+from adaptive_cart.models.periods.over_periods import OverPeriods
 from adaptive_cart.models.periods.walk import LARGEST, LEAST, Walk
 from adaptive_cart.models.ties import Sides, strictly_inside
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import OverCalendar, Scores
 
@@ -217,7 +217,7 @@ def _logs(known: Known, walk: Walk, taus: Floats, sds: Floats) -> Floats:
 
 
 @dataclass
-class MachineMeansPosterior(Posterior):
+class MachineMeansPosterior(OverPeriods):
     """Posterior of mean changes, adjusted by a random walk over the calendar."""
 
     walk: Walk
@@ -231,11 +231,6 @@ class MachineMeansPosterior(Posterior):
     def __post_init__(self) -> None:
         """Nothing has been asked yet."""
         self._kept: dict[Question, tuple[Floats, Floats]] = {}
-
-    @property
-    def arms(self) -> int:
-        """How many arms the design has."""
-        return self.seen.open_in.shape[1]
 
     @cached_property
     def _data(self) -> Known:
@@ -359,11 +354,3 @@ class MachineMeansPosterior(Posterior):
         values = ends[0][:, None] + (ends[1] - ends[0])[:, None] * share
         below = np.stack([self._below(question, value) for value in values.T], axis=1)
         return spread(values, special.ndtri(below), ranks(self.arms)[question.arm])
-
-    def draw(self, quantity: Quantity) -> Floats:
-        """Draws of the level of an arm over its own calendar periods."""
-        return self.drawn(Question(quantity.endpoint, quantity.arm))
-
-    def where_open(self, open_strata: Booleans) -> Posterior:
-        """The same: designs with strata are not analysed by it."""
-        return self

@@ -24,12 +24,12 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.normal.normal import ALIKE, ROUNDING, t_below
-from adaptive_cart.models.normal.normal_analysis import EQUAL, last_visit
-from adaptive_cart.models.ties import Sides, strictly_inside
-from adaptive_cart.nouns.questions import Quantity, Question
-from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.models.normal.normal_analysis import last_visit, sides_of_symmetric
+from adaptive_cart.models.periods.over_periods import OverPeriods
+from adaptive_cart.models.ties import Sides
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import ByPeriod, Scores
 
 NOUGHT: Final = 1e-9  # of an eigenvalue of a correlation matrix: what the data do not tell
@@ -133,7 +133,7 @@ def least_squares(products: Floats) -> Squares:
 
 
 @dataclass
-class PeriodMeansPosterior(Posterior):
+class PeriodMeansPosterior(OverPeriods):
     """Posterior of mean changes, adjusted for the period of randomisation."""
 
     seen: ByPeriod
@@ -141,11 +141,6 @@ class PeriodMeansPosterior(Posterior):
     closed: ClassVar[tuple[str, ...]] = ("level",)
     fast_error = 1e-9
     drawn_error = 0.007
-
-    @property
-    def arms(self) -> int:
-        """How many arms the design has."""
-        return self.seen.open_in.shape[1]
 
     @cached_property
     def _squares(self) -> Squares:
@@ -182,15 +177,7 @@ class PeriodMeansPosterior(Posterior):
         if not self.without_draws(question):
             return super().sides(question)
 
-        def sides(threshold: float, rows: Integers) -> Floats:
-            if threshold != 0.5:
-                return strictly_inside(threshold, rows)
-            centre, scale = self._asked(question)
-            away = (centre - question.value)[rows]
-            side = np.where(np.abs(away) <= EQUAL * scale[rows], 0.0, np.sign(away))
-            return side if question.above else -side
-
-        return sides
+        return sides_of_symmetric(question, lambda: self._asked(question))
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean; with one degree of freedom, which leaves none, the centre."""
@@ -213,11 +200,3 @@ class PeriodMeansPosterior(Posterior):
         centre, scale = (part[:, None] for part in self._asked(question))
         scores = special.stdtrit(self._squares.freedom[:, None], special.ndtr(KNOTS))
         return spread(centre + scale * scores, KNOTS, ranks(self.arms)[question.arm])
-
-    def draw(self, quantity: Quantity) -> Floats:
-        """Draws of the level of an arm over its own periods."""
-        return self.drawn(Question(quantity.endpoint, quantity.arm))
-
-    def where_open(self, open_strata: Booleans) -> Posterior:
-        """The same: designs with strata are not analysed by it."""
-        return self

@@ -111,20 +111,20 @@ def proposed(size: int) -> tuple[Floats, Floats]:
 class PeriodPosterior(WeighedPoints):
     """Posterior of arms and periods."""
 
-    counts: PeriodCounts
+    seen: PeriodCounts
 
     fast_error = 0.008
     drawn_error = 0.008
 
     @cached_property
     def _rows(self) -> Floats:
-        arms, periods = self.counts.had.shape[1:]
+        arms, periods = self.seen.had.shape[1:]
         return design_matrix(arms, periods)
 
     @cached_property
     def _cells(self) -> tuple[Floats, Floats]:
-        tables = len(self.counts.had)
-        had, seen = self.counts.had.reshape(tables, -1), self.counts.seen_in.reshape(tables, -1)
+        tables = len(self.seen.had)
+        had, seen = self.seen.had.reshape(tables, -1), self.seen.seen_in.reshape(tables, -1)
         return had.astype(np.float32), seen.astype(np.float32)
 
     def _places(self, table: int) -> Floats:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD
-from adaptive_cart.models.periods.by_period_analysis import LogisticByPeriodAnalysis
+from adaptive_cart.models.periods.by_period_analysis import LogisticByPeriodAnalysis, nobody
 from adaptive_cart.models.periods.period_posterior import PeriodPosterior
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ class PeriodsAnalysis(LogisticByPeriodAnalysis):
         self, fitted: Any, summary: Summary, open_strata: Booleans | None
     ) -> PeriodPosterior:
         if not isinstance(summary, PeriodCounts):  # of nobody: there are no periods
-            assert isinstance(summary, Counts)
-            nobody = PeriodCounts.empty(summary.totals.shape[1], 1)
-            summary = PeriodCounts.of(summary, nobody, nobody.open_in)
+            summary = nobody(summary, calendar=False)
+            assert isinstance(summary, PeriodCounts)
         return PeriodPosterior(summary)
 
     def reference(

@@ -9,14 +9,14 @@ from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.by_period_analysis import (
     LogisticByPeriodAnalysis,
     WalkingAnalysis,
+    nobody,
 )
 from adaptive_cart.models.periods.periods_analysis import NORMAL
 from adaptive_cart.models.periods.time_machine_posterior import TimeMachinePosterior
 from adaptive_cart.models.periods.walk import Walk
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.nouns.summaries.calendar_counts import CalendarCounts
-from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
@@ -89,9 +89,8 @@ class TimeMachineAnalysis(WalkingAnalysis, LogisticByPeriodAnalysis):
         self, fitted: Walk, summary: Summary, open_strata: Booleans | None
     ) -> TimeMachinePosterior:
         if not isinstance(summary, CalendarCounts):  # of nobody: there are no periods
-            assert isinstance(summary, Counts)
-            nobody = PeriodCounts.empty(summary.totals.shape[1], 1)
-            summary = CalendarCounts.over(summary, nobody, nobody.open_in, nobody.totals[:, 0])
+            summary = nobody(summary, calendar=True)
+            assert isinstance(summary, CalendarCounts)
         return TimeMachinePosterior(fitted, summary)
 
     def reference(

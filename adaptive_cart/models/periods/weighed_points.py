@@ -13,9 +13,9 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.periods.adjustment import arms_of
+from adaptive_cart.models.periods.over_periods import OverPeriods
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries import ByPeriod
@@ -25,7 +25,7 @@ POINTS: Final = 2**LOG_POINTS
 
 
 @dataclass
-class WeighedPoints(Posterior):
+class WeighedPoints(OverPeriods):
     """Posterior of arms over the calendar, as points of the coefficients and their weights.
 
     Attributes
@@ -34,18 +34,13 @@ class WeighedPoints(Posterior):
         ``(table, point)``; those of a table sum to 1.
     """
 
-    counts: ByPeriod
+    seen: ByPeriod
     weights: Floats = field(init=False)
     _kept: dict[Question, Floats] = field(default_factory=dict, init=False)
 
     closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio")
     exactly = "importance sampling"
     falls = True
-
-    @property
-    def arms(self) -> int:
-        """How many arms the design has."""
-        return self.counts.open_in.shape[1]
 
     def levels(self, table: int, quantities: Sequence[Quantity], share: Floats) -> list[Floats]:
         """Each of some quantities of arms over periods at the points of a table, ``(point,)``.
@@ -62,7 +57,7 @@ class WeighedPoints(Posterior):
         bare = question.at(0.0).compared_with()
         if bare not in self._kept:
             needed = question.quantities(self.arms)
-            shares = self.counts.shares(arms_of(question))
+            shares = self.seen.shares(arms_of(question))
             found: Floats = np.empty((len(shares), POINTS))
             for table, share in enumerate(shares):
                 found[table] = question.combine(self.levels(table, needed, share))
@@ -103,11 +98,3 @@ class WeighedPoints(Posterior):
         reached = self.weights.cumsum(axis=1)
         rows = [np.searchsorted(own, MIDDLES * own[-1]) for own in reached]
         return np.minimum(np.array(rows, dtype=np.int64).reshape(len(reached), -1), POINTS - 1)
-
-    def draw(self, quantity: Quantity) -> Floats:
-        """Draws of the level of an arm over its own periods."""
-        return self.drawn(Question(quantity.endpoint, quantity.arm))
-
-    def where_open(self, open_strata: object) -> Posterior:
-        """The same: strata are not told apart."""
-        return self
