@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.durability.cure_partial_sums import tail
 from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 DESIGNS = Path(__file__).parent.parent / "designs"
@@ -143,3 +144,27 @@ def opened_posterior(path: Path) -> Any:
     engine = "h5netcdf" if path.suffix == ".nc" else "zarr"
     with xarray.open_datatree(str(path), engine=engine) as tree:
         return tree.load()
+
+
+def median_mean(posterior: Any) -> Array:
+    """Posterior mean of the median months of those not cured, summed over the lattice."""
+    return of_lattices(
+        posterior, lambda lattice: lattice.summary.points * np.exp(lattice._medians(slice(None)))
+    )
+
+
+def median_above(posterior: Any, months: float) -> Array:
+    """Posterior probability that the median months of those not cured are more than so many."""
+
+    def above(lattice: Any) -> Array:
+        position = (math.log(months) - lattice.first_median) / lattice.median_step
+        return tail(lattice.summary.points, position)[:, :, None]
+
+    return np.clip(of_lattices(posterior, above), 0.0, 1.0)
+
+
+def of_lattices(posterior: Any, parts: Callable[[Any], Array]) -> Array:
+    """Sums over rows and columns of the lattices of a durability posterior, ``(table,)``."""
+    sums = [parts(lattice).sum(axis=(1, 2)) for lattice in posterior._lattices]
+    found: Array = posterior._gather(sums)
+    return found

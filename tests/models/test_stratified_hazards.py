@@ -311,7 +311,7 @@ class Known:
     prior_sd = 1.0
 
     def __init__(self, mean: Any, failed: Any) -> None:
-        self.mean, self.failed = mean, failed
+        self.mean, self.failed, self.on_panels = mean, failed, self
 
     def range(self) -> tuple[Any, Any]:
         return self.mean - 8.0, self.mean + 8.0

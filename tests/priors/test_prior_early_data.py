@@ -26,7 +26,7 @@ from adaptive_cart.priors.durability_prior import (
 )
 from adaptive_cart.priors.early_data import early_priors, rate_prior, response_prior
 from adaptive_cart.telling.walkthrough import Story
-from checks import DESIGNS, raw_design
+from checks import DESIGNS, median_above, raw_design
 
 TIGHT = DurabilityPriors((2.0, 2.0), (12.0, 0.7), (1.2, 0.3))
 
@@ -117,7 +117,7 @@ def test_moments_are_those_of_the_fast_posterior(
     # moments of the log median from the fast posterior's distribution function
     centre, sd = found.log_median[0], math.sqrt(found.log_median[1])
     logs = np.linspace(centre - 7.0 * sd, centre + 7.0 * sd, 57)
-    above = np.array([float(fast.median_above(math.exp(value))[0]) for value in logs])
+    above = np.array([float(median_above(fast, math.exp(value))[0]) for value in logs])
     mass = -np.diff(np.concatenate([[1.0], above, [0.0]]))
     middle = np.concatenate([[logs[0]], 0.5 * (logs[1:] + logs[:-1]), [logs[-1]]])
     mean = float(mass @ middle)

@@ -34,7 +34,6 @@ class Summary:
     points_cured: Floats  # the same, times the mean cured fraction there
     cured: Floats  # (table, lattice point), probability of each cured fraction
     cured_mean: Floats
-    median_mean: Floats
 
 
 @dataclass
@@ -105,7 +104,6 @@ class Lattice:
         points = points / total
         points_cured = points_cured / total
         marginal = marginal / marginal.sum(axis=1, keepdims=True)
-        medians = np.exp(self._medians(block))
         edges = np.stack(
             [
                 points[:, [0, -1]].sum(axis=(1, 2)),
@@ -115,9 +113,7 @@ class Lattice:
         )
         mean = points_cured.sum(axis=(1, 2))
         fine = self.found[block] & np.isfinite(mean) & (edges.max(axis=0) < 5e-3)
-        return Summary(
-            ~fine, points, points_cured, marginal, mean, (points * medians).sum(axis=(1, 2))
-        )
+        return Summary(~fine, points, points_cured, marginal, mean)
 
     def hazard(self, block: slice, month: float) -> tuple[Floats, Floats]:
         """Log of the cumulative hazard over ln 2 at `month`, and its fall a step of log median."""
@@ -172,8 +168,3 @@ class Lattice:
         return np.clip(
             tail(self.summary.cured, (place - self.first_cured) / self.cured_step), 0.0, 1.0
         )
-
-    def median_above(self, where: float) -> Floats:
-        """Probability of a log median above `where`, (table,)."""
-        position = (where - self.first_median) / self.median_step
-        return np.clip(tail(self.summary.points, position).sum(axis=1), 0.0, 1.0)

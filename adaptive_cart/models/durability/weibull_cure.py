@@ -286,19 +286,6 @@ class WeibullCurePosterior:
         """Posterior mean of the cured fraction, (table,)."""
         return self._gather([lattice.summary.cured_mean for lattice in self._lattices])
 
-    def median_above(self, months: float) -> Floats:
-        """Probability that the relapse time of those not cured has a median above `months`."""
-        if np.isnan(months):
-            raise ValueError("months must be a number")
-        if months <= 0.0 or months == np.inf:
-            return np.full(self.tables, float(months <= 0.0))
-        where = float(np.log(months))
-        return self._gather([lattice.median_above(where) for lattice in self._lattices])
-
-    def median_mean(self) -> Floats:
-        """Posterior mean of the median relapse time of those not cured, in months, (table,)."""
-        return self._gather([lattice.summary.median_mean for lattice in self._lattices])
-
     def draws(self, chance: Floats) -> Floats:
         """Draws of log shape, log median and log odds of being cured, (table, parameter, draw).
 
