@@ -65,7 +65,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
+from adaptive_cart.models.binary.beta_comparison import (
+    best_among,
+    best_of,
+    difference_above,
+    ratio_above,
+)
 from adaptive_cart.models.binary.beta_mixture import (
     BetaMixture,
     logits,
@@ -73,6 +78,7 @@ from adaptive_cart.models.binary.beta_mixture import (
     updated,
 )
 from adaptive_cart.models.binary.beta_quantile import quantile_of
+from adaptive_cart.models.binary.beta_rows import MOST
 from adaptive_cart.models.binary.beta_rows_loops import LOOPS
 from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
 from adaptive_cart.nouns.distinct_rows import each_distinct
@@ -81,6 +87,7 @@ from adaptive_cart.nouns.records import Floats
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
 TableArm: TypeAlias = npt.NDArray[np.integer[Any]]  # (table, arm)
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 __all__ = ["BetaBinomial", "BetaMixture"]
 
@@ -249,6 +256,41 @@ class BetaBinomial:
             return np.stack([first, 1.0 - first], axis=-1)
         priors = tuple(self.priors[arm] for arm in arms)
         return best_of(priors, checked[0][:, list(arms)], checked[1][:, list(arms)])
+
+    def best_among(
+        self, compared: Mask, successes: TableArm, totals: TableArm, lowest: bool = False
+    ) -> Floats:
+        """The same of the arms that are compared in each table.
+
+        Parameters
+        ----------
+        compared, successes, totals
+            (table, arm), over all arms.
+
+        Returns
+        -------
+            (table, arm): 0 for arms that are not compared.
+        """
+        if lowest:
+            return self.turned.best_among(compared, np.asarray(totals) - successes, totals)
+        checked = self._counts(successes, totals)
+        found = np.zeros(compared.shape)
+        arms = np.flatnonzero(compared.any(axis=0))
+        kinds = {self.priors[arm] for arm in arms}
+        if LOOPS.used and len(kinds) == 1 and checked[1][:, arms].max(initial=0) <= MOST:
+            counts = (part[:, arms].astype(np.int64, order="C") for part in checked)
+            mine = np.ascontiguousarray(compared[:, arms])
+            found[:, arms] = best_among(kinds.pop(), *counts, mine)
+            return found
+        numbers = compared.sum(axis=1)
+        for number in range(1, compared.shape[1] + 1):
+            rows = np.flatnonzero(numbers == number)
+            places = np.nonzero(compared[rows])[1].reshape(-1, number)
+            for model, here in self.by_priors(places):
+                where = rows[here, None], places[here]
+                counts = (part[where] for part in checked)
+                found[where] = model.best(tuple(range(number)), *counts)
+        return found
 
     def predictive_weights(
         self, arm: int, successes: int, totals: int, final_total: int

@@ -157,12 +157,15 @@ class CountsPosterior(Posterior):
         model = self._own(first)
         pairs = np.array([(question.arm, question.minus) for question in questions])
         rows, places = np.nonzero(asked)
-        one, two = rows[:, None], pairs[places]
-        successes, totals = (table[one, two, None] for table in self._table(first))
+        both, start = pairs.T.take(places, axis=1), rows * self.arms
+        tables = [np.ascontiguousarray(table) for table in self._table(first)]
         found = np.full(asked.shape, np.nan)
-        for pair, here in model.by_priors(pairs[places]):
-            # of two arms alone, and of all targets that have their priors together
-            alone = CountsPosterior(pair, successes[here], totals[here], None)
+        for pair, here in model.by_priors(both.T):
+            # of two arms alone, and of all targets that have their priors together; each arm's
+            # counts side by side, as they are gone over
+            where = both[:, here] + start[here]
+            successes, totals = (table.take(where).T[:, :, None] for table in tables)
+            alone = CountsPosterior(pair, successes, totals, None)
             found[rows[here], places[here]] = alone.probability(replace(alike, stratum=ALL))
         return found
 
@@ -212,18 +215,10 @@ class CountsPosterior(Posterior):
         return self._own(question).best(arms, successes[rows], totals[rows], question.lowest)
 
     def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
-        found = np.zeros(open_arms.shape)
-        candidates = open_arms[:, order.first :]
-        successes, totals = self._table(order)
-        for number in range(1, candidates.shape[1] + 1):
-            rows = np.flatnonzero(candidates.sum(axis=1) == number)
-            places = np.nonzero(candidates[rows])[1].reshape(-1, number) + order.first
-            for model, here in self._own(order).by_priors(places):
-                mine, arms = rows[here, None], places[here]
-                found[mine, arms] = model.best(
-                    tuple(range(number)), successes[mine, arms], totals[mine, arms], order.lowest
-                )
-        return found
+        compared = open_arms.copy()
+        compared[:, : order.first] = False
+        model, (successes, totals) = self._own(order), self._table(order)
+        return model.best_among(compared, successes, totals, order.lowest)
 
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)

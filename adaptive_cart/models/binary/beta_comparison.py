@@ -43,6 +43,7 @@ from adaptive_cart.models.binary.beta_survival import Places, by_incomplete_beta
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
+TableArm: TypeAlias = npt.NDArray[np.float64]  # (table, arm)
 TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
 
 
@@ -152,6 +153,8 @@ def best_of(
 ) -> npt.NDArray[np.float64]:
     """P(each arm is the best), (table, arm)."""
     successes, totals = (np.ascontiguousarray(part, dtype=np.int64) for part in (successes, totals))
+    if LOOPS.pay(successes.size) and len(set(priors)) == 1 and totals.max(initial=0) <= MOST:
+        return best_among(priors[0], successes, totals, np.ones(successes.shape, dtype=np.bool_))
     answer = np.empty(successes.shape)
     lightest = lightest_of(priors)
 
@@ -161,50 +164,69 @@ def best_of(
     with KEPT.lock:
         densities = [density_of(prior, (lightest, 0.0), grid, 0.0) for prior in priors]
         survivals = [survival_of(prior, (lightest, 0.0), grid, 0.0) for prior in priors]
-        if LOOPS.pay(answer.size) and len(set(priors)) == 1 and totals.max(initial=0) <= MOST:
-            _fill_best(priors, densities[0], survivals[0], successes, totals, answer)
-        else:
-            for exponent, t in _by_exponent(priors, totals.sum(axis=1)):
-                columns = [(successes[t, arm], totals[t, arm]) for arm in range(len(priors))]
-                below = [
-                    (rows, rows.of(exponent, *column))
-                    for rows, column in zip(survivals, columns, strict=True)
-                ]
-                for arm, rows in enumerate(densities):
-                    others = below[:arm] + below[arm + 1 :]
-                    own = rows.of(exponent, *columns[arm])
-                    answer[t, arm] = sums(rows, own, others, below=True)
-            KEPT.forget()
+        for exponent, t in _by_exponent(priors, totals.sum(axis=1)):
+            columns = [(successes[t, arm], totals[t, arm]) for arm in range(len(priors))]
+            below = [
+                (rows, rows.of(exponent, *column))
+                for rows, column in zip(survivals, columns, strict=True)
+            ]
+            for arm, rows in enumerate(densities):
+                others = below[:arm] + below[arm + 1 :]
+                own = rows.of(exponent, *columns[arm])
+                answer[t, arm] = sums(rows, own, others, below=True)
+        KEPT.forget()
     return np.clip(answer, 0.0, 1.0)
 
 
-def _fill_best(
-    priors: tuple[BetaMixture, ...],
-    density: Rows,
-    above: Rows,
-    successes: Counts,
-    totals: Counts,
-    answer: Table,
-) -> None:
-    """Fill P(each arm is the best), (table, arm), by compiled loops; arms have one prior."""
+@lru_cache(maxsize=64)
+def _sizes_among(prior: BetaMixture, arms: int) -> Counts:
+    """Exponent of the size by the number of arms compared, and of participants of them all."""
+    participants = np.arange(arms * MOST + 1)
+    of_each = [exponents_of((prior,) * number, participants) for number in range(arms + 1)]
+    return np.stack(of_each)
 
-    def fill(tables: tuple[Counts, Counts], found: Table, unknown: Counts) -> int:
+
+def best_among(
+    prior: BetaMixture, successes: Counts, totals: Counts, compared: npt.NDArray[np.bool_]
+) -> TableArm:
+    """P(each arm is the best of those compared), by compiled loops; arms have one prior.
+
+    Parameters
+    ----------
+    successes, totals, compared
+        ``(table, arm)``, whole rows of memory; of arms of no more than :data:`MOST` participants.
+
+    Returns
+    -------
+    (table, arm): nought for arms that are not compared.
+    """
+    answer = np.empty(successes.shape)
+    family, sizes = (lightest_of((prior,)), 0.0), _sizes_among(prior, successes.shape[1])
+
+    def grid(exponent: int) -> Grid:
+        return grid_for((prior,), 0.0, 2**exponent)
+
+    def fill(tables: tuple[Any, ...], found: TableArm, unknown: Counts) -> int:
         rows = *density.held, *above.held
-        filled: int = LOOPS.compiled[1](*tables, _sizes(priors), *rows, found, unknown)
+        filled: int = LOOPS.compiled[1](*tables, sizes, *rows, found, unknown)
         return filled
 
-    unknown = np.empty(len(answer), dtype=np.int64)
-    left = unknown[: fill((successes, totals), answer, unknown)]
-    if not len(left):
-        return
-    some = successes[left], totals[left]
-    for exponent, t in _by_exponent(priors, some[1].sum(axis=1)):
-        for rows in (density, above):
-            rows.of(exponent, some[0][t].reshape(-1), some[1][t].reshape(-1))
-    found = np.empty((len(left), len(priors)))
-    fill(some, found, np.empty_like(left))
-    answer[left] = found
-    KEPT.forget()
+    with KEPT.lock:
+        density, above = (of(prior, family, grid, 0.0) for of in (density_of, survival_of))
+        unknown = np.empty(len(answer), dtype=np.int64)
+        left = unknown[: fill((successes, totals, compared), answer, unknown)]
+        if len(left):
+            some = successes[left], totals[left], compared[left]
+            exponents = sizes[some[2].sum(axis=1), (some[1] * some[2]).sum(axis=1)]
+            for exponent in sorted(set(exponents.tolist())):
+                mine = some[2] & (exponents == exponent)[:, None]
+                for rows in (density, above):
+                    rows.of(exponent, some[0][mine], some[1][mine])
+            found = np.empty((len(left), answer.shape[1]))
+            fill(some, found, np.empty_like(left))
+            answer[left] = found
+            KEPT.forget()
+    return np.clip(answer, 0.0, 1.0)
 
 
 # ── rows of one arm ───────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.binary.beta_rows import Floats, Integers
+from adaptive_cart.models.binary.beta_rows import Floats, Integers, Mask
 from adaptive_cart.nouns.compiled import Loops
 
 Index = npt.NDArray[np.int32]  # (size, table)
@@ -81,17 +81,21 @@ def differences(
         ahead = places[0, slot] - other_places[0, other]
         there = other_places[2, other] + ahead
         ones = min(max(-ahead, 0), width)  # nodes at which survival is still one
+        stop = max(min(width, other_places[1, other] - ahead), ones)
+        # slices, which start at nought: no place has to be asked whether it is counted from the end
+        alone, density = values[start : start + ones], values[start + ones : start + stop]
+        survival = other_values[there + ones : there + stop]
         a, b, c, d = 0.0, 0.0, 0.0, 0.0
-        for node in range(start, start + ones, 4):
-            a += values[node]
-            b += values[node + 1]
-            c += values[node + 2]
-            d += values[node + 3]
-        for node in range(ones, min(width, other_places[1, other] - ahead), 4):
-            a += values[start + node] * other_values[there + node]
-            b += values[start + node + 1] * other_values[there + node + 1]
-            c += values[start + node + 2] * other_values[there + node + 2]
-            d += values[start + node + 3] * other_values[there + node + 3]
+        for node in range(0, len(alone), 4):
+            a += alone[node]
+            b += alone[node + 1]
+            c += alone[node + 2]
+            d += alone[node + 3]
+        for node in range(0, len(density), 4):
+            a += density[node] * survival[node]
+            b += density[node + 1] * survival[node + 1]
+            c += density[node + 2] * survival[node + 2]
+            d += density[node + 3] * survival[node + 3]
         answer = (a + b) + (c + d)
         found[table] = answer
         keys[place] = both
@@ -102,6 +106,7 @@ def differences(
 def bests(
     successes: Integers,
     totals: Integers,
+    compared: Mask,
     sizes: Integers,
     kinds: Integers,
     index: Index,
@@ -116,52 +121,97 @@ def bests(
 ) -> int:
     """Fill the sums of each arm's density times what is below in all others, ``(table, arm)``.
 
-    All arms have one prior. Parameters and what is returned are as for :func:`differences`,
-    successes and totals being ``(table, arm)``.
+    All arms have one prior. Of two the second has what the first leaves, one alone is the best, and
+    arms that are not compared have nought. What is not told here is as for :func:`differences`.
+
+    Parameters
+    ----------
+    successes, totals, compared
+        ``(table, arm)``; compared are the arms among which the best is asked for.
+    sizes
+        Exponent of the size by the number of arms compared and that of their participants.
     """
     tables, arms = found.shape
-    own, others = np.empty(arms, dtype=np.int64), np.empty(arms, dtype=np.int64)
+    among, own, others = np.empty((3, arms), dtype=np.int64)
+    products = np.empty(256)
     missing = 0
     for table in range(tables):
-        total = 0
+        number, total = 0, 0
         for arm in range(arms):
-            total += totals[table, arm]
-        kind, other_kind = kinds[sizes[total]], other_kinds[sizes[total]]
+            found[table, arm] = 0.0
+            if compared[table, arm]:
+                among[number] = arm
+                total += totals[table, arm]
+                number += 1
+        if number < 2:
+            for place in range(number):
+                found[table, among[place]] = 1.0
+            continue
+        size = sizes[number, total]
+        kind, other_kind = kinds[size], other_kinds[size]
         known = kind >= 0 and other_kind >= 0
-        for arm in range(arms):
-            number = totals[table, arm]
-            key = number * (number + 1) // 2 + successes[table, arm]
+        for place in range(number):
+            total = totals[table, among[place]]
+            key = total * (total + 1) // 2 + successes[table, among[place]]
             known = known and key < index.shape[1] and key < other_index.shape[1]
             if known:
-                own[arm], others[arm] = index[kind, key] - 1, other_index[other_kind, key] - 1
-                known = own[arm] >= 0 and others[arm] >= 0
+                own[place], others[place] = index[kind, key] - 1, other_index[other_kind, key] - 1
+                known = own[place] >= 0 and others[place] >= 0
         if not known:
             unknown[missing] = table
             missing += 1
             continue
-        for arm in range(arms):
-            start, first = places[2, own[arm]], places[0, own[arm]]
+        if number == 2:  # the density of the second and the survival of the first, as differences
+            first, width, start = places[:, own[1]]
+            ahead = first - other_places[0, others[0]]
+            there = other_places[2, others[0]] + ahead
+            ones = min(max(-ahead, 0), width)
+            stop = max(min(width, other_places[1, others[0]] - ahead), ones)
+            alone, density = values[start : start + ones], values[start + ones : start + stop]
+            survival = other_values[there + ones : there + stop]
             a, b, c, d = 0.0, 0.0, 0.0, 0.0
-            for node in range(0, places[1, own[arm]], 4):
-                w, x = values[start + node], values[start + node + 1]
-                y, z = values[start + node + 2], values[start + node + 3]
-                for other in range(arms):
-                    if other == arm:
-                        continue
-                    there = first + node - other_places[0, others[other]]
-                    if there < 0:
-                        w, x, y, z = 0.0, 0.0, 0.0, 0.0
-                    elif there < other_places[1, others[other]]:
-                        there += other_places[2, others[other]]
-                        w *= 1.0 - other_values[there]
-                        x *= 1.0 - other_values[there + 1]
-                        y *= 1.0 - other_values[there + 2]
-                        z *= 1.0 - other_values[there + 3]
-                a += w
-                b += x
-                c += y
-                d += z
-            found[table, arm] = (a + b) + (c + d)
+            for node in range(0, len(alone), 4):
+                a += alone[node]
+                b += alone[node + 1]
+                c += alone[node + 2]
+                d += alone[node + 3]
+            for node in range(0, len(density), 4):
+                a += density[node] * survival[node]
+                b += density[node + 1] * survival[node + 1]
+                c += density[node + 2] * survival[node + 2]
+                d += density[node + 3] * survival[node + 3]
+            found[table, among[0]] = min(max((a + b) + (c + d), 0.0), 1.0)
+            found[table, among[1]] = 1.0 - found[table, among[0]]
+            continue
+        for place in range(number):
+            first, width, start = places[:, own[place]]
+            begin = 0  # before the nodes of any other arm nothing is below it
+            for other in range(number):
+                if other != place:
+                    begin = max(begin, other_places[0, others[other]] - first)
+            if begin >= width:
+                continue
+            if width > len(products):
+                products = np.empty(2 * width)
+            product, density = products[: width - begin], values[start + begin : start + width]
+            for node in range(len(product)):
+                product[node] = density[node]
+            for other in range(number):
+                ahead = first + begin - other_places[0, others[other]]
+                further = min(width - begin, other_places[1, others[other]] - ahead)
+                if other == place or further <= 0:
+                    continue
+                there = other_places[2, others[other]] + ahead
+                inside, survival = products[:further], other_values[there : there + further]
+                for node in range(len(inside)):
+                    inside[node] *= 1.0 - survival[node]
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
+            for node in range(0, len(product), 4):
+                a += product[node]
+                b += product[node + 1]
+                c += product[node + 2]
+                d += product[node + 3]
+            found[table, among[place]] = (a + b) + (c + d)
     return missing
 
 

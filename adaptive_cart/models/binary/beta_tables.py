@@ -37,9 +37,9 @@ def checked_counts(
 
 
 def column(checked: tuple[TableArm, TableArm], arm: int) -> tuple[Counts, Counts]:
-    """Successes and totals of one arm, each (table,)."""
-    successes, totals = checked
-    return successes[:, arm].astype(np.int64), totals[:, arm].astype(np.int64)
+    """Successes and totals of one arm, each (table,); to be read only."""
+    successes, totals = (part[:, arm].astype(np.int64, copy=False) for part in checked)
+    return successes, totals
 
 
 def remembered(
