@@ -9,6 +9,7 @@ import pytest
 from scipy import special, stats
 
 from adaptive_cart.models.binary import beta_comparison, beta_rows
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
 from adaptive_cart.models.binary.beta_mixture import BetaMixture, updated
 from adaptive_cart.models.binary.beta_nodes import grid_for, nodes_of
@@ -50,6 +51,13 @@ def answers(monkeypatch, worth, again=1, number=90):
             successes, totals = drawn(number, most, 4)
             found += list(best_of((FLAT,) * 4, successes.T, totals.T).T)
             found += list(best_of((FLAT, SMALL, FLAT, ROBUST), successes.T, totals.T).T)
+            compared = np.random.default_rng(most).random(successes.T.shape) < 0.7
+            compared[:, 1] &= most > 9
+            for priors in ((FLAT,) * 4, (SMALL, FLAT, FLAT, FLAT)):
+                model = BetaBinomial(priors)
+                found += list(model.best_among(compared, successes.T, totals.T).T)
+                compared[:, 0] = False
+                found += list(model.best_among(compared, successes.T, totals.T, lowest=True).T)
     return np.array(found)
 
 

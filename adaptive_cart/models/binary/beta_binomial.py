@@ -278,18 +278,17 @@ class BetaBinomial:
         arms = np.flatnonzero(compared.any(axis=0))
         kinds = {self.priors[arm] for arm in arms}
         if LOOPS.used and len(kinds) == 1 and checked[1][:, arms].max(initial=0) <= MOST:
-            counts = (part[:, arms].astype(np.int64, order="C") for part in checked)
+            x, n = (part[:, arms].astype(np.int64, order="C") for part in checked)
             mine = np.ascontiguousarray(compared[:, arms])
-            found[:, arms] = best_among(kinds.pop(), *counts, mine)
+            found[:, arms] = best_among(kinds.pop(), x, n, mine)
             return found
         numbers = compared.sum(axis=1)
         for number in range(1, compared.shape[1] + 1):
             rows = np.flatnonzero(numbers == number)
             places = np.nonzero(compared[rows])[1].reshape(-1, number)
             for model, here in self.by_priors(places):
-                where = rows[here, None], places[here]
-                counts = (part[where] for part in checked)
-                found[where] = model.best(tuple(range(number)), *counts)
+                where, every = (rows[here, None], places[here]), tuple(range(number))
+                found[where] = model.best(every, checked[0][where], checked[1][where])
         return found
 
     def predictive_weights(

@@ -7,7 +7,7 @@ responders, on shared nodes (``beta_rows.py``); a table of counts then costs a p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -206,23 +206,26 @@ def best_among(
     def grid(exponent: int) -> Grid:
         return grid_for((prior,), 0.0, 2**exponent)
 
-    def fill(tables: tuple[Any, ...], found: TableArm, unknown: Counts) -> int:
-        rows = *density.held, *above.held
-        filled: int = LOOPS.compiled[1](*tables, sizes, *rows, found, unknown)
-        return filled
-
     with KEPT.lock:
-        density, above = (of(prior, family, grid, 0.0) for of in (density_of, survival_of))
+        density = density_of(prior, family, grid, 0.0)
+        above = survival_of(prior, family, grid, 0.0)
+
+        def fill(tables: Sequence[Any], found: TableArm, unknown: Counts) -> int:
+            rows = *density.held, *above.held
+            filled: int = LOOPS.compiled[1](*tables, sizes, *rows, found, unknown)
+            return filled
+
         unknown = np.empty(len(answer), dtype=np.int64)
         left = unknown[: fill((successes, totals, compared), answer, unknown)]
         if len(left):
-            some = successes[left], totals[left], compared[left]
-            exponents = sizes[some[2].sum(axis=1), (some[1] * some[2]).sum(axis=1)]
-            for exponent in sorted(set(exponents.tolist())):
+            some = [np.ascontiguousarray(part[left]) for part in (successes, totals, compared)]
+            number = some[2].sum(axis=1)
+            exponents = sizes[number, np.where(some[2], some[1], 0).sum(axis=1)]
+            for exponent in sorted(set(exponents[number > 1].tolist())):
                 mine = some[2] & (exponents == exponent)[:, None]
                 for rows in (density, above):
                     rows.of(exponent, some[0][mine], some[1][mine])
-            found = np.empty((len(left), answer.shape[1]))
+            found = np.empty(some[2].shape)
             fill(some, found, np.empty_like(left))
             answer[left] = found
             KEPT.forget()
