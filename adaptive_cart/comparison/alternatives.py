@@ -16,7 +16,7 @@ from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.error_tables import without_stops
 from adaptive_cart.design.external import only_named
-from adaptive_cart.design.rule_tables import Comparing, Rule, together
+from adaptive_cart.design.rule_tables import Comparing, Rule, side_of, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.calibrating.claims import for_success_alone
@@ -77,10 +77,9 @@ def _once(design: Design, rule: Rule, part: Comparing, calibrated: bool) -> dict
         word, inner = several
         return {word: [_once(design, rule, one, calibrated=False) for one in inner]}
     plain = part.plain()
-    key = "at_least" if part.at_least is not None else "below"
     last = design.threshold_at(rule, design.judged_at(rule)[-1], part)
     asked = next(name for name in ("posterior", "jointly") if name in plain)
-    return {asked: plain[asked], key: "calibrate" if calibrated else last}
+    return {asked: plain[asked], side_of(part): "calibrate" if calibrated else last}
 
 
 def _one_look(design: Design) -> dict[str, Any]:

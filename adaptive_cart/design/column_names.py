@@ -86,9 +86,9 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             for side in ("benefit", "harm"):
                 yield f"{side}_{utility}{of}", path_to("utility", utility), words
     yield from _borrowed(pieces)
-    for place, rule in enumerate(pieces.rules):
-        if rule is not None and rule.decision.at_the_end:
-            path, words = f"rules[{place}].name", f"claim '{rule.name}'"
+    for place, rule in pieces.rules_read.items():
+        if rule.decision.at_the_end:
+            path, words = f"{place}.name", f"claim '{rule.name}'"
             yield f"claimed_{rule.name}", path, words
             yield f"false_claim_{rule.name}", path, words
             if rule.followed_up:

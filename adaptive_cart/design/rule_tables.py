@@ -217,6 +217,11 @@ def _sign(part: Comparing) -> str:
     return ">=" if part.at_least is not None else "<"
 
 
+def side_of(part: Comparing) -> str:
+    """The key that holds the threshold."""
+    return "at_least" if part.at_least is not None else "below"
+
+
 def together(part: Comparing) -> tuple[str, list[Condition]] | None:
     """The word that puts conditions together, and they; nothing where there is but one."""
     if part.all is not None:

@@ -27,6 +27,7 @@ from adaptive_cart.courses.tables import FEEDS
 from adaptive_cart.design.column_names import INFUSION, SPELL
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
+from adaptive_cart.endpoints.direct import Contact
 from adaptive_cart.nouns import course as courses
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.course import DRUG_FREE, Course, Spell
@@ -197,7 +198,7 @@ def _row(
             visit = population.visit_for(month) if at_visit else None
             return seen(month if visit is None else max(month, float(visit[at])))
 
-        row |= endpoint.direct.written_all(name, endpoint, outcome, at, told, last)
+        row |= endpoint.direct.written_all(name, endpoint, outcome, Contact(at, told, last))
     return row
 
 

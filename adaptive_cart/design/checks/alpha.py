@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import MOST, AlphaGraph, same_amount
 from adaptive_cart.design.checks.pieces import Found, Pieces, several, unknown
-from adaptive_cart.design.rule_tables import ByAlpha, leaves
+from adaptive_cart.design.rule_tables import ByAlpha, leaves, side_of
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
 
@@ -40,7 +40,7 @@ def shared(pieces: Pieces) -> Found:
     if len(claiming) > MOST:
         yield "claims", f"found {len(claiming)} rules that claim; at most {MOST} share an error"
     for place, rule in claiming:
-        yield from _single(rule, f"rules[{place}]")
+        yield from _single(rule, place)
     graph = _graph(pieces)
     if graph is None:
         return
@@ -51,21 +51,20 @@ def shared(pieces: Pieces) -> Found:
                 path_to(ALPHA, rule.name),
                 f"missing; '{rule.name}' declares success before any claim has passed on "
                 f"anything, so that it needs a share of its own",
-                f"rules[{place}]",
+                place,
             )
         elif rule.decision.at_the_end and not graph.amounts(claim):
             yield (
                 path_to(ALPHA, rule.name),
                 f"missing; '{rule.name}' has no share of its own, and none is passed on to it by "
                 f"what can have held before, so that it could never be claimed",
-                f"rules[{place}]",
+                place,
             )
 
 
-def _claiming(pieces: Pieces) -> list[tuple[int, Rule]]:
-    """Rules that declare success or claim, with their places."""
-    rules = enumerate(pieces.rules)
-    return [(k, rule) for k, rule in rules if rule is not None and rule.decision.claims]
+def _claiming(pieces: Pieces) -> list[tuple[str, Rule]]:
+    """Rules that declare success or claim, with their paths."""
+    return [(path, rule) for path, rule in pieces.rules_read.items() if rule.decision.claims]
 
 
 def _claims(pieces: Pieces, path: str, name: str) -> Found:
@@ -74,7 +73,7 @@ def _claims(pieces: Pieces, path: str, name: str) -> Found:
     if name in names or None in pieces.rule_names:
         return
     if name in pieces.rule_names:
-        rule = next(rule for rule in pieces.rules if rule is not None and rule.name == name)
+        rule = next(rule for rule in pieces.rules_read.values() if rule.name == name)
         yield (
             path,
             f"'{name}' {rule.decision.does}, and claims nothing; the rules that declare success "
@@ -148,18 +147,15 @@ def _graph(pieces: Pieces) -> AlphaGraph | None:
 def thresholds(pieces: Pieces) -> Found:
     """Whether each claim has a threshold for every amount of alpha that it can come to hold."""
     graph = _graph(pieces)
-    for place, rule in enumerate(pieces.rules):
-        if rule is None:
-            continue
-        for inner, part in leaves(rule, f"rules[{place}]"):
+    for place, rule in pieces.rules_read.items():
+        for inner, part in leaves(rule, place):
             if isinstance(part.threshold, ByAlpha):
-                key = "at_least" if part.at_least is not None else "below"
-                path = f"{inner}.{key}"
-                yield from _by_alpha(pieces, rule, path, inner == f"rules[{place}]")
+                path = f"{inner}.{side_of(part)}"
+                yield from _by_alpha(pieces, rule, path, inner == place)
                 yield from _rising(part.threshold, path)
         if graph is not None and rule.name in graph.names and rule.decision.at_the_end:
             amounts = graph.amounts(graph.names.index(rule.name))
-            yield from _for_each(rule, f"rules[{place}]", amounts)
+            yield from _for_each(rule, place, amounts)
 
 
 def _by_alpha(pieces: Pieces, rule: Rule, path: str, alone: bool) -> Found:
@@ -193,7 +189,7 @@ def _rising(table: ByAlpha, path: str) -> Found:
 
 def _for_each(rule: Rule, path: str, amounts: Sequence[float]) -> Found:
     """Whether a claim has a threshold for what it can come to hold, and for nothing else."""
-    key = "at_least" if rule.at_least is not None else "below"
+    key = side_of(rule)
     written, told = rule.threshold, ", ".join(f"{amount:.10g}" for amount in amounts)
     if written == "calibrate" or not amounts:
         return

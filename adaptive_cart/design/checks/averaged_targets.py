@@ -48,8 +48,7 @@ def averaged_targets(pieces: Pieces) -> Found:
             "them out",
         )
     elif None not in pieces.rules:
-        rules = [rule for rule in pieces.rules if rule is not None]
-        yield from _rules(rules, asked, f"calibration.{named[0]}")
+        yield from _rules([*pieces.rules_read.values()], asked, f"calibration.{named[0]}")
 
 
 def _nothing_averaged(asked: Calibration, pieces: Pieces) -> Found:
@@ -65,7 +64,7 @@ def _nothing_averaged(asked: Calibration, pieces: Pieces) -> Found:
 
 def _stops_alone(asked: Calibration, pieces: Pieces) -> bool:
     """Whether thresholds are sought for their false stops alone, success having its numbers."""
-    rules = [rule for rule in pieces.rules if rule is not None and rule.to_calibrate]
+    rules = [rule for rule in pieces.rules_read.values() if rule.to_calibrate]
     stops = asked.false_stop and all(rule.decision.gives_up for rule in rules)
     return bool(stops) and asked.type_one_error is None
 

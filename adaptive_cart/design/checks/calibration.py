@@ -16,7 +16,7 @@ from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.checks.shared_success import shared_success
 from adaptive_cart.design.checks.spent_by_look import spent_by_look
 from adaptive_cart.design.look_scales import SCALES
-from adaptive_cart.design.rule_tables import leaves
+from adaptive_cart.design.rule_tables import leaves, side_of
 from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 def calibration(pieces: Pieces) -> Found:
     """Whether a threshold to be found can be found."""
-    asking = [
-        f"rules[{place}]"
-        for place, rule in enumerate(pieces.rules)
-        if rule is not None and rule.to_calibrate
-    ]
+    asking = [path for path, rule in pieces.rules_read.items() if rule.to_calibrate]
     if asking and pieces.calibration is None:
         yield (
             "calibration",
@@ -40,12 +36,12 @@ def calibration(pieces: Pieces) -> Found:
             f"type_one_error = 0.025, or a number as the threshold",
             "calibration",
         )
-    for place, rule in enumerate(pieces.rules):
-        if rule is not None and rule.threshold == "calibrate":
-            yield from _to_calibrate(pieces, rule, f"rules[{place}]")
-        for inner, part in leaves(rule) if rule is not None else ():
-            if inner and part.threshold == "calibrate" and rule is not None:
-                yield from _one_of_several(pieces, rule, part, f"rules[{place}].{inner}")
+    for path, rule in pieces.rules_read.items():
+        if rule.threshold == "calibrate":
+            yield from _to_calibrate(pieces, rule, path)
+        for inner, part in leaves(rule):
+            if inner and part.threshold == "calibrate":
+                yield from _one_of_several(pieces, rule, part, f"{path}.{inner}")
     yield from null_region(pieces)
     yield from _futility(pieces)
     yield from _shape(pieces)
@@ -77,13 +73,13 @@ def _futility(pieces: Pieces) -> Found:
     calibration = pieces.calibration
     if calibration is None or None in pieces.rules:
         return
-    rules = [rule for rule in pieces.rules if rule is not None]
+    rules = [*pieces.rules_read.values()]
     futility = [rule.name for rule in rules if rule.decision.ends == FUTILITY]
     if not calibration.obeys_futility:
         path = "calibration.futility"
         if not futility:
             yield path, 'found "not_binding", and no rule declares futility; leave it out', "rules"
-        yield from _required(rules, futility, path, '"not_binding"')
+        yield from _required(pieces, futility, path, '"not_binding"')
     named = calibration.not_binding
     if named is not None:
         path, stops = "calibration.not_binding", [r.name for r in rules if r.decision.gives_up]
@@ -95,18 +91,18 @@ def _futility(pieces: Pieces) -> Found:
         for name in named if stops else ():
             if name not in stops:
                 yield path, unknown(name, "rules that stop something", stops), "rules"
-        yield from _required(rules, named, path, shown(named))
+        yield from _required(pieces, named, path, shown(named))
 
 
-def _required(rules: list[Rule], left: list[str], path: str, found: str) -> Found:
+def _required(pieces: Pieces, left: list[str], path: str, found: str) -> Found:
     """Say where a rule requires one that is left out of the search."""
-    for place, rule in enumerate(rules):
+    for place, rule in pieces.rules_read.items():
         for required in sorted(set(rule.requires or ()) & set(left)):
             yield (
                 path,
                 f"found {found}, and '{rule.name}' requires '{required}', which cannot be left "
                 f"out then",
-                f"rules[{place}]",
+                place,
             )
 
 
@@ -114,7 +110,7 @@ def _by_claim(pieces: Pieces) -> Found:
     """Whether there are several claims that could be held one by one."""
     if pieces.calibration is None or not pieces.calibration.by_claim or None in pieces.rules:
         return
-    success = [rule for rule in pieces.rules if rule is not None and rule.decision.ends == SUCCESS]
+    success = pieces.success_rules
     each = any("each" in (q.arm, q.stratum) for rule in success for q in rule.asked)
     path = "calibration.held"
     if pieces.claims is not None:
@@ -154,8 +150,7 @@ def _shape(pieces: Pieces) -> Found:
 
 def _further(pieces: Pieces) -> list[str]:
     """Paths of the further claims, which are false in scenarios of any role."""
-    rules = enumerate(pieces.rules)
-    return [f"rules[{k}]" for k, rule in rules if rule is not None and rule.decision.at_the_end]
+    return [path for path, rule in pieces.rules_read.items() if rule.decision.at_the_end]
 
 
 def _has_null(pieces: Pieces) -> bool:
@@ -165,12 +160,8 @@ def _has_null(pieces: Pieces) -> bool:
     tables = {n: table for n, table in pieces.scenarios.items() if isinstance(table, dict)}
     if any(role_of(name, table) == NULL for name, table in tables.items()):
         return True
-    asked = [
-        question
-        for rule in pieces.rules
-        if rule is not None and rule.to_calibrate
-        for question in rule.asked
-    ]
+    rules = [rule for rule in pieces.rules_read.values() if rule.to_calibrate]
+    asked = [question for rule in rules for question in rule.asked]
     if any(question.kind.of_several for question in asked):
         return False
     name = calibrated_endpoint(pieces) or ""
@@ -184,10 +175,10 @@ def _has_null(pieces: Pieces) -> bool:
 
 def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
     """Whether a rule's threshold is one that a type I error decides."""
-    key = "at_least" if rule.at_least is not None else "below"
+    key = side_of(rule)
     shares = pieces.claims is not None
     held = shares or (pieces.calibration is not None and pieces.calibration.averaged)
-    success = [other for other in pieces.rules if other and other.decision.ends == SUCCESS]
+    success = pieces.success_rules
     if rule.decision.gives_up:
         yield from _stop_to_calibrate(pieces, rule, path, key)
     elif not (rule.decision.claims and (held or rule.decision.ends == SUCCESS)) or key == "below":
@@ -222,16 +213,12 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{path}.predictive",
         )
     elif rule.every is not None:
-        yield (
-            f"{path}.every",
-            'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
-            "number as the threshold",
-        )
+        yield _not_between(path)
 
 
 def _one_of_several(pieces: Pieces, rule: Rule, part: Comparing, path: str) -> Found:
     """Whether the threshold of one of several questions can be found from the type I error."""
-    key = "at_least" if part.at_least is not None else "below"
+    key = side_of(part)
     asked = pieces.calibration
     found = 'found "calibrate" for one of several questions'
     beside = {
@@ -291,11 +278,16 @@ def _stop_to_calibrate(pieces: Pieces, rule: Rule, path: str, key: str) -> Found
             "a single one: write a number here",
         )
     if rule.every is not None:
-        yield (
-            f"{path}.every",
-            'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
-            "number as the threshold",
-        )
+        yield _not_between(path)
+
+
+def _not_between(path: str) -> tuple[str, str]:
+    """Say that a threshold to be found is for the looks alone."""
+    return (
+        f"{path}.every",
+        'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
+        "number as the threshold",
+    )
 
 
 def _false_stops(pieces: Pieces) -> Found:
@@ -303,8 +295,7 @@ def _false_stops(pieces: Pieces) -> Found:
     wanted = (pieces.calibration.false_stop or {}) if pieces.calibration is not None else {}
     if None in pieces.rules:
         return
-    rules = [rule for rule in pieces.rules if rule is not None]
-    stops = [rule.name for rule in rules if rule.decision.gives_up]
+    stops = [rule.name for rule in pieces.rules_read.values() if rule.decision.gives_up]
     known = list(pieces.scenarios) if isinstance(pieces.scenarios, dict) else []
     for name, one in wanted.items():
         path = path_to("calibration.false_stop", name)

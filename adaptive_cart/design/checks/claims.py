@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
 def claims(pieces: Pieces) -> Found:
     """Whether what claims require is there, and can have held before they are judged."""
-    by_name = {rule.name: rule for rule in pieces.rules if rule is not None}
-    for position, rule in enumerate(pieces.rules):
-        if rule is None:
-            continue
-        path = f"rules[{position}]"
+    by_name = {rule.name: rule for rule in pieces.rules_read.values()}
+    for path, rule in pieces.rules_read.items():
         if rule.decision.at_the_end:
             yield from _once(rule, path)
             yield from _about_open(rule, path)

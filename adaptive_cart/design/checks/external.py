@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
+from adaptive_cart.design.checks.pieces import Found, Pieces, has_numbers, unknown
 from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints.base import EndpointBase
@@ -194,18 +194,14 @@ def _why_not_early(pieces: Pieces, endpoint: str, prior: Borrowed) -> str:
     out = 'and counts = "all" in [prediction] counts who has not reached the month; leave one out'
     if prior.set_by_data:
         return f"its weight is set by what was seen at the month alone, {out}"
-    asked = [one for rule in pieces.rules if rule is not None for one in rule.asked]
-    if any(one.endpoint == endpoint and one.stratum is not None for one in asked):
+    if any(one.endpoint == endpoint and one.stratum is not None for one in pieces.questions):
         return f"a rule asks of one stratum, in which another prior borrows, {out}"
     return ""
 
 
 def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
     """Whether external data have what an endpoint needs."""
-    kind = pieces.endpoints.get(endpoint)
-    needed = () if kind is None else kind.gives.external_form(data).keys
-    sound = bool(needed) and data.endpoint == endpoint and not any(data.faults())
-    return sound and all(map(data.has, needed))
+    return data.endpoint == endpoint and has_numbers(data, pieces.endpoints.get(endpoint))
 
 
 def _of_strata(
@@ -214,8 +210,8 @@ def _of_strata(
     """Tell questions about one stratum of which nothing is known, or past the control."""
     analysis = pieces.analysis[endpoint]
     beside = analysis is not None and analysis.beside_control
-    for position, rule in enumerate(pieces.rules):
-        for place, asked in questions(rule, f"rules[{position}]") if rule is not None else ():
+    for path, rule in pieces.rules_read.items():
+        for place, asked in questions(rule, path):
             if asked.endpoint == endpoint and asked.stratum is not None:
                 why = _why_no_stratum(asked.stratum, prior, sources)
                 if why:

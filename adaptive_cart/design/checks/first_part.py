@@ -45,10 +45,10 @@ def _chosen(pieces: Pieces) -> Found:
     """Tell a rule that chooses where there is nothing to choose."""
     if len(pieces.experimental_names) > 1:
         return
-    for position, rule in enumerate(pieces.rules):
-        if rule is not None and rule.decision.chooses:
+    for path, rule in pieces.rules_read.items():
+        if rule.decision.chooses:
             yield (
-                f"rules[{position}].then",
+                f"{path}.then",
                 f'found "{rule.then}"; there is one experimental arm, and nothing to choose',
                 "arms",
             )
@@ -113,19 +113,17 @@ def _together(pieces: Pieces) -> Found:
                 f"[{PART}] has no periods that an analysis tells apart; write counts = false to "
                 f"compare only who was randomised together, and leave it out",
             )
-    for position, asked in enumerate(pieces.rules):
-        if asked is None:
-            continue
+    for path, asked in pieces.rules_read.items():
         for part in asked.comparisons:
             if part.predictive is not None:
                 yield (
-                    f"rules[{position}].predictive",
+                    f"{path}.predictive",
                     f"[{PART}] is there, and how many each arm will have at the last look is not "
                     f"predicted: ask a posterior",
                 )
             if isinstance(part.threshold, AlphaSpending):
                 yield (
-                    f"rules[{position}]",
+                    path,
                     f"[{PART}] is there, and the numbers at which a type I error is spent are not "
                     f"planned for that; write the thresholds as numbers",
                 )

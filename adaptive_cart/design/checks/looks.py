@@ -133,10 +133,10 @@ def stopped_enrolment(pieces: Pieces) -> Found:
     key = primary.censored_by
     if key is not None and primary.censors_after() is None:
         end += f" without {path_to('endpoints', name, key)}; write `{key} = 36`, in months"
-    for position, rule in enumerate(pieces.rules):
-        if rule is not None and rule.decision.stops_enrolment:
+    for path, rule in pieces.rules_read.items():
+        if rule.decision.stops_enrolment:
             yield (
-                f"rules[{position}].then",
+                f"{path}.then",
                 f"found '{rule.then}', after which everybody who is in is followed to the end: "
                 f"follow-up of the primary endpoint '{name}' of type '{primary.type}' {end}",
                 path_to("endpoints", name),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.design_priors import no_value
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
 from adaptive_cart.design.null_ranges import (
@@ -234,8 +233,7 @@ def _rates_run(pieces: Pieces) -> bool:
     """Whether the region is one of rates, put in the place of what scenarios say directly."""
     name = calibrated_endpoint(pieces) or ""
     endpoint = pieces.endpoints.get(name)
-    asked = [rule.asked for rule in pieces.rules if rule and rule.decision.ends == SUCCESS]
-    levels = all(question.kind.about_levels for each in asked for question in each)
+    levels = all(one.kind.about_levels for rule in pieces.success_rules for one in rule.asked)
     return bool(endpoint is not None and endpoint.binary and levels) and not never_direct(
         pieces, name
     )
@@ -265,11 +263,7 @@ def no_effect(pieces: Pieces) -> str:
 
 def calibrated_endpoint(pieces: Pieces) -> str | None:
     """Endpoint of the rules whose threshold is to be calibrated, else of those for success."""
-    asked = [
-        rule
-        for rule in pieces.rules
-        if rule is not None and rule.decision.ends == SUCCESS and rule.asked
-    ]
+    asked = [rule for rule in pieces.success_rules if rule.asked]
     asked.sort(key=lambda rule: not rule.to_calibrate)
     return asked[0].asked[0].about if asked else pieces.primary
 

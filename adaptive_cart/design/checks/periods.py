@@ -87,8 +87,8 @@ def _in_a_circle(moving: dict[str, Any]) -> Found:
 
 def _never_stops(pieces: Pieces, name: str, arm: Any) -> Found:
     """Tell an arm that waits for one that enrols to the end."""
-    rules = [rule for rule in pieces.rules if rule is not None]
-    if len(rules) < len(pieces.rules):
+    rules = [*pieces.rules_read.values()]
+    if None in pieces.rules:
         return  # a rule that cannot be read may close it
     for key, after in _waits(arm):
         other = pieces.arms[after]
@@ -187,21 +187,15 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
             f"{one_of(n for n, a in moving.items() if any(_waits(a)))} waits for; write months in "
             f"place of `after`, or looks by observed, enrolled or months",
         )
-    for position, asked in enumerate(pieces.rules):
-        if asked is None:
-            continue
-        path = f"rules[{position}]"
+    for path, asked in pieces.rules_read.items():
         for part in asked.comparisons:
             yield from _spent(pieces, part, path, which)
 
 
 def _spent(pieces: Pieces, part: Comparing, path: str, which: str) -> Found:
     """Whether a type I error is spent by the participants of an arm's own comparison."""
-    spends = [
-        rule.name
-        for rule in pieces.rules
-        if rule is not None and isinstance(rule.threshold, AlphaSpending)
-    ]
+    rules = pieces.rules_read.values()
+    spends = [rule.name for rule in rules if isinstance(rule.threshold, AlphaSpending)]
     if part.predictive is not None and part.predictive.rule in spends:
         yield (
             f"{path}.predictive.rule",
@@ -288,12 +282,9 @@ def _up(months: float) -> float:
 def _not_asked(pieces: Pieces, name: str, where: str) -> Found:
     """Tell questions about an endpoint that are not answered where periods are told apart."""
     told = f"of '{name}', where {where} tells periods apart"
-    rules = [rule for rule in pieces.rules if rule is not None]
-    about = {rule.name for rule in rules if any(_about(pieces, q, name) for q in rule.asked)}
-    for position, rule in enumerate(pieces.rules):
-        if rule is None:
-            continue
-        path = f"rules[{position}]"
+    rules = pieces.rules_read
+    about = {r.name for r in rules.values() if any(_about(pieces, q, name) for q in r.asked)}
+    for path, rule in rules.items():
         if any(q.kind.among_open and _about(pieces, q, name) for q in rule.asked):
             yield (
                 path,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.look_scales import NUMBERS, SCALES
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.randomisation import RandomisationBase, ResponseAdaptive
-    from adaptive_cart.design.rule_tables import Rule
+    from adaptive_cart.design.rule_tables import PosteriorQuestion, Rule
     from adaptive_cart.nouns.external import External
 
 SCENARIO_KEYS = (
@@ -73,6 +74,21 @@ class Pieces:
     renamed: dict[str, str] = field(default_factory=dict)
 
     @property
+    def rules_read(self) -> dict[str, Rule]:
+        """The rules that could be read, by their paths in the file."""
+        return {f"rules[{k}]": rule for k, rule in enumerate(self.rules) if rule is not None}
+
+    @property
+    def success_rules(self) -> list[Rule]:
+        """Those of them that declare success."""
+        return [rule for rule in self.rules_read.values() if rule.decision.ends == SUCCESS]
+
+    @property
+    def questions(self) -> list[PosteriorQuestion]:
+        """All that they ask."""
+        return [asked for rule in self.rules_read.values() for asked in rule.asked]
+
+    @property
     def block(self) -> int | None:
         """Participants in a block, where that is written."""
         return None if self.randomisation is None else self.randomisation.block_given
@@ -119,15 +135,13 @@ class Pieces:
     @property
     def comparators(self) -> tuple[str, ...]:
         """External data that a rule compares an arm with, in the order written."""
-        rules = [rule for rule in self.rules if rule is not None]
-        others = {name for rule in rules for asked in rule.asked for _, name in asked.others}
+        others = {name for asked in self.questions for _, name in asked.others}
         return tuple(name for name in self.external if name in others)
 
     def comparators_of(self, endpoint: str) -> tuple[str, ...]:
         """Those that are data of an endpoint, or that a rule takes for such where it is wrong."""
         found = ((name, self.external[name]) for name in self.comparators)
-        asked = [one for rule in self.rules if rule is not None for one in rule.asked]
-        taken = {name for one in asked if one.about == endpoint for _, name in one.others}
+        taken = {n for one in self.questions if one.about == endpoint for _, n in one.others}
         return tuple(
             name
             for name, data in found
@@ -204,6 +218,13 @@ def several(number: int, what: str) -> str:
 def has_control(pieces: Pieces) -> bool:
     """Whether exactly one arm is the control."""
     return sum(arm is not None and arm.control for arm in pieces.arms.values()) == 1
+
+
+def has_numbers(data: External, endpoint: EndpointBase | None) -> bool:
+    """Whether external data have what an endpoint needs, and contradict nothing."""
+    needed = () if endpoint is None else endpoint.gives.external_form(data).keys
+    # those of a table contradict each other before there are any numbers
+    return bool(needed) and not any(data.faults()) and all(map(data.has, needed))
 
 
 def without_control(pieces: Pieces) -> bool:

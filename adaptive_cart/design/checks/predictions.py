@@ -26,16 +26,13 @@ NONE = "no posterior question; only such"
 def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: str) -> Found:
     """Whether the rule that is predicted exists, is judged at the last look, and has a model."""
     asked = question.rule
-    position = next(
-        (p for p, r in enumerate(pieces.rules) if r is not None and r.name == asked), None
-    )
-    if position is None:
+    place = next((path for path, r in pieces.rules_read.items() if r.name == asked), None)
+    if place is None:
         if asked not in pieces.rule_names and None not in pieces.rule_names:
             names = [name for name in pieces.rule_names if name is not None and name != rule.name]
             yield f"{path}.rule", unknown(asked, "rules", names)
         return
-    target, place = pieces.rules[position], f"rules[{position}]"
-    assert target is not None
+    target = pieces.rules_read[place]
     if target.decision.at_the_end:
         yield (
             f"{path}.rule",
@@ -196,8 +193,7 @@ def beside_tests(pieces: Pieces) -> Found:
     """Whether a rule predicts a test that has a posterior beside it, from which to do so."""
     predicted = {
         name
-        for rule in pieces.rules
-        if rule is not None
+        for rule in pieces.rules_read.values()
         for target in _predicted(pieces, rule)
         for name in _drawn(pieces, target)
     }
@@ -216,8 +212,7 @@ def early_months(pieces: Pieces) -> Found:
     """Whether earlier months can tell, and a rule predicts with them."""
     asked = {
         name
-        for rule in pieces.rules
-        if rule is not None
+        for rule in pieces.rules_read.values()
         for target in _predicted(pieces, rule)
         for part in target.comparisons
         if part.posterior is not None
@@ -314,4 +309,4 @@ def _within_floats(pieces: Pieces, early: EarlyMonths, path: str) -> Found:
 def _predicted(pieces: Pieces, rule: Rule) -> list[Rule]:
     """Rules that a rule predicts."""
     names = {part.predictive.rule for part in rule.comparisons if part.predictive is not None}
-    return [other for other in pieces.rules if other is not None and other.name in names]
+    return [other for other in pieces.rules_read.values() if other.name in names]

@@ -10,6 +10,7 @@ from adaptive_cart.design.checks.pieces import (
     Found,
     Pieces,
     has_control,
+    has_numbers,
     unknown,
     without_control,
 )
@@ -117,7 +118,7 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"alone; compare with a number, or with an arm",
             path_to("analysis", about, "model"),
         )
-    elif _fits(data, pieces.endpoints.get(about)):
+    elif has_numbers(data, pieces.endpoints.get(about)):
         why = model.why_not_beside(question.kind, question.kind.month(question), data)
         if why:
             yield place, f"found {shown(name)}, external data, {why}", path_to("external", name)
@@ -152,12 +153,6 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"[prediction.{about}] out",
             path_to("prediction", about),
         )
-
-
-def _fits(data: External, endpoint: EndpointBase | None) -> bool:
-    """Whether external data have what an endpoint needs, and contradict nothing."""
-    needed = () if endpoint is None else endpoint.gives.external_form(data).keys
-    return bool(needed) and all(map(data.has, needed)) and not any(data.faults())
 
 
 def _why_not_there(model: type[AnalysisBase], data: External, stratum: str, name: str) -> str:

@@ -10,7 +10,7 @@ from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, sever
 from adaptive_cart.design.checks.predictions import predictive
 from adaptive_cart.design.checks.questions import posterior
 from adaptive_cart.design.checks.spending import spending
-from adaptive_cart.design.rule_tables import leaves, together
+from adaptive_cart.design.rule_tables import leaves, side_of, together
 from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
 
@@ -26,19 +26,16 @@ def rules(pieces: Pieces) -> Found:
     """Whether each rule has one question and one threshold, and can be judged."""
     if not pieces.rules:
         yield "rules", "no rule; write each rule as [[rules]]"
-    names: dict[str, int] = {}
-    for position, rule in enumerate(pieces.rules):
-        if rule is None:
-            continue
-        path = f"rules[{position}]"
+    names: dict[str, str] = {}
+    for path, rule in pieces.rules_read.items():
         if rule.name in names and rule.name:
-            earlier = f"rules[{names[rule.name]}]"
+            earlier = names[rule.name]
             yield (
                 f"{path}.name",
                 f"'{rule.name}' is the name of {earlier} as well",
                 f"{earlier}.name",
             )
-        names.setdefault(rule.name, position)
+        names.setdefault(rule.name, path)
         if not rule.name.strip():
             yield f"{path}.name", "an empty name; results call the rule by it"
         yield from asks_once(rule, path)
@@ -129,7 +126,7 @@ def _number_of_thresholds(
     if rule.looks:
         judged = len({number if look == "final" else int(look) for look in rule.looks})
     threshold = part.threshold
-    key = "at_least" if part.at_least is not None else "below"
+    key = side_of(part)
     if isinstance(threshold, list) and len(threshold) != judged:
         yield (
             f"{place}.{key}",

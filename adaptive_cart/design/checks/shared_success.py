@@ -21,20 +21,20 @@ def shared_success(pieces: Pieces) -> Found:
     asked = pieces.calibration
     if asked is None or asked.shares is None or None in pieces.rules:
         return
-    rules = [rule for rule in pieces.rules if rule is not None]
-    success = [rule.name for rule in rules if rule.decision.ends == SUCCESS]
-    any_asks = any(rule.decision.ends == SUCCESS and rule.to_calibrate for rule in rules)
+    rules = [*pieces.rules_read.values()]
+    success = [rule.name for rule in pieces.success_rules]
+    any_asks = any(rule.to_calibrate for rule in pieces.success_rules)
     for name in asked.shares:
         if name not in success:
             own = path_to(PATH, name)
             yield own, unknown(name, "rules that declare success", success), "rules"
-    for place, rule in enumerate(rules):
+    for place, rule in pieces.rules_read.items():
         if rule.decision.ends == SUCCESS and rule.name not in asked.shares:
             yield PATH, f"gives nothing to '{rule.name}', which declares success too", "rules", PATH
         elif any_asks and rule.decision.ends == SUCCESS and rule.threshold != "calibrate":
             found = f"'{rule.name}' has the threshold {shown(rule.threshold)}"
             own = path_to(PATH, rule.name)
-            yield own, f'{found}, and another asks for "calibrate"; write it too', f"rules[{place}]"
+            yield own, f'{found}, and another asks for "calibrate"; write it too', place
     if len(success) < 2:
         yield PATH, "is for several rules that declare success, and there is one; leave it out"
     total = sum(asked.shares.values())
@@ -80,10 +80,7 @@ def _beside(pieces: Pieces) -> Found:
     }
     for why in (why for why, so in beside.items() if so):
         yield PATH, f"cannot be met together with the rest: {why}; leave one of them out"
-    stops = [
-        rule.name
-        for rule in pieces.rules
-        if rule and rule.decision.ends != SUCCESS and rule.threshold == "calibrate"
-    ]
+    others = [rule for rule in pieces.rules_read.values() if rule.decision.ends != SUCCESS]
+    stops = [rule.name for rule in others if rule.threshold == "calibrate"]
     if stops:
         yield PATH, f"is found with stops that are numbers; {one_of(stops)} asks for calibrate"

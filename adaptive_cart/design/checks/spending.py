@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces
-from adaptive_cart.design.rule_tables import together
+from adaptive_cart.design.rule_tables import AlphaSpending, side_of, together
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.models import DEFAULT_MODEL
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str) -> Found:
     """Whether a rule can spend a type I error: the p-value of a test, to declare success."""
-    from adaptive_cart.design.rule_tables import AlphaSpending
-
     if not isinstance(part.threshold, AlphaSpending):
         return
-    key = "at_least" if part.at_least is not None else "below"
+    key = side_of(part)
     told = f"{place}.{key}"
     if together(rule) is not None:
         yield told, "found `alpha`, which is spent by a rule of one question; write a number"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces
 from adaptive_cart.design.validation import shown
 
@@ -39,8 +38,7 @@ def _one_rule(pieces: Pieces, amounts: int) -> Found:
     """Whether one rule declares success, at as many looks as there are amounts."""
     if None in pieces.rules or pieces.looks is None:
         return
-    rules = [rule for rule in pieces.rules if rule is not None]
-    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
+    success = pieces.success_rules
     if pieces.claims is not None or len(success) != 1:
         yield PATH, "is for one rule that declares success, without shares in [claims]", "rules"
         return

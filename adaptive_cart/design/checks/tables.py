@@ -85,8 +85,7 @@ def arms(pieces: Pieces) -> Found:
 
 def _only_compared_with(pieces: Pieces) -> Found:
     """Whether an arm is but compared with, as the control of a design is."""
-    rules = [rule for rule in pieces.rules if rule is not None]
-    asked = [question for rule in rules for question in rule.asked]
+    asked = pieces.questions
     others = dict.fromkeys(name for question in asked for _, name in question.others)
     about = {question.arm for question in asked}
     for name in others:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.design.accrual import Accrual
-from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces
+from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces, has_numbers
 from adaptive_cart.design.scenario_frame import BY, Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
@@ -63,7 +63,7 @@ def _redrawn(pieces: Pieces) -> dict[str, tuple[float, ...]]:
             found[name] = ()
         if data is not None and endpoint is not None and data.redrawn:
             form = endpoint.gives.external_form(data)
-            if form.keys and all(map(data.has, form.keys)) and not any(data.faults()):
+            if has_numbers(data, endpoint):
                 strata = pieces.stratum_names
                 if data.strata is not None and set(data.strata) != set(strata):
                     continue
@@ -107,8 +107,8 @@ def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...
     if endpoint in (pieces.primary, counted):
         return pieces.arm_names
     asked: set[str | None] = set()
-    for position, rule in enumerate(pieces.rules):
-        if rule is None or wrong.touch(f"rules[{position}]"):
+    for path, rule in pieces.rules_read.items():
+        if wrong.touch(path):
             continue
         for question in rule.asked:
             if endpoint not in pieces.endpoints_of(question.about):
@@ -247,8 +247,8 @@ def _for_ever(primary: EndpointBase) -> str:
 
 def _proportion_of_drifting(pieces: Pieces, frame: Frame) -> None:
     """Tell a proportion beyond a value that is asked of a score whose mean drifts."""
-    for position, rule in enumerate(pieces.rules):
-        for asked in rule.asked if rule is not None else ():
+    for path, rule in pieces.rules_read.items():
+        for asked in rule.asked:
             for scenario, truth in frame.truths.items():
                 if asked.about in truth.trends and asked.kind.cut(asked) is not None:
                     told = (
@@ -257,7 +257,7 @@ def _proportion_of_drifting(pieces: Pieces, frame: Frame) -> None:
                         f"there is not averaged over months; ask for the mean, or leave the trend "
                         f"out"
                     )
-                    frame.report(f"rules[{position}]", told, scenario=scenario)
+                    frame.report(path, told, scenario=scenario)
 
 
 def _not_of_a_course(frame: Frame) -> None:

@@ -7,7 +7,7 @@ beside the one endpoint that has it.
 
 from __future__ import annotations
 
-from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import Cell, Contact, DirectTruth, Drawing
 from adaptive_cart.endpoints.direct.chain import ResponseOrChain
 from adaptive_cart.endpoints.direct.onset import Onset
 from adaptive_cart.endpoints.direct.response import Response
@@ -18,6 +18,7 @@ from adaptive_cart.endpoints.direct.yearly import Yearly
 
 __all__ = [
     "Cell",
+    "Contact",
     "DirectTruth",
     "Drawing",
     "Onset",

@@ -14,12 +14,13 @@ from adaptive_cart.nouns.correlated import Correlated
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.time_trend import TimeTrend
 
 Array: TypeAlias = npt.NDArray[Any]
+Spread: TypeAlias = Callable[[Array, Any], Array]  # a column over a block of equal trials
 Group: TypeAlias = tuple[int, int, npt.NDArray[np.intp]]
 A_YEAR = "rate a year"
 
@@ -136,6 +137,29 @@ class Cell:
     unseen: bool = False
 
 
+@dataclass(frozen=True)
+class Contact:
+    """A participant of whom a row is written, and what was seen of them.
+
+    Attributes
+    ----------
+    at
+        Trial and participant.
+    seen
+        Gives a month back if what happens then was seen, and else blank.
+    last
+        Month of the last contact.
+    """
+
+    at: tuple[int, int]
+    seen: Callable[[float], float | str]
+    last: float
+
+    def knows(self, month: float | None) -> bool:
+        """Whether what is known from a month on was to be seen; always where none is fixed."""
+        return month is None or self.seen(month) != ""
+
+
 class DirectTruth(ABC):
     """What a scenario says of an endpoint, and how a participants table holds its outcome.
 
@@ -246,17 +270,9 @@ class DirectTruth(ABC):
         """Read the cells of a row, one for each column."""
         return self.read(cells[0])
 
-    def written_all(
-        self,
-        name: str,
-        endpoint: Any,
-        outcome: Any,
-        at: tuple[int, int],
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> dict[str, Any]:
+    def written_all(self, name: str, endpoint: Any, outcome: Any, whom: Contact) -> dict[str, Any]:
         """The cells of a participant, by column; parameters as for :meth:`written`."""
-        return {name: self.written(outcome, at, endpoint.known_after(), seen, last)}
+        return {name: self.written(outcome, endpoint.known_after(), whom)}
 
     @abstractmethod
     def meaning(self, endpoint: Any, since: str) -> str:
@@ -285,42 +301,27 @@ class DirectTruth(ABC):
         waits = not cell.text and cell.known is not None and not cell.settled <= cell.known
         return waits and not cell.unseen
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         """What a column has in place of a drawn outcome.
 
         Parameters
         ----------
         block
-            Spreads a column over a block of equal trials; who is not there has the other value.
+            Who is not there has the other value.
         respond
             Those of whom nothing is known and who are taken to respond, ``(participant,)``.
         """
         return block(values, np.nan)
 
-    def written(
-        self,
-        outcome: Any,
-        at: tuple[int, int],
-        known: float | None,
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> Any:
+    def written(self, outcome: Any, known: float | None, whom: Contact) -> Any:
         """The cell of a participant; blank for what was not to be seen.
 
         Parameters
         ----------
-        at
-            Trial and participant.
         known
             Month at which the outcome is known, where that is fixed.
-        seen
-            Gives a month back if what happens then was seen, and else blank.
-        last
-            Month of the last contact.
         """
-        return float(outcome[at]) if known is None or seen(known) != "" else ""
+        return float(outcome[whom.at]) if whom.knows(known) else ""
 
     def mark(self, value: Any, known: float | None) -> float:
         """Month at which a lane of a swimmer plot has its mark, infinite for none."""

@@ -7,7 +7,7 @@ response or none. Who has failed for good stays so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Self
 
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, Drawing
+from adaptive_cart.endpoints.direct.base import Array, Cell, Contact, Drawing, Spread
 from adaptive_cart.endpoints.direct.response import Response, too_early
 from adaptive_cart.nouns.parts import Part, PositiveMonths, Probability
-from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.staged import FAILED, IN, OUT, STATES, UNSEEN, Staged
 
 
@@ -221,9 +221,7 @@ class ResponseOrChain(Response):
         several = bool(values) and isinstance(values[0], tuple)
         return np.array(values, dtype=np.int8 if several else np.bool_)
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         if values.ndim == 1:
             return super().recorded(values, block, respond)
         response = block(values[:, -1].astype(np.bool_) | respond, False)
@@ -232,21 +230,13 @@ class ResponseOrChain(Response):
     def mark(self, value: Any, known: float | None) -> float:
         return super().mark(np.ravel(value)[-1], known)
 
-    def written_all(
-        self,
-        name: str,
-        endpoint: Any,
-        outcome: Any,
-        at: tuple[int, int],
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> dict[str, Any]:
+    def written_all(self, name: str, endpoint: Any, outcome: Any, whom: Contact) -> dict[str, Any]:
         *states, own = self.columns(name, endpoint)
         row: dict[str, Any] = {}
         for column, month in zip(states, endpoint.early_months, strict=True):
-            state = int(outcome.at(month, endpoint.early_months)[at])
-            row[column] = STATES[state] if state < UNSEEN and seen(month) != "" else ""
-        row[own] = self.written(outcome, at, endpoint.known_after(), seen, last)
+            state = int(outcome.at(month, endpoint.early_months)[whom.at])
+            row[column] = STATES[state] if state < UNSEEN and whom.knows(month) else ""
+        row[own] = self.written(outcome, endpoint.known_after(), whom)
         return row
 
 

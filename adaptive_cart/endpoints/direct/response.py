@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import Array, Cell, Contact, DirectTruth, Drawing, Spread
 from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.parts import Probability
 from adaptive_cart.nouns.records import Booleans, Floats, Outcome
@@ -81,20 +79,11 @@ class Response(DirectTruth):
     def gathered(self, values: list[Any]) -> Array:
         return np.array(values, dtype=np.bool_)
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         return block(values | respond, False)
 
-    def written(
-        self,
-        outcome: Any,
-        at: tuple[int, int],
-        known: float | None,
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> Any:
-        return int(outcome[at]) if known is None or seen(known) != "" else ""
+    def written(self, outcome: Any, known: float | None, whom: Contact) -> Any:
+        return int(outcome[whom.at]) if whom.knows(known) else ""
 
     def mark(self, value: Any, known: float | None) -> float:
         return (known or 0.0) if value else np.inf

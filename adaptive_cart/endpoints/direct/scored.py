@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 from scipy import special
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import Array, Cell, Contact, DirectTruth, Drawing, Spread
 from adaptive_cart.endpoints.direct.response import too_early
 from adaptive_cart.nouns.parts import Finite, Part, Positive
 from adaptive_cart.nouns.records import Booleans, Floats, Outcome
@@ -224,9 +224,7 @@ class ScoresAtVisits(DirectTruth):
     def read_all(self, cells: Sequence[Cell]) -> tuple[float, ...]:
         return tuple(self.read(cell) for cell in cells)
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: Booleans
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         """Of those who are taken to respond the last score that was seen lasts."""
         last, columns = values[:, 0], []
         for column in values.T:
@@ -235,20 +233,14 @@ class ScoresAtVisits(DirectTruth):
         return RecordedScores(tuple(columns))
 
     def written_all(
-        self,
-        name: str,
-        endpoint: Any,
-        outcome: Scored,
-        at: tuple[int, int],
-        seen: Callable[[float], float | str],
-        last: float,
+        self, name: str, endpoint: Any, outcome: Scored, whom: Contact
     ) -> dict[str, Any]:
         def there(month: float | None) -> bool:
-            return month == 0.0 or seen(month or 0.0) != ""
+            return month == 0.0 or whom.knows(month or 0.0)
 
         both = zip(self.columns(name, endpoint).items(), outcome.values, strict=True)
         return {
-            column: float(value[at]) if there(month) and np.isfinite(value[at]) else ""
+            column: float(value[whom.at]) if there(month) and np.isfinite(value[whom.at]) else ""
             for (column, month), value in both
         }
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import Array, Cell, Contact, DirectTruth, Drawing, Spread
 from adaptive_cart.endpoints.direct.response import too_early
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.parts import Probability
-from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 
 
 @dataclass(frozen=True)
@@ -110,22 +109,13 @@ class Shares(DirectTruth):
     def may_be_blank(self, cell: Cell) -> bool:
         return not cell.text and not cell.unseen
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         best = float(len(self.names) - 1)
         return block(np.where(respond, best, np.where(np.isnan(values), 0.0, values)), 0.0)
 
-    def written(
-        self,
-        outcome: Any,
-        at: tuple[int, int],
-        known: float | None,
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> Any:
+    def written(self, outcome: Any, known: float | None, whom: Contact) -> Any:
         assert known is not None
-        return self.names[int(outcome[at])] if seen(known) != "" else ""
+        return self.names[int(outcome[whom.at])] if whom.knows(known) else ""
 
 
 class SharesOf:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import (
+    A_YEAR,
+    Array,
+    Cell,
+    Contact,
+    DirectTruth,
+    Drawing,
+    Spread,
+)
 from adaptive_cart.nouns.distributions import TimeDistribution
 from adaptive_cart.nouns.drifting_times import sooner
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.time_trend import HazardTrend, TimeTrend, factors
 
 
@@ -31,20 +38,11 @@ class Dated(DirectTruth):
     def may_be_blank(self, cell: Cell) -> bool:
         return False
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         return block(values, np.inf)
 
-    def written(
-        self,
-        outcome: Any,
-        at: tuple[int, int],
-        known: float | None,
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> Any:
-        return seen(float(outcome[at]))
+    def written(self, outcome: Any, known: float | None, whom: Contact) -> Any:
+        return whom.seen(float(outcome[whom.at]))
 
     def mark(self, value: Any, known: float | None) -> float:
         return float(value)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.endpoints.direct.base import A_YEAR, Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import (
+    A_YEAR,
+    Array,
+    Cell,
+    Contact,
+    DirectTruth,
+    Drawing,
+    Spread,
+)
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative
-from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecordedEvents, RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.time_trend import MOST_YEARLY, RateTrend, TimeTrend
@@ -67,9 +74,7 @@ class Yearly(DirectTruth):
     def may_be_blank(self, cell: Cell) -> bool:
         return False
 
-    def recorded(
-        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
-    ) -> Outcome:
+    def recorded(self, values: Array, block: Spread, respond: Booleans) -> Outcome:
         most = max((len(months) for months in values), default=0)
         in_order = [
             np.array([months[k] if k < len(months) else np.inf for months in values])
@@ -78,12 +83,5 @@ class Yearly(DirectTruth):
         never = block(np.full(len(values), np.inf), np.inf)
         return RecordedEvents([block(months, np.inf) for months in in_order], never)
 
-    def written(
-        self,
-        outcome: Any,
-        at: tuple[int, int],
-        known: float | None,
-        seen: Callable[[float], float | str],
-        last: float,
-    ) -> Any:
-        return ";".join(repr(month) for month in outcome.months_until(*at, last))
+    def written(self, outcome: Any, known: float | None, whom: Contact) -> Any:
+        return ";".join(repr(month) for month in outcome.months_until(*whom.at, whom.last))

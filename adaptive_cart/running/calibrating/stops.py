@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.error_tables import FalseStop
+from adaptive_cart.design.rule_tables import side_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
@@ -159,14 +159,10 @@ def _with(design: Design, values: Mapping[str, float]) -> Design:
     """The design with numbers as the thresholds of some rules."""
     tables = design.plain()
     tables["rules"] = [
-        rule.plain() | ({_key(rule): values[rule.name]} if rule.name in values else {})
+        rule.plain() | ({side_of(rule): values[rule.name]} if rule.name in values else {})
         for rule in design.rules
     ]
     return Design(**tables)
-
-
-def _key(rule: Any) -> str:
-    return "at_least" if rule.at_least is not None else "below"
 
 
 def _of_rule(design: Design, name: str, wanted: FalseStop, effort: Effort) -> StopThreshold:
