@@ -55,7 +55,8 @@ class Ending(IntEnum):
         return f"stop_{self.name}" if self in STOPS else self.name
 
 
-SUCCESS, FUTILITY, SAFETY = STOPS = (Ending.success, Ending.futility, Ending.safety)  # by a rule
+SUCCESS, FUTILITY, SAFETY = Ending.success, Ending.futility, Ending.safety
 NO_SUCCESS = Ending.no_success
 ENDINGS = tuple(Ending)
+STOPS = tuple(ending for ending in Ending if ending is not NO_SUCCESS)  # by a rule
 REASONS = tuple(ending.name for ending in ENDINGS)

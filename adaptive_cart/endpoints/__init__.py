@@ -1,7 +1,7 @@
 """How an outcome arises from what is true, when it is known, and what summary of it is analysed.
 
-An endpoint is a frozen object that holds its settings and its behaviour. To add one: write a module
-that imitates ``landmark.py`` and name it in ``KINDS``.
+An endpoint is a frozen object that holds its settings and its behaviour. To add one:
+``docs/extending/endpoint.md``, and a line in ``KINDS``.
 """
 
 from __future__ import annotations

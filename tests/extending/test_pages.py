@@ -24,9 +24,18 @@ REGISTRIES = {
     "adaptive_cart/report/chapters/__init__.py",
     "adaptive_cart/commands/__init__.py",
     "docs/commands.md",  # a command is told there
+    "tests/twin/adaptive_trial.py",  # the twin knows what follows
 }
 # Rooms of a page whose kind has to live in more than one, and why.
 ROOMS: dict[str, set[str]] = {}
+# What every example is put through, and what some are beside that.
+SUITE = (
+    "tests/test_registries.py",
+    "tests/test_declared_is_listed.py",
+    "tests/test_kinds.py",
+    "tests/design/test_schema.py::test_an_editor_can_say_what_a_key_means",
+)
+MORE = {"decision": ("tests/conduct/test_every_decision_has_a_twin.py",)}
 
 
 def room(block: Block) -> str:
@@ -56,7 +65,7 @@ def test_a_page_works_as_it_stands(name: str, tmp_path: Path) -> None:
     run("-m", "ruff", "format", "--check", *code, cwd=copy)
     tests = [b.path for b in example if b.path.startswith("tests/") and "/test_" in b.path]
     run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not reference",
-        "tests/test_registries.py", "tests/test_kinds.py", *tests, cwd=copy)  # fmt: skip
+        *SUITE, *MORE.get(name, ()), *tests, cwd=copy)  # fmt: skip
     # a piece of a template is no design of the page
     for design in (b.path for b in example if b.path.endswith(".toml") and "/" not in b.path):
         run("-m", "adaptive_cart", "check", design, cwd=copy)

@@ -2,7 +2,8 @@
 
 A question compares numbers of arms (:class:`Quantity`) with a value. Its kind says which numbers
 these are and how they are combined; the same arithmetic serves true values, posterior draws and
-the draws of a Markov chain. To add a kind: imitate ``level.py``, and name it in ``kinds.py``.
+the draws of a Markov chain. To add a kind: ``docs/extending/question.md``, and a line in
+``kinds.py``.
 """
 
 from __future__ import annotations
