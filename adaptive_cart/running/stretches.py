@@ -45,6 +45,9 @@ CELLS = 1_500_000  # participants in a block: fewer, and overhead counts; more, 
 TELLING = 0.3  # of the seconds that processes take to start: work that tells of the rest
 SHORT = 0.5  # seconds of work in the last stretches: longer ones let a job wait for another
 LAST = 24  # of a job's share they are, where that is more: shorter ones cost more than to wait
+FEWEST = 3  # stretches of the shortest that a job's share has
+DOUBT = 20.0  # times as long as a trial among many takes a trial among few, at most
+FIXED = 0.08  # seconds of a scenario that any number of trials takes, at most
 AFFORDED = 1.0  # seconds of work that one job may lose where it is stopped
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
@@ -204,6 +207,7 @@ def tapered(pieces: Sequence[Piece], jobs: int, shortest: int) -> list[Piece]:
     would be less than half of the shortest is run with those before it.
     """
     left = sum(stop - start for start, stop, _ in pieces)
+    shortest = min(shortest, max(math.ceil(left / (FEWEST * jobs)), SHORTEST_STRETCH))
     shortest = min(max(shortest, math.ceil(left / (LAST * jobs))), STRETCH)
     found: list[Piece] = []
     for start, stop, positions in joined(pieces, math.inf):
@@ -263,26 +267,63 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
     those after them tell that more jobs are needed, unless the first took very long. They are few,
     since other cores wait, and twice as many until they took long enough to tell. That one job does
     is told by any of them, since a trial costs most where few are run together; what is left
-    is then cut as for one. Seconds are of the processor, whatever else it does meanwhile.
+    is then cut as for one. Where it may be that alone which makes the rest look long, it is what
+    more trials take more time that tells. Seconds are of the processor, whatever else it does
+    meanwhile.
     """
     trials, warm, telling = SHORTEST_STRETCH, False, TELLING * seconds_to_start()
+    before: _Run | None = None
     while left:
         start, stop, positions = left[0]
         middle = min(start + min(trials, job.block), stop)
         left[0:1] = [(middle, stop, positions)] if middle < stop else []
         began = time.process_time()
-        run = run_stretch(job, (start, middle, positions))
-        seconds = time.process_time() - began
-        done(run)
-        if not worth_processes(seconds / run * trials_in(left)):
-            left[:] = joined(left)
-            return 1
-        if worth_processes(seconds) or (warm and (seconds > telling or trials >= job.block)):
-            short = math.ceil(SHORT / seconds * (middle - start))
-            left[:] = tapered(left, jobs, max(short, SHORTEST_STRETCH))
-            return min(jobs, len(left))
+        number = run_stretch(job, (start, middle, positions))
+        run = _Run(number, time.process_time() - began)
+        done(number)
+        rest = trials_in(left)
+        if not worth_processes(run.each * rest):
+            break
+        told = warm and (run.seconds > telling or trials >= job.block)
+        least = max(run.each / DOUBT, (run.seconds - FIXED * len(positions)) / number)
+        if worth_processes(run.seconds) or (told and worth_processes(least * rest)):
+            return _shared_out(left, jobs, run.each * len(positions))
+        more = run.each_after(before)
+        if told and (more is not None or trials >= job.block):
+            each = run.each if more is None else more
+            if not worth_processes(each * rest):
+                break
+            return _shared_out(left, jobs, each * len(positions))
+        before = run if warm else before
         trials, warm = (2 * trials, True) if warm else (trials, True)
+    left[:] = joined(left)
     return 1
+
+
+@dataclass(frozen=True)
+class _Run:
+    """So many trials that were run together, of all scenarios, and the seconds that they took."""
+
+    number: int
+    seconds: float
+
+    @property
+    def each(self) -> float:
+        """Seconds of a trial, with its part of what any number of them costs."""
+        return self.seconds / self.number
+
+    def each_after(self, other: _Run | None) -> float | None:
+        """Seconds of a trial without that part, by a run of fewer; nothing if that is unknown."""
+        if other is None or other.number >= self.number:
+            return None
+        more = (self.seconds - other.seconds) / (self.number - other.number)
+        return min(max(more, self.each / DOUBT), self.each)
+
+
+def _shared_out(left: list[Piece], jobs: int, seconds: float) -> int:
+    """Cut what is left for some jobs; ``seconds`` a trial takes in all scenarios."""
+    left[:] = tapered(left, jobs, max(math.ceil(SHORT / seconds), SHORTEST_STRETCH))
+    return min(jobs, len(left))
 
 
 def trials_for(mcse: float, successes: int, trials: int) -> int:

@@ -70,6 +70,36 @@ def test_copies_are_made_for_less(monkeypatch, copied, seconds, jobs, here):
     assert sum(told) == here
 
 
+@pytest.mark.parametrize(
+    ("seconds", "fixed", "trials", "block", "jobs", "here"),
+    [
+        (0.0001, 0.07, 10_000, 5_000, 2, 1_000),  # nine tenths of a second are left
+        (0.0001, 0.07, 8_000, 5_000, 1, 1_000),  # seven, where 250 told of three seconds
+        (0.0001, 0.07, 8_000, 250, 2, 500),  # no more than 250 are ever run together
+        (0.0001, 0.07, 50_000, 5_000, 2, 500),  # three seconds beyond doubt
+        (0.002, 0.05, 2_000, 5_000, 2, 500),  # of a slow design little can be fixed
+        (0.00001, 0.07, 50_000, 5_000, 1, 1_000),
+    ],
+)
+def test_what_any_number_of_trials_costs_does_not_make_the_rest_long(
+    monkeypatch, seconds, fixed, trials, block, jobs, here
+):
+    clock = [0.0]
+
+    def run(_, piece):
+        clock[0] += fixed + (piece[1] - piece[0]) * seconds
+        return piece[1] - piece[0]
+
+    monkeypatch.setattr(stretches, "run_stretch", run)
+    monkeypatch.setattr(stretches.time, "process_time", lambda: clock[0])
+    monkeypatch.setattr(workers, "can_be_copied", lambda: True)
+    told: list[int] = []
+    left = stretches.pieces_of({0: [(0, trials)]}, 2_500)
+    assert stretches._worthwhile(SimpleNamespace(block=block), left, 2, told.append) == jobs
+    assert sum(told) == here
+    assert stretches.trials_in(left) == trials - here
+
+
 @pytest.mark.parametrize("jobs", [2, 3, 16])
 def test_stretches_become_shorter_and_hold_every_trial_once(jobs):
     one, other = (0, 1), (1,)
@@ -99,6 +129,14 @@ def test_no_job_waits_for_more_than_a_small_part_of_its_share(jobs, trials):
         free[free.index(min(free))] += stop - start
     assert max(free) - min(free) <= max(trials / (jobs * 24) * 1.5, 375) + 1
     assert len(found) <= trials / stretches.STRETCH + 12 * jobs
+
+
+def test_of_a_short_run_every_job_has_some_stretches():
+    found = stretches.tapered([(0, 9_000, (0,))], 2, 5_000)
+    lengths = [stop - start for start, stop, _ in found]
+    assert sum(lengths) == 9_000
+    assert max(lengths) <= 9_000 / 4
+    assert min(lengths) >= 9_000 / 6 / 2
 
 
 def test_what_one_job_does_is_cut_as_for_one():
