@@ -93,6 +93,9 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     assert f'type = "{name}"' in ALL_KEYS
     assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
     assert not own(kind, EndpointBase, "prepare", "summary", "describes", "handled")
+    if "month" in kind.model_fields:
+        assert not own(kind, EndpointBase, "known_after", "dropout_counts")
+    assert len(own(kind, EndpointBase, "counts_some", "counted")) in (0, 2), "some, and how many"
     assert inspect.getdoc(kind)
     types = [part.get("properties", {}).get("type", {}) for part in schema()["$defs"].values()]
     assert name in [said.get("const") for said in types]
@@ -523,6 +526,7 @@ def test_a_direct_truth_says_all_that_is_known_of_it(name: str) -> None:
     assert direct.wanted
     assert direct.holds
     assert bool(direct.level) != bool(own(type(direct), DirectTruth, "at_level"))
+    assert not direct.table or not own(type(direct), DirectTruth, "words"), "no number is written"
     reads = TypeAdapter(direct.value)
     with pytest.raises(ValidationError):
         reads.validate_python("half", strict=True)
