@@ -50,22 +50,21 @@ class PosteriorsAsDrawn(Posterior):
     def arms(self) -> int:
         return self.parts[0][1].arms
 
-    def _each(self, answers: Iterator[Any]) -> Any:
+    def _each(self, answers: Iterator[Floats]) -> Floats:
         """Put the answers of the parts back in the order of the trials."""
-        found: Any = None
+        found: Floats | None = None
         for (rows, _), answer in zip(self.parts, answers, strict=True):
             if found is None:
                 found = np.empty((self.number, *answer.shape[1:]), dtype=answer.dtype)
             found[rows] = answer
+        assert found is not None
         return found
 
     def draw(self, quantity: Quantity) -> Floats:
-        found: Floats = self._each(own.draws(quantity) for _, own in self.parts)
-        return found
+        return self._each(own.draws(quantity) for _, own in self.parts)
 
     def computed(self, question: Question) -> Floats:
-        found: Floats = self._each(own.computed(question) for _, own in self.parts)
-        return found
+        return self._each(own.computed(question) for _, own in self.parts)
 
     def sides(self, question: Question) -> Sides:
         own = [part.sides(question) for _, part in self.parts]
@@ -105,12 +104,10 @@ class PosteriorsAsDrawn(Posterior):
         return found if some else None
 
     def mean(self, question: Question) -> Floats:
-        found: Floats = self._each(own.mean(question) for _, own in self.parts)
-        return found
+        return self._each(own.mean(question) for _, own in self.parts)
 
     def quantile(self, question: Question, probability: float) -> Floats:
-        found: Floats = self._each(own.quantile(question, probability) for _, own in self.parts)
-        return found
+        return self._each(own.quantile(question, probability) for _, own in self.parts)
 
     def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
         both = self._each(np.stack(own.limits(question, level), axis=1) for _, own in self.parts)
@@ -123,10 +120,7 @@ class PosteriorsAsDrawn(Posterior):
         return found[rows]
 
     def best_of_open(self, order: Question, open_arms: Booleans) -> Floats:
-        found: Floats = self._each(
-            own.best_of_open(order, open_arms[rows]) for rows, own in self.parts
-        )
-        return found
+        return self._each(own.best_of_open(order, open_arms[rows]) for rows, own in self.parts)
 
     def where_open(self, open_strata: Booleans) -> PosteriorsAsDrawn:
         parts = tuple((rows, own.where_open(open_strata[rows])) for rows, own in self.parts)

@@ -11,6 +11,8 @@ from adaptive_cart.models.prior_tip import EVERY_ARM, PriorTip
 Limits: TypeAlias = tuple[float, float]
 SIZES: Final[Limits] = (0.1, 10_000.0)  # participants that a prior of probabilities is worth
 EDGE: Final = 0.001  # a mean of a probability is moved between this and one less it
+RATIOS: Final[Limits] = (0.01, 100.0)  # between which the middle of the prior of one is moved
+EVENTS: Final[Limits] = (0.001, 1_000.0)  # that the prior of a baseline is worth
 SDS: Final[Limits] = (0.05, 10.0)  # of a logit, a log odds ratio, a log hazard ratio
 LOGITS: Final = 6.0  # by how much a mean of one is moved either way
 MOST_LOGIT: Final = 10.0  # and how far from nought at most, unless it lies there
@@ -51,6 +53,29 @@ def normal_tips(
     yield ratio_tip(
         f"standard deviation of the prior of the {words}", sd, SDS,
         lambda value: put(mean, value), what=f"{part}.sd",
+    )  # fmt: skip
+
+
+def log_ratio_tips(
+    ratio: str, prior: Limits, put: Callable[[float, float], Any]
+) -> Iterator[PriorTip]:
+    """Median and spread of the prior of a ratio whose logarithm is normal.
+
+    Parameters
+    ----------
+    ratio
+        "hazard ratio".
+    prior
+        Mean and standard deviation of the logarithm.
+    """
+    mean, sd = prior
+    yield ratio_tip(
+        f"median {ratio} of the prior", math.exp(mean), RATIOS,
+        lambda value: put(math.log(value), sd), what="mean",
+    )  # fmt: skip
+    yield ratio_tip(
+        f"standard deviation of the prior of the log {ratio}", sd, SDS,
+        lambda value: put(mean, value), what="sd",
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from adaptive_cart.models.arm_priors_analysis import (
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.binary.borrowing import AnyBorrowed, BorrowedCounts
 from adaptive_cart.models.periods.adjustment import TrendAdjustment
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.models.posterior import tails, within_tails
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
@@ -86,7 +87,7 @@ PAIRS: Final = ("level", "ratio", "odds_ratio")  # what is asked of two arms, wh
 
 
 @dataclass(frozen=True)
-class CountsPosterior(Posterior):
+class CountsPosterior(PoolsStrata):
     """Posterior of independent binomial arms; strata are pooled unless a question names one."""
 
     model: BetaBinomial
@@ -219,9 +220,6 @@ class CountsPosterior(Posterior):
         compared[:, : order.first] = False
         model, (successes, totals) = self._own(order), self._table(order)
         return model.best_among(compared, successes, totals, order.lowest)
-
-    def where_open(self, open_strata: Booleans) -> CountsPosterior:
-        return replace(self, open_strata=open_strata)
 
     def of(self, model: BetaBinomial, rows: Integers) -> CountsPosterior:
         """The posterior of some of the trials, by another model."""

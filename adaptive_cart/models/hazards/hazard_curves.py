@@ -1,13 +1,6 @@
-"""Draws of the hazards of all arms together, and what follows from them in an arm.
+"""What follows from draws of the hazards of an arm, which are constant between cuts.
 
-Given the log hazard ratios, the baseline hazards of ``piecewise_exponential.py`` are independent
-gammas (``joint_ratios.py`` integrates them out)::
-
-    baseline hazard_j ~ Gamma(a + D_j, rate b + T_0j + sum_k exp(beta_k) T_kj)
-
-so each is the draw of a standard gamma, divided by what the drawn ratios make of the months at
-risk. The hazard of arm k is exp(beta_k) times it, constant between the cuts. The fraction that
-remains, the mean of so many months and the median are closed forms of these hazards.
+The fraction that remains, the mean of so many months and the median are closed forms of them.
 """
 
 from __future__ import annotations
@@ -17,40 +10,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.draws import DRAWS, KNOTS, spread
-from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
-from adaptive_cart.models.rates.gamma_poisson import log_quantiles
 from adaptive_cart.nouns.records import Floats
 
 Ranks = npt.NDArray[np.int64]
 
 LN2 = float(np.log(2.0))
-
-
-def hazards(
-    model: PiecewiseExponential, events: Floats, time: Floats, ratios: Floats, ranks: Ranks
-) -> Floats:
-    """Draws of the control's hazard a month in each interval, ``(table, interval, draw)``.
-
-    Parameters
-    ----------
-    events, time
-        ``(table, arm, interval)``, control first.
-    ratios
-        ``(table, experimental arm, draw)`` drawn log hazard ratios to the control.
-    ranks
-        ``(interval, draw)``.
-    """
-    shape, rate = model.baseline
-    found = np.empty((len(events), len(ranks), DRAWS))
-    for interval, rank in enumerate(ranks):
-        own = events[:, :, interval].sum(axis=1)
-        log = log_quantiles(shape + own, np.ones(len(own)), KNOTS)
-        risk = np.repeat((rate + time[:, 0, interval])[:, None], DRAWS, axis=1)
-        for k in range(ratios.shape[1]):
-            risk += np.exp(ratios[:, k]) * time[:, k + 1, interval][:, None]
-        found[:, interval] = np.exp(spread(log, KNOTS, rank)) / risk
-    return found
 
 
 class Curve:

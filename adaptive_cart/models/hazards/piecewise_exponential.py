@@ -35,10 +35,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.draws import DRAWS, KNOTS, spread
 from adaptive_cart.models.hazards.log_ratio_density import Density
 from adaptive_cart.models.hazards.log_ratio_panels import chunks
 from adaptive_cart.models.hazards.log_ratio_posterior import Posterior
 from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+from adaptive_cart.models.rates.gamma_poisson import log_quantiles
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Booleans, Floats
 
@@ -292,6 +294,14 @@ class PiecewiseExponential:
     ) -> Floats:
         """Draws of the control's hazard a month in each interval, (table, interval, draw).
 
+        Given the log hazard ratios the baseline hazards are independent gammas (``joint_ratios.py``
+        integrates them out)::
+
+            baseline hazard_j ~ Gamma(a + D_j, rate b + T_0j + sum_k exp(beta_k) T_kj)
+
+        so each is the draw of a standard gamma, divided by what the drawn ratios make of the months
+        at risk. The hazard of arm k is exp(beta_k) times it.
+
         Parameters
         ----------
         events, time
@@ -301,9 +311,16 @@ class PiecewiseExponential:
         ranks
             (interval, draw)
         """
-        from adaptive_cart.models.hazards.hazard_curves import hazards
-
-        return hazards(self, events, time, ratios, ranks)
+        shape, rate = self.baseline
+        found = np.empty((len(events), len(ranks), DRAWS))
+        for interval, rank in enumerate(ranks):
+            own = events[:, :, interval].sum(axis=1)
+            log = log_quantiles(shape + own, np.ones(len(own)), KNOTS)
+            risk = np.repeat((rate + time[:, 0, interval])[:, None], DRAWS, axis=1)
+            for k in range(ratios.shape[1]):
+                risk += np.exp(ratios[:, k]) * time[:, k + 1, interval][:, None]
+            found[:, interval] = np.exp(spread(log, KNOTS, rank)) / risk
+        return found
 
     @property
     def of_baseline(self) -> GammaMixture:

@@ -28,11 +28,12 @@ from adaptive_cart.models.normal.mixed_means import Adapting, MixedNormal, mixtu
 from adaptive_cart.models.normal.normal import Fit, KnownAnew, Normal
 from adaptive_cart.models.normal.written_priors import ArmMeanPrior, SpreadPrior
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, ScoreAdjustment
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external_draws import seen_beside
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
@@ -48,7 +49,7 @@ EQUAL = (
 
 
 @dataclass(frozen=True)
-class MeansPosterior(Posterior):
+class MeansPosterior(PoolsStrata):
     """Posterior of mean changes; strata are pooled unless a question names one."""
 
     model: Normal
@@ -66,25 +67,13 @@ class MeansPosterior(Posterior):
     def arms(self) -> int:
         return self.products.shape[1]
 
-    def where_open(self, open_strata: Booleans) -> MeansPosterior:
-        return replace(self, open_strata=open_strata)
-
     def fit(self, stratum: int) -> Fit:
         """Of the strata that a question is about; worked out once."""
         if stratum not in self._fits:
             model = self.model.in_stratum(stratum)
             anew = self.anew_in[stratum] if self.anew_in and stratum >= 0 else self.anew
-            self._fits[stratum] = model.fit(self._of_strata(stratum), anew)
+            self._fits[stratum] = model.fit(self.of_strata(self.products, stratum), anew)
         return self._fits[stratum]
-
-    def _of_strata(self, stratum: int) -> Floats:
-        """Sums of products of the strata that a question is about, ``(trial, arm, 3, 3)``."""
-        if stratum >= 0:
-            return self.products[:, :, stratum]
-        if stratum == OPEN and self.open_strata is not None:
-            opened: Floats = (self.products * self.open_strata[:, None, :, None, None]).sum(axis=2)
-            return opened
-        return self.products.sum(axis=2)
 
     @cached_property
     def _fits(self) -> dict[int, Fit]:
@@ -197,7 +186,9 @@ class MixedMeansPosterior(MeansPosterior):
     def mixed(self, stratum: int) -> tuple[list[Fit], Floats]:
         """Posterior of each component, and its weight, of the strata that a question is about."""
         if stratum not in self._mixed:
-            self._mixed[stratum] = self.model.fits(self._of_strata(stratum), self.anew)
+            self._mixed[stratum] = self.model.fits(
+                self.of_strata(self.products, stratum), self.anew
+            )
         return self._mixed[stratum]
 
     @cached_property

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import Posterior
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.nouns.completions import Completions, binomial
 from adaptive_cart.nouns.parts import Worth
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, LEVEL, Quantity, Question
 from adaptive_cart.nouns.ranked import or_better
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Categories, Summary
@@ -39,7 +39,7 @@ def misfits(
 
 
 @dataclass(frozen=True)
-class OrdinalPosterior(Posterior):
+class OrdinalPosterior(PoolsStrata):
     """Posterior of an ordinal outcome; strata are pooled unless a question names one."""
 
     data: Categories
@@ -50,23 +50,13 @@ class OrdinalPosterior(Posterior):
         """How many arms the design has."""
         return self.data.counts.shape[1]
 
-    def where_open(self, open_strata: Booleans) -> OrdinalPosterior:
-        """Return the same posterior, asked about the strata that are open now."""
-        return replace(self, open_strata=open_strata)
-
     def shares(self, quantity: Quantity) -> Iterator[Floats]:
         """Draws of the probabilities of an arm, ``(draw, category)``, of each table in turn."""
         raise NotImplementedError  # abstract: every model supplies it
 
     def counts(self, question: Question | Quantity) -> Integers:
         """Participants by ``(trial, arm, category)``."""
-        counts = self.data.counts
-        if question.stratum >= 0:
-            return counts[:, :, question.stratum]
-        if question.stratum == OPEN and self.open_strata is not None:
-            counts = counts * self.open_strata[:, None, :, None]
-        summed: Integers = counts.sum(axis=2)
-        return summed
+        return self.of_strata(self.data.counts, question.stratum)
 
     def of_shares(self, question: Question | Quantity, shares: Floats) -> Floats:
         """Mean score, or the probability of a category or a better one."""

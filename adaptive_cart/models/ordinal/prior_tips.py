@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adaptive_cart.models.prior_numbers import SDS, ratio_tip, vector_tips
+from adaptive_cart.models.prior_numbers import log_ratio_tips, vector_tips
 from adaptive_cart.models.prior_tip import PriorTip
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from adaptive_cart.models.ordinal.proportional_odds_analysis import ProportionalOdds
 
 Parameters = tuple[tuple[str, float], ...]
-RATIOS = 0.01, 100.0  # odds ratios between which the middle of the prior is moved
 
 
 def tips_of_arms(priors: DirichletPriors, arms: tuple[str, ...]) -> Iterator[PriorTip]:
@@ -39,12 +37,6 @@ def tips_of_odds(priors: ProportionalOdds) -> Iterator[PriorTip]:
     yield from vector_tips(
         "of the control", own, lambda control: replace(priors, control=control), part="control."
     )
-    mean, sd = priors.log_odds_ratio
-    yield ratio_tip(
-        "median odds ratio of the prior", math.exp(mean), RATIOS,
-        lambda ratio: replace(priors, log_odds_ratio=(math.log(ratio), sd)), what="mean",
-    )  # fmt: skip
-    yield ratio_tip(
-        "standard deviation of the prior of the log odds ratio", sd, SDS,
-        lambda spread: replace(priors, log_odds_ratio=(mean, spread)), what="sd",
-    )  # fmt: skip
+    yield from log_ratio_tips(
+        "odds ratio", priors.log_odds_ratio, lambda *new: replace(priors, log_odds_ratio=new)
+    )

@@ -98,9 +98,6 @@ class ProportionalOddsPosterior(OrdinalPosterior):
             return OF_LATER
         return super().error(question)
 
-    def where_open(self, open_strata: Booleans) -> ProportionalOddsPosterior:
-        return replace(self, open_strata=open_strata)
-
     @cached_property
     def _fits(self) -> dict[int, _Fit]:
         return {}

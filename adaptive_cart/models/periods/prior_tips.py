@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from adaptive_cart.models.periods.baselines_posterior import CalendarBaselines
 from adaptive_cart.models.periods.walk import LARGEST, LEAST, Walk
-from adaptive_cart.models.prior_numbers import SDS, ratio_tip
+from adaptive_cart.models.prior_numbers import EVENTS, log_ratio_tips, ratio_tip
 from adaptive_cart.models.prior_tip import PriorTip
-
-RATIOS: Final = (0.01, 100.0)  # between which the middle of the prior of a ratio is moved
-EVENTS: Final = (0.001, 1_000.0)  # that the prior of a baseline is worth
 
 
 def tip_of_walk(walk: Walk, put: Callable[[Walk], Any]) -> PriorTip:
@@ -34,15 +30,11 @@ def tips_of_baselines(model: CalendarBaselines, counted: str, ratio: str) -> Ite
     ratio
         "log rate ratio".
     """
-    middle = math.exp(model.centre)
-    yield ratio_tip(
-        f"median {ratio.removeprefix('log ')} of the prior", middle, RATIOS,
-        lambda value: replace(model, centre=math.log(value)), what="mean",
-    )  # fmt: skip
-    yield ratio_tip(
-        f"standard deviation of the prior of the {ratio}", model.sd, SDS,
-        lambda value: replace(model, sd=value), what="sd",
-    )  # fmt: skip
+    yield from log_ratio_tips(
+        ratio.removeprefix("log "),
+        (model.centre, model.sd),
+        lambda centre, sd: replace(model, centre=centre, sd=sd),
+    )
     yield ratio_tip(
         f"events that the prior of a baseline ({counted}) is worth", model.a, EVENTS,
         lambda events: replace(model, a=events, b=model.b / model.a * events),

@@ -7,7 +7,7 @@ may also borrow from external data.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -24,12 +24,13 @@ from adaptive_cart.models.arm_priors_analysis import (
 from adaptive_cart.models.as_drawn_analysis import BorrowsAnew
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendAdjustment
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.models.rates.borrowed_gammas import NUMBERS
 from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.external_draws import beside, seen_beside
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
@@ -78,7 +79,7 @@ RatePriors = Annotated[
 
 
 @dataclass(frozen=True)
-class RatesPosterior(Posterior):
+class RatesPosterior(PoolsStrata):
     """Posterior of independent yearly rates; strata are pooled unless a question names one."""
 
     model: ArmRates
@@ -94,13 +95,9 @@ class RatesPosterior(Posterior):
         if arm >= self.data.events.shape[1]:
             none = np.zeros(len(self.data.events))
             return arm, none, none
-        events = self.data.events[:, arm].astype(np.float64)
-        years = self.data.years[:, arm]
-        if question.stratum >= 0:
-            return arm, events[:, question.stratum], years[:, question.stratum]
-        if question.stratum == OPEN and self.open_strata is not None:
-            events, years = events * self.open_strata, years * self.open_strata
-        return arm, events.sum(axis=1), years.sum(axis=1)
+        parts = self.data.events[:, arm].astype(np.float64), self.data.years[:, arm]
+        events, years = (self.of_strata(part, question.stratum, axis=1) for part in parts)
+        return arm, events, years
 
     exactly = "closed form; quadrature of a difference by a margin"
     closed = ("level", "ratio")
@@ -177,9 +174,6 @@ class RatesPosterior(Posterior):
         if question.minus is None:
             return mean
         return mean - model.mean(*self._arm(question, question.minus))
-
-    def where_open(self, open_strata: Booleans) -> RatesPosterior:
-        return replace(self, open_strata=open_strata)
 
 
 class GammaPoissonAnalysis(PriorsOfArms, BorrowsAnew):

@@ -20,7 +20,7 @@ their mean, and sums of a few dozen are; the Bayesian bootstrap, which assumes n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -30,11 +30,12 @@ from pydantic import Field
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.beside_external_analysis import BesideExternal
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import Coming, Numbers
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import Months, Part, Positive
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Means, Summary
 from adaptive_cart.nouns.summaries.base import by_row, repeated
@@ -53,7 +54,7 @@ class RestrictedMeanPrior(Part):
 
 
 @dataclass(frozen=True)
-class RestrictedMeanPosterior(Posterior):
+class RestrictedMeanPosterior(PoolsStrata):
     """Posterior of independent mean months; strata are pooled unless a question names one."""
 
     prior: RestrictedMeanPrior
@@ -69,18 +70,12 @@ class RestrictedMeanPosterior(Posterior):
     def arms(self) -> int:
         return self.data.total.shape[1]
 
-    def where_open(self, open_strata: Booleans) -> RestrictedMeanPosterior:
-        return replace(self, open_strata=open_strata)
-
     def _sums(self, arm: int, stratum: int) -> tuple[Floats, Floats, Floats]:
         """Sum of the months, of their squares, and participants, ``(trial,)`` each."""
         number = self.data.participants.astype(np.float64)
-        parts = [part[:, arm] for part in (self.data.total, self.data.squares, number)]
-        if stratum >= 0:
-            return parts[0][:, stratum], parts[1][:, stratum], parts[2][:, stratum]
-        if stratum == OPEN and self.open_strata is not None:
-            parts = [part * self.open_strata for part in parts]
-        return parts[0].sum(axis=1), parts[1].sum(axis=1), parts[2].sum(axis=1)
+        parts = (part[:, arm] for part in (self.data.total, self.data.squares, number))
+        total, squares, many = (self.of_strata(part, stratum, axis=1) for part in parts)
+        return total, squares, many
 
     def t(self, arm: int, stratum: int) -> tuple[Floats, Floats, Floats]:
         """Degrees of freedom, location and scale of an arm's mean, ``(trial,)`` each."""

@@ -16,6 +16,7 @@ from adaptive_cart.models.beside_laws_analysis import BesideLaws
 from adaptive_cart.models.completed_scores import Law, completed
 from adaptive_cart.models.outside_laws import OutsideLaw
 from adaptive_cart.models.periods.adjustment import LEFT_OUT, TrendSelection
+from adaptive_cart.models.pooled_strata import PoolsStrata
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -31,7 +32,7 @@ from adaptive_cart.models.visits.regressions import Regression, regressions
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.external import External
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Cut, Quantity, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, LEVEL, Cut, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
@@ -71,7 +72,7 @@ class Visits:
 
 
 @dataclass(frozen=True)
-class VisitsPosterior(BesideLaws):
+class VisitsPosterior(PoolsStrata, BesideLaws):
     """Posterior of mean changes at the last visit, of strata together or of the one asked about."""
 
     products: Floats
@@ -91,16 +92,9 @@ class VisitsPosterior(BesideLaws):
     def trials(self) -> int:
         return len(self.products)
 
-    def where_open(self, open_strata: Booleans) -> VisitsPosterior:
-        return replace(self, open_strata=open_strata)
-
     def pooled(self, stratum: int) -> Floats:
         """Sums of products in the strata that a question is about, by arm and visit."""
-        if stratum >= 0:
-            return self.products[:, :, stratum]
-        if stratum == OPEN and self.open_strata is not None:
-            return (self.products * self.open_strata[:, None, :, None, None, None]).sum(axis=2)
-        return self.products.sum(axis=2)
+        return self.of_strata(self.products, stratum)
 
     def visits(self, stratum: int) -> Visits:
         """Of the strata that a question is about; worked out once."""
