@@ -12,7 +12,9 @@ lines, or told by `check` within the seconds of a processor that ``tests/hostile
 and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed. The
 whole has 4 GB of addresses, so that what would take more memory fails too. Writes a row to
 ``fuzz.csv``, renewed after every piece of 250; a row of the same name is replaced, and gone on with
-where its seed is the same and fewer have been tried.
+where its seed is the same and fewer have been tried. How long ``check`` took, in seconds of a
+processor, is measured without the loading of what it needs: every piece begins with a check that
+does not count.
 """
 
 from __future__ import annotations
@@ -36,10 +38,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import load_design
 from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.running import run
 from adaptive_cart.telling.walkthrough import example
+from hostile import held
 from hostile.designs import DESIGNS, broken_texts, designs, places, spoilt, starting
 from hostile.held import design_holds, table_holds
 from hostile.tables import tables
@@ -55,15 +59,22 @@ HEAD = (
     "failed",
     "seed",
     "megabytes",
+    "checks_beyond_a_second",
+    "slowest_check",
 )
 MOST_MEMORY = 4 * 2**30  # bytes of addresses; whatever asks for more fails
 WITH_ALL_KEYS = "all_keys"  # a template that no design is made of
 WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1, 1e308, 1e-300)
 PIECE = 250  # examples of one seed
 WORDS = {"refused": "refused", "run_refused": "run refused", "ran_or_analysed": "ran"}  # of a row
+CHECK_SECONDS = 1.0
 POINTS = 2**8  # of true values, which are not what is tried here
 TABLES_OF = ("hello.toml", "sle_autologous_visits.toml", "myasthenia_scores.toml",
              "lupus_in_vivo_redosing.toml", "basket_diseases.toml")  # fmt: skip
+
+
+_checked = held.checked
+seconds_of_checks: list[float] = []  # of the piece that is tried
 
 
 def settings_of(number: int) -> settings:
@@ -78,9 +89,12 @@ def settings_of(number: int) -> settings:
 def tried(what: str, number: int, first_seed: int) -> int:
     """Tries, goes on where a call with this seed ended, and says how many pieces failed."""
     done, found, failed, megabytes = kept(what, first_seed)
+    long, slowest = _kept_seconds(what, first_seed)
     for piece in range(done, -(-number // PIECE)):
         many = min(PIECE, number - piece * PIECE)
         began = time.monotonic()
+        held.checked(DESIGNS / "sle_autologous.toml")
+        seconds_of_checks.clear()
         try:
             _piece(what, many, first_seed + piece, piece, found)
         except BaseException as error:
@@ -88,9 +102,12 @@ def tried(what: str, number: int, first_seed: int) -> int:
                 raise
             failed += 1
             traceback.print_exc()
+        long += sum(seconds > CHECK_SECONDS for seconds in seconds_of_checks)
+        slowest = max(slowest, *seconds_of_checks, 0.0)
         print(f"{what}: {(piece + 1) * PIECE:,}, {dict(found)}, {failed} pieces failed, "
+              f"{long} checks beyond a second, {slowest:.2f} s the slowest, "
               f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
-        megabytes = write(what, piece + 1, found, failed, first_seed, megabytes)
+        megabytes = write(what, piece + 1, found, failed, first_seed, megabytes, long, slowest)
     return failed
 
 
@@ -157,14 +174,32 @@ def kept(what: str, seed: int) -> tuple[int, collections.Counter[str], int, int]
     return int(row["pieces"]), found, int(row["failed"]), int(row["megabytes"])
 
 
+def _kept_seconds(what: str, seed: int) -> tuple[int, float]:
+    """How many checks took long, and the longest."""
+    row = rows().get(what, {})
+    if row.get("seed") != str(seed):
+        return 0, 0.0
+    return int(row["checks_beyond_a_second"] or 0), float(row["slowest_check"] or 0.0)
+
+
+def _timed(path: Path) -> Design | None:
+    """A design as ``check`` reads it, and how long that took."""
+    began = time.process_time()
+    try:
+        return _checked(path)
+    finally:
+        seconds_of_checks.append(time.process_time() - began)
+
+
 def write(
-    what: str, pieces: int, found: collections.Counter[str], failed: int, seed: int, megabytes: int
-) -> int:
+    what: str, pieces: int, found: collections.Counter[str], failed: int, seed: int, megabytes: int,
+    long: int = 0, slowest: float = 0.0,
+) -> int:  # fmt: skip
     """Renews the row, and gives the largest memory that any call needed."""
     megabytes = max(megabytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     went_well = sum(found[how] for how in ("ran", "analysed", "accepted"))
     row = (what, pieces, sum(found.values()), found["refused"], found["run refused"],
-           went_well, failed, seed, megabytes)  # fmt: skip
+           went_well, failed, seed, megabytes, long, f"{slowest:.2f}")  # fmt: skip
     renewed = {**rows(), what: dict(zip(HEAD, map(str, row), strict=True))}
     with RESULTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEAD, lineterminator="\n")
@@ -183,6 +218,7 @@ def main() -> None:
     warnings.simplefilter("error")  # nobody has asked for them
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     run.SobolLatents = lambda: SobolLatents(points=POINTS)
+    held.checked = _timed
     if wanted.what == "places":
         found, failed = tried_places()
         write(wanted.what, 1, found, failed, wanted.seed, 0)

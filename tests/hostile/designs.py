@@ -1,9 +1,11 @@
 """Whole designs, most of them wrong somewhere: a shipped design or template with keys changed.
 
-A change takes one place of the file, at any depth, and drops it, gives it a hostile value or the
-value of another place, gives its key another name, or doubles an entry of a list. One to four
-changes leave most of the design sensible, so that what is wrong lies deep, and some designs are
-still accepted.
+Half of them begin as a small design that says one key of the schema, each key alike, so that keys
+that no shipped design says are tried as often as others. A change takes one place of the file, at
+any depth, and drops it, gives it a hostile value or the value of another place, gives its key
+another name, or doubles an entry of a list; or it brings a place of another design along. One to
+four changes leave most of the design sensible, so that what is wrong lies deep, and some designs
+are still accepted.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 import copy
 import math
 import tomllib
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from adaptive_cart.design.file import template, templates
 
 DESIGNS = Path(__file__).parents[2] / "designs"
 MOST_CHANGES = 4
+HOW = ["drop", "value", "value", "number", "other", "name", "double", "brought"]
 
 Place = tuple[str | int, ...]
 
@@ -43,6 +46,21 @@ def starting() -> tuple[tuple[str, str], ...]:
     shipped = [(path.name, path.read_text(encoding="utf-8")) for path in DESIGNS.glob("*.toml")]
     designs = [(name, text) for name, text in shipped if "[endpoints." in text]
     return tuple(sorted([*designs, *((name, template(name)) for name in templates())]))
+
+
+@cache
+def of_keys() -> dict[str, tuple[Callable[[], dict[str, Any]], ...]]:
+    """How designs are made that say a key, by table and key of the schema."""
+    from test_every_key_counts import KEYS, laid
+
+    return {
+        key: tuple(
+            partial(laid, case.base, case.start, *changes)
+            for case in cases
+            for changes in ((case.changes,), ())
+        )
+        for key, cases in KEYS.items()
+    }
 
 
 def places(tables: Any, here: Place = ()) -> Iterator[Place]:
@@ -80,7 +98,7 @@ def changed(draw: st.DrawFn, tables: dict[str, Any]) -> dict[str, Any]:
     place = draw(st.sampled_from(found))
     *above, key = place
     inside = at(tables, tuple(above))
-    how = draw(st.sampled_from(["drop", "value", "value", "number", "other", "name", "double"]))
+    how = draw(st.sampled_from(HOW))
     if how == "drop":
         del inside[key]
     elif how == "value":
@@ -97,14 +115,35 @@ def changed(draw: st.DrawFn, tables: dict[str, Any]) -> dict[str, Any]:
         inside[name] = inside.pop(key)
     elif how == "double" and isinstance(inside, list):
         inside.append(copy.deepcopy(inside[int(key)]))
+    elif how == "brought":
+        other = draw(starts())
+        brought = draw(st.sampled_from([(), *places(other)]))
+        _bring(tables, brought, at(other, brought))
     return tables
+
+
+def _bring(tables: Any, place: Place, value: Any) -> None:
+    """Put a place of another design where it stands there, or where its way ends here."""
+    for key in place[:-1]:
+        deeper = tables.get(key) if isinstance(tables, dict) else None
+        if not isinstance(deeper, dict):
+            break
+        tables = deeper
+    if place:
+        tables[str(place[-1])] = copy.deepcopy(value)
+
+
+def starts() -> st.SearchStrategy[dict[str, Any]]:
+    """Designs before they are changed, as tables."""
+    shipped = st.sampled_from(starting()).map(lambda named: tomllib.loads(named[1]))
+    keys = st.sampled_from([*of_keys().values()])
+    return st.one_of(shipped, keys.flatmap(st.sampled_from).map(lambda make: make()))
 
 
 @st.composite
 def designs(draw: st.DrawFn) -> str:
     """Texts of designs."""
-    _, text = draw(st.sampled_from(starting()))
-    tables = tomllib.loads(text)
+    tables = draw(starts())
     for _ in range(draw(st.integers(0, MOST_CHANGES))):
         tables = draw(changed(tables))
     return tomlkit.dumps(tables)

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adaptive_cart.design.file import load_design
+from adaptive_cart.design.json_schema import schema
 from adaptive_cart.telling.walkthrough import example
 from hostile.commands import every_command, run_command
-from hostile.designs import DESIGNS, broken_texts, designs, places, spoilt, starting
+from hostile.designs import DESIGNS, broken_texts, designs, of_keys, places, spoilt, starting
 from hostile.held import design_holds, table_holds
 from hostile.tables import tables
+from test_every_key_counts import SAME
 
 FEW = settings(
     max_examples=60, deadline=None, derandomize=True, database=None,
@@ -34,6 +36,23 @@ def table() -> str:
 
 def test_designs_are_changed_from_all_that_is_shipped():
     assert len(starting()) > 20
+
+
+def test_designs_are_changed_from_such_as_say_each_key_of_the_schema():
+    document = schema()
+    tables = {"": document, **document["$defs"]}
+    like = {*SAME, "Parameters"}  # the keys of other tables again
+    keys = {(name, key) for name, table in tables.items() if name not in like
+            for key in table.get("properties", {})}  # fmt: skip
+    unsaid = [
+        key
+        for name, key in sorted(keys)
+        if not any(
+            key in (place[-1] for place in places(make()))
+            for make in of_keys().get(f"{name}.{key}", ())
+        )
+    ]
+    assert unsaid == []
 
 
 @FEW
