@@ -84,7 +84,7 @@ def workers(command: Callable[..., None]) -> Callable[..., None]:
     def at_work_there(*, backend: str, scheduler: str | None, **given: Any) -> None:
         from adaptive_cart.running.workers import at_work
 
-        with at_work(backend, scheduler, given["jobs"]):
+        with at_work(backend, scheduler, given["jobs"], lambda line: click.echo(line, err=True)):
             command(**given)
 
     return _JOBS(_BACKEND(_SCHEDULER(at_work_there)))

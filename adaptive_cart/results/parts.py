@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_cart.errors import ResultsError, RunError
 from adaptive_cart.nouns.whole_files import telling
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+Found = TypeVar("Found")
 STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
 
 
@@ -71,6 +72,23 @@ class DamagedStretchError(RunError):
         self.stretch = stretch
 
 
+class DroppedStretchError(RunError):
+    """A finished stretch could not be read and has been removed: its trials are to be run again.
+
+    Parameters
+    ----------
+    reason
+        Of which file, and why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}, and its stretch has been removed. {GO_ON}"
+
+
 class Parts:
     """Finished stretches that are not in the tables yet, of one run.
 
@@ -99,12 +117,18 @@ class Parts:
         stems = (path.name.split(".")[0] for path in self.folder.glob("*.looks.parquet"))
         return sorted(stretch for stretch in map(Stretch.parse, stems) if stretch is not None)
 
-    def drop_damaged(self) -> int:
-        """Remove stretches that cannot be read and return their number; they are run again."""
+    def drop_damaged(self, pages: bool = False) -> int:
+        """Remove stretches that cannot be read and return their number; they are run again.
+
+        Parameters
+        ----------
+        pages
+            Read each to its last page, and not its footer alone.
+        """
         dropped = 0
         for stretch in self.finished():
             try:
-                self._check(stretch)
+                self._check(stretch, pages)
             except ResultsError:
                 self.drop(stretch)
                 dropped += 1
@@ -130,7 +154,7 @@ class Parts:
             return False
         return True
 
-    def _check(self, stretch: Stretch) -> None:
+    def _check(self, stretch: Stretch, pages: bool = False) -> None:
         for suffix in ("trials", "looks"):
             path = self.path(stretch, suffix)
             with reading(path), opened(path) as file:
@@ -139,6 +163,8 @@ class Parts:
                     raise ValueError("it is of another run")
                 if suffix == "trials" and rows != stretch.stop - stretch.start:
                     raise ValueError(f"{rows} trials instead of {stretch.stop - stretch.start}")
+                if pages:
+                    file.read(use_threads=False)
 
     def drop(self, stretch: Stretch) -> None:
         """Forget a stretch."""
@@ -209,4 +235,17 @@ class Parts:
             yield
         except DamagedStretchError as error:
             self.drop(error.stretch)
-            raise RunError(f"{error.reason}, and its stretch has been removed. {GO_ON}") from error
+            raise DroppedStretchError(error.reason) from error
+
+    def run_again(self, run: Callable[[], Found], tell: Callable[[str], None]) -> Found:
+        """What a run of the trials that are missing finds.
+
+        Where a stretch of before turns out to be damaged in a page that nobody had looked at, it is
+        run once more, with every page of the others looked at first.
+        """
+        try:
+            return run()
+        except DroppedStretchError as error:
+            tell(f"{error.reason}; its trials are run again")
+            self.drop_damaged(pages=True)
+        return run()

@@ -168,7 +168,7 @@ def simulate(
             tell(f"{kept.short()}: calibrated before, by the run that is there")
             calibration = kept
         else:
-            with workers.at_work():
+            with workers.at_work(tell):
                 calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress, tell=tell)
             tell(calibration.words())
         design = with_found(design, calibration)
@@ -228,7 +228,7 @@ def simulate(
             if choice.exact:
                 run.enumerate()
             else:
-                with workers.at_work():
+                with workers.at_work(tell):
                     adopted(store.parts, finished, design, truths[chosen[0]], tell)
                     size = block or block_size(design)
                     if share is None:
@@ -334,7 +334,9 @@ class _Run:
         job = self._job(true, block)
         targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
         while True:
-            rows = self._reach(job, targets, jobs, true if mcse is None else {})
+            wanted = true if mcse is None else {}
+            reach = functools.partial(self._reach, job, targets, jobs, wanted)
+            rows = self.store.parts.run_again(reach, self.tell)
             more = targets if mcse is None else self._wanted(targets, mcse)
             if more == targets:
                 break
@@ -427,11 +429,9 @@ class _Run:
         longest = max(map(number_in, gaps.values()))
         pieces = pieces_of(gaps, stretch_length(longest, jobs))
         total = sum(targets.values())
-        counted = total - missing
-        if counted:
-            self.tell(f"{counted:,} of {total:,} trials were there already")
-
-        there = counted
+        there = counted = total - missing
+        if there:
+            self.tell(f"{there:,} of {total:,} trials were there already")
         first = FirstTrials(parts, job.names, targets, self.tell)
 
         def done(number: int) -> None:

@@ -15,25 +15,20 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
-from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.errors import InputError
 from adaptive_cart.running.belonging import belong_to
+from adaptive_cart.running.cluster import PATIENCE, Cluster, given_up, over_cluster
 from adaptive_cart.running.ctrl_c import ctrl_c_waits
 from adaptive_cart.running.forked import Crew, NoneToBeHad, WorkersDied, can_be_copied
 
-PATIENCE = 3  # times that workers die with no call finished in between, before we give up
-SECONDS_FOR_WORKERS = 60  # that a cluster may be without any
-SECONDS_TO_COME_AGAIN = 60  # that a cluster of our own waits for one that died
-SECONDS_BETWEEN_LOOKS = 5.0  # at whether it has some
-DEATHS_OF_A_TASK = 10  # that a cluster of our own forgives, where another's forgives three
 OF_A_COPY, OF_A_PROCESS = 0.2, 1.0  # seconds until it works at its full pace
 WORTH = 4.0  # times as long as they take to start
 LOST = "Nothing is kept of what was not finished"
@@ -77,7 +72,7 @@ class Workers:
                 ) from None
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def at_work(self, tell: Callable[[str], None] = lambda message: None) -> Iterator[None]:
         """Let all that simulates inside be done by them; inside a cluster's work, by that one."""
         if _cluster.get() is not None:
             yield
@@ -86,97 +81,13 @@ class Workers:
             with _kept_crew():
                 yield
             return
-        cluster = Cluster(self)
+        cluster = Cluster(self.jobs, self.scheduler, tell)
         token = _cluster.set(cluster)
         try:
             yield
         finally:
             _cluster.reset(token)
             cluster.close()
-
-
-class Cluster:
-    """A dask cluster, connected to when there is first something to be done.
-
-    Attributes
-    ----------
-    where
-        In words, for messages.
-    """
-
-    def __init__(self, workers: Workers) -> None:
-        self.workers = workers
-        self.where = workers.scheduler or "a cluster on this machine"
-        self._open = ExitStack()
-        self._client: Any = None
-
-    @property
-    def client(self) -> Any:
-        """The connection.
-
-        Raises
-        ------
-        RunError
-            If the cluster cannot be reached, or has no workers.
-        """
-        if self._client is None:
-            self._client = self._connected()
-        return self._client
-
-    def _connected(self) -> Any:
-        import dask
-        from distributed import Client
-
-        self._open.enter_context(_quiet())
-        forgiving = {
-            "distributed.scheduler.allowed-failures": DEATHS_OF_A_TASK,
-            # a worker that takes longer to come again is given up by the cluster, and none comes
-            "distributed.deploy.lost-worker-timeout": SECONDS_TO_COME_AGAIN,
-        }
-        self._open.enter_context(dask.config.set(forgiving))
-        own = {"n_workers": self.workers.jobs, "threads_per_worker": 1, "dashboard_address": None}
-        where = {"address": self.workers.scheduler} if self.workers.scheduler else own
-        for left in reversed(range(PATIENCE)):
-            try:
-                client = Client(**where)
-                break
-            except (OSError, ValueError, TypeError) as error:
-                raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
-            except RuntimeError as error:  # a worker was ended while it was being started
-                if self.workers.scheduler:
-                    raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
-                if not left:
-                    raise RunError(
-                        f"--backend dask: {self.where} does not start: a worker process was ended "
-                        f"from outside while it was started, {PATIENCE} times"
-                    ) from None
-        self._open.callback(_closed, client)
-        try:
-            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
-        except TimeoutError:
-            raise RunError(f"--backend dask: {self.where} has no workers") from None
-        return client
-
-    def has_workers(self) -> bool:
-        """Whether it has any now; a cluster that was started here starts those that it lacks."""
-        there = len(self.client.scheduler_info()["workers"])
-        if self.workers.scheduler is None and there < self.workers.jobs:
-            own = self.client.cluster
-            for name, keeper in list(own.workers.items()):
-                if keeper.status.name in ("closed", "failed"):
-                    own.workers.pop(name, None)  # else it is thought to be there
-            own.scale(self.workers.jobs)
-        return there > 0
-
-    def close(self) -> None:
-        """Let go of the connection, and of the cluster if it was started here."""
-        self._open.close()
-        self._client = None
-
-
-def _closed(client: Any) -> None:
-    with suppress(Exception):  # a scheduler that is gone cannot be told good-bye
-        client.close()
 
 
 def all_cores() -> int:
@@ -186,7 +97,10 @@ def all_cores() -> int:
 
 @contextmanager
 def at_work(
-    backend: str = "loky", scheduler: str | None = None, jobs: int | None = None
+    backend: str = "loky",
+    scheduler: str | None = None,
+    jobs: int | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> Iterator[None]:
     """Let all that simulates inside be done by these workers; a cluster is connected to once.
 
@@ -196,6 +110,8 @@ def at_work(
         ``loky``: processes of this machine; ``dask``: a cluster.
     scheduler
         Address of the cluster's scheduler; a cluster of ``jobs`` processes is started if left out.
+    tell
+        Called with a line where the cluster does not work and is waited for.
 
     Raises
     ------
@@ -204,26 +120,8 @@ def at_work(
     """
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
-    with workers.at_work():
+    with workers.at_work(tell):
         yield
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Let dask not tell of every worker that comes and goes: what matters is told by us."""
-    import logging
-
-    top = ("distributed", "tornado", "asyncio")
-    below = (name for name in logging.root.manager.loggerDict if name.split(".")[0] in top)
-    loud = [logging.getLogger(name) for name in {*top, *below}]
-    before = [logger.level for logger in loud]
-    for logger in loud:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loud, before, strict=True):
-            logger.setLevel(level)
 
 
 @contextmanager
@@ -304,7 +202,7 @@ def _numbered(
 ) -> Iterator[tuple[int, Found]]:
     cluster = _cluster.get()
     if cluster is not None:
-        yield from _over_cluster(cluster, work, items, kept)
+        yield from over_cluster(cluster, work, items, kept)
         return
     number = min(all_cores() if jobs is None else jobs, len(items))
     if number <= 1:
@@ -313,16 +211,12 @@ def _numbered(
     yield from _over_processes(work, items, number, kept)
 
 
-def _given_up(what: str, kept: str) -> RunError:
-    return RunError(f"{what}, {PATIENCE} times with nothing finished in between. {kept}")
-
-
 # ── processes ─────────────────────────────────────────────────────────────────────────────────
 def _over_processes(
     work: Callable[[Item], Found], items: Sequence[Item], jobs: int, kept: str
 ) -> Iterator[tuple[int, Found]]:
     what = "a worker process was ended from outside, perhaps for want of memory"
-    given_up = _given_up(what, f"{kept}; fewer --jobs need less memory")
+    gone = given_up(what, f"{kept}; fewer --jobs need less memory")
     left = dict(enumerate(items))
     if can_be_copied():
         kept_crew = _crew.get()
@@ -332,7 +226,7 @@ def _over_processes(
                 del left[number]
                 yield number, found
         except WorkersDied:
-            raise given_up from None
+            raise gone from None
         except NoneToBeHad:
             pass
         finally:
@@ -353,7 +247,7 @@ def _over_processes(
         except BrokenProcessPool:
             deaths += 1
             if deaths == PATIENCE:
-                raise given_up from None
+                raise gone from None
 
 
 def _once_over_processes(
@@ -397,88 +291,3 @@ def hidden_from_ctrl_c() -> Iterator[None]:
             yield
     finally:
         sys.warnoptions.pop()
-
-
-# ── a cluster ─────────────────────────────────────────────────────────────────────────────────
-class _Watch:
-    """Over whether a cluster has workers, while it is waited for: dask would wait for ever."""
-
-    def __init__(self, cluster: Cluster, kept: str) -> None:
-        self.cluster = cluster
-        self.kept = kept
-        self.looked = time.monotonic()
-        self.without = 0  # looks in a row at which there was none
-
-    def look(self) -> None:
-        """Raise a :class:`RunError` if there has been none for long; look now and then only."""
-        if time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
-            return
-        there = False
-        with suppress(Exception):  # a scheduler that does not answer has none
-            there = self.cluster.has_workers()
-        self.without = 0 if there else self.without + 1
-        self.looked = time.monotonic()
-        if self.without * SECONDS_BETWEEN_LOOKS >= SECONDS_FOR_WORKERS:
-            raise RunError(
-                f"{self.cluster.where} has had no workers for {SECONDS_FOR_WORKERS} seconds, or "
-                f"none that lived until it was looked for. {self.kept}"
-            )
-
-
-def _next_of(finished: Any, watch: _Watch) -> Any:
-    while not finished.has_ready():
-        with finished.thread_condition:
-            finished.thread_condition.wait(0.1)  # as long as dask waits
-        watch.look()
-    return next(finished)
-
-
-def _result_of(future: Any, watch: _Watch) -> Any:
-    """What a finished call has found; it is done again where its worker died before it was sent."""
-    while True:
-        try:
-            return future.result(timeout=SECONDS_BETWEEN_LOOKS)
-        except TimeoutError:
-            if future.status == "error":  # it is the call's own
-                raise
-            watch.look()
-
-
-def _over_cluster(
-    cluster: Cluster, work: Callable[[Item], Found], items: Sequence[Item], kept: str
-) -> Iterator[tuple[int, Found]]:
-    from distributed import CancelledError, KilledWorker, as_completed
-    from distributed.comm import CommClosedError
-
-    client = cluster.client
-    gone = RunError(f"the dask scheduler of {cluster.where} is gone. {kept}")
-    watch = _Watch(cluster, kept)
-    calls = {}
-    try:
-        for number, item in enumerate(items):
-            calls[client.submit(work, item, pure=False)] = number
-        finished = as_completed(calls)
-        deaths = 0
-        while calls:
-            future = _next_of(finished, watch)
-            number = calls.pop(future)
-            try:
-                found = _result_of(future, watch)
-            except KilledWorker:
-                deaths += 1
-                if deaths == PATIENCE:
-                    raise _given_up(f"a worker of {cluster.where} died", kept) from None
-                again = client.submit(work, items[number], pure=False)
-                calls[again] = number
-                finished.add(again)
-                continue
-            deaths = 0
-            future.release()
-            yield number, found
-    except (CancelledError, CommClosedError, OSError) as error:
-        if isinstance(error, OSError) and client.status == "running":
-            raise
-        raise gone from None
-    finally:
-        with suppress(Exception):  # a scheduler that is gone has forgotten them
-            client.cancel(list(calls))

@@ -364,6 +364,21 @@ def test_damaged_and_foreign_parts_are_run_again(tmp_path, straight, killer):
     assert others == ["notes.txt", "x.looks.parquet.0123456789ab.tmp"]  # left to whoever put them
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_damaged_pages_of_parts_are_run_again_by_the_same_command(tmp_path, straight, killer, jobs):
+    assert killer.kill(15, lambda: redone(tmp_path, 70))
+    paths = sorted(tmp_path.glob("parts/*/*.parquet"))
+    for path in (paths[1], paths[2], paths[4]):  # of three stretches of four
+        content = bytearray(path.read_bytes())
+        content[len(content) // 4] ^= 1  # the footer is sound
+        path.write_bytes(content)
+    said: list[str] = []
+    redone(tmp_path, 70, jobs=jobs, tell=said.append)
+    assert sum("is damaged" in words and "run again" in words for words in said) == 1
+    assert contents(tmp_path) == straight(70)
+    assert is_tidy(tmp_path)
+
+
 def test_a_part_that_vanishes_is_no_reason_for_a_short_table(tmp_path, straight, monkeypatch):
     original = stretches_module.Parts.write
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +21,11 @@ import pytest
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.running import cluster as cluster_module
 from adaptive_cart.running import workers as workers_module
 from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.cluster import NO_WORKERS, PATIENCE, PAUSED, UNANSWERED, Cluster
 from adaptive_cart.running.workers import (
-    PATIENCE,
     Workers,
     at_work,
     spread,
@@ -127,7 +132,7 @@ def cluster() -> Iterator[object]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_does_the_same_though_its_workers_die(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers_module, "SECONDS_FOR_WORKERS", 600)
+    monkeypatch.setattr(cluster_module, "SECONDS_FOR_WORKERS", 600)
     with at_work("dask", cluster.scheduler_address):
         assert list(spread(square, range(9))) == [n * n for n in range(9)]
         found = list(spread(functools.partial(dies_once, tmp_path), range(12)))
@@ -166,8 +171,8 @@ def test_a_scheduler_that_goes_is_one_line():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_whose_workers_are_gone_is_one_line(cluster, monkeypatch):
-    monkeypatch.setattr(workers_module, "SECONDS_BETWEEN_LOOKS", 0.1)
-    monkeypatch.setattr(workers_module, "SECONDS_FOR_WORKERS", 1)
+    monkeypatch.setattr(cluster_module, "SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(cluster_module, "SECONDS_FOR_WORKERS", 1)
     found: list[float] = []
     with at_work("dask", cluster.scheduler_address):
         results = spread(asleep, [0.0, 600.0, 600.0], kept="Parts are kept")
@@ -186,46 +191,164 @@ def test_a_cluster_whose_workers_are_gone_is_one_line(cluster, monkeypatch):
 @pytest.mark.filterwarnings("default")
 def test_workers_that_our_own_cluster_has_given_up_are_started_again(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(workers_module, "SECONDS_TO_COME_AGAIN", 0)  # given up at once
-    monkeypatch.setattr(workers_module, "SECONDS_BETWEEN_LOOKS", 1.0)
+    monkeypatch.setattr(cluster_module, "SECONDS_TO_COME_AGAIN", 0)  # given up at once
+    monkeypatch.setattr(cluster_module, "SECONDS_BETWEEN_LOOKS", 1.0)
     with at_work("dask", jobs=2):
         found = list(spread(functools.partial(dies_once, tmp_path), range(12)))
     assert found == [n * n for n in range(12)]
     assert {path.name for path in tmp_path.iterdir()} == {"2", "7"}
 
 
-@pytest.mark.parametrize("seen", [[False] * 12, [None] * 12, [True, *[False] * 12]])
-def test_a_cluster_is_given_up_when_there_were_no_workers_at_twelve_looks(monkeypatch, seen):
+@pytest.mark.parametrize("hindrance", [NO_WORKERS, PAUSED, UNANSWERED])
+@pytest.mark.parametrize("works_first", [False, True])
+def test_a_cluster_is_given_up_where_it_did_not_work_at_twelve_looks(
+    monkeypatch, hindrance, works_first
+):
     now = [0.0]
-    monkeypatch.setattr(workers_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    looks = iter([*[False, None] * 5, True, *seen])
-
-    def has_workers() -> bool:
-        there = next(looks)
-        if there is None:
-            raise OSError("no answer")
-        return there
-
-    cluster = SimpleNamespace(has_workers=has_workers, where="tcp://there:1")
-    watch = workers_module._Watch(cluster, "Parts are kept")
+    monkeypatch.setattr(cluster_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    looks = iter([*["", hindrance] * 5, *[""] * works_first, *[hindrance] * 12])
+    told: list[str] = []
+    cluster = SimpleNamespace(
+        hindrance=lambda: next(looks), where="tcp://there:1", tell=told.append
+    )
+    watch = cluster_module.Watch(cluster, "Parts are kept")
     watch.look()  # too early
-    for _ in range(10 + len(seen)):
+    before = 10 if works_first else 9  # the last of those that alternate is the first of twelve
+    for _ in range(before + 11 + works_first):
         now[0] += 5.0
         watch.look()
+    assert told == [f"tcp://there:1 {hindrance.format(10)}; given up after 60 seconds"]
     now[0] += 5.0
-    with pytest.raises(RunError, match=r"^tcp.*no workers for 60 seconds.*Parts are kept$"):
+    with pytest.raises(RunError) as caught:
         watch.look()
-    assert next(looks, "all seen") == "all seen"
+    assert str(caught.value) == f"tcp://there:1 {hindrance.format(60)}. Parts are kept"
+
+
+def test_that_a_cluster_works_again_is_told_where_it_was_told_not_to(monkeypatch):
+    monkeypatch.setattr(cluster_module, "SECONDS_BETWEEN_LOOKS", 0.0)
+    looks = iter([PAUSED, "", PAUSED, PAUSED, ""])
+    told: list[str] = []
+    cluster = SimpleNamespace(hindrance=lambda: next(looks), where="there", tell=told.append)
+    watch = cluster_module.Watch(cluster, "")
+    for _ in range(5):
+        watch.look()
+    assert [line.split()[1] for line in told] == ["has", "works"]
+
+
+def one_worker(status: str, under_way: int = 0) -> dict[str, object]:
+    return {"status": status, "metrics": {"task_counts": {"executing": under_way}}}
+
+
+@pytest.mark.parametrize(
+    ("workers", "found"),
+    [
+        ([], NO_WORKERS),
+        ([one_worker("paused")] * 2, PAUSED),
+        ([one_worker("paused"), one_worker("running")], ""),
+        ([one_worker("paused"), one_worker("paused", under_way=1)], ""),  # it ends what it has
+        (None, UNANSWERED),
+    ],
+)
+def test_what_keeps_a_cluster_from_working_is_seen(workers, found):
+    def sync(asked, callback_timeout):
+        assert callback_timeout == cluster_module.SECONDS_BETWEEN_LOOKS
+        if workers is None:
+            raise TimeoutError
+        return {"workers": dict(enumerate(workers))}
+
+    cluster = Cluster(2, "tcp://there:1")
+    cluster._client = SimpleNamespace(sync=sync, scheduler=SimpleNamespace(identity=None))
+    assert cluster.hindrance() == found
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_workers_that_are_paused_are_told_and_given_up(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    monkeypatch.setattr(cluster_module, "SECONDS_BETWEEN_LOOKS", 1.0)
+    monkeypatch.setattr(cluster_module, "SECONDS_FOR_WORKERS", 3)
+    told: list[str] = []
+    own = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    full = {  # of its memory at once
+        "distributed.worker.memory.pause": 1e-6,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.target": False,
+    }
+    with dask.config.set(full), distributed.LocalCluster(**own) as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(RunError) as caught, at_work("dask", address, tell=told.append):
+            list(spread(square, range(9), kept="Parts are kept"))
+    assert str(caught.value) == f"{address} {PAUSED.format(3)}. Parts are kept"
+    assert told == [f"{address} {PAUSED.format(2)}; given up after 3 seconds"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("thawed", [False, True])
+def test_a_scheduler_that_is_frozen_is_told_and_given_up(monkeypatch, tmp_path, thawed):
+    pytest.importorskip("distributed")
+    told: list[str] = []
+    found: list[float] = []
+    with scheduler_and_worker(tmp_path) as (address, scheduler):
+
+        def tell(line: str) -> None:
+            told.append(line)
+            if thawed:
+                scheduler.send_signal(signal.SIGCONT)
+
+        with at_work("dask", address, tell=tell):
+            results = spread(asleep, [0.0, *[0.1] * 20], kept="Parts are kept")
+            found.append(next(results))
+            told.clear()  # it may have taken its time to begin
+            monkeypatch.setattr(cluster_module, "SECONDS_BETWEEN_LOOKS", 1.0)
+            monkeypatch.setattr(cluster_module, "SECONDS_FOR_WORKERS", 600 if thawed else 4)
+            scheduler.send_signal(signal.SIGSTOP)
+            if thawed:
+                found += results
+            else:
+                with pytest.raises(RunError) as caught:
+                    found += results
+                assert str(caught.value) == f"{address} {UNANSWERED.format(4)}. Parts are kept"
+    assert told[0] == (
+        f"{address} {UNANSWERED.format(2)}; given up after {600 if thawed else 4} seconds"
+    )
+    if thawed:
+        assert found == [0.0, *[0.1] * 20]
+        assert told[1] == f"{address} works again"
+
+
+@contextmanager
+def scheduler_and_worker(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A cluster of two processes of their own."""
+    file = folder / "scheduler.json"
+    started = []
+    for part in ("dask_scheduler", "dask_worker"):
+        words = [sys.executable, "-m", f"distributed.cli.{part}", "--scheduler-file", str(file)]
+        words += ["--no-dashboard"]
+        words += ["--host", "127.0.0.1", "--port", "0"] if part == "dask_scheduler" else []
+        quiet, env = subprocess.DEVNULL, os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        started.append(subprocess.Popen(words, stdout=quiet, stderr=quiet, cwd=folder, env=env))
+        while not file.exists():
+            time.sleep(0.1)
+    try:
+        yield json.loads(file.read_text(encoding="utf-8"))["address"], started[0]
+    finally:
+        for process in reversed(started):
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            process.wait()
 
 
 def test_a_cluster_is_connected_to_when_there_is_something_to_do(monkeypatch):
     pytest.importorskip("distributed")
     asked = []
-    monkeypatch.setattr(workers_module.Cluster, "_connected", lambda self: asked.append(self.where))
+    monkeypatch.setattr(Cluster, "_connected", lambda self: asked.append(self.where))
     with Workers(2, "dask").at_work():
         assert workers_module.over_a_cluster()
         with at_work("dask", "tcp://elsewhere:1"):  # inside, the one that is there
-            assert workers_module._cluster.get().workers.scheduler is None
+            assert workers_module._cluster.get().scheduler is None
     assert asked == []
     assert not workers_module.over_a_cluster()
 
@@ -239,10 +362,10 @@ def test_a_worker_that_is_ended_while_it_is_started_is_started_again(monkeypatch
         started.append(asked)
         if len(started) <= times:
             raise RuntimeError("Nanny failed to start.")
-        return SimpleNamespace(close=lambda: None, wait_for_workers=lambda *_, **__: None)
+        return SimpleNamespace(close=lambda **how: None)
 
     monkeypatch.setattr(distributed, "Client", client)
-    cluster = workers_module.Cluster(Workers(2, "dask"))
+    cluster = Cluster(2)
     if times < PATIENCE:
         assert cluster.client is not None
     else:
