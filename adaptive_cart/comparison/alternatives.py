@@ -146,5 +146,6 @@ def run_like(
 
     try:
         return run(restart=False)
-    except ResultsError:
+    except ResultsError as error:
+        tell(f"{str(error).split(';')[0]}; it is replaced")
         return run(restart=True)

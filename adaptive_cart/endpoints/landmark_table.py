@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.composite import Component, ScoreBound, State
@@ -64,6 +69,14 @@ class LandmarkTable(EndpointBase):
                 f"'missing' is \"{self.missing}\""
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As tables that can be read again: where 'all' says the states, 'state' says none."""
+        found: dict[str, Any] = told(self)
+        if self.all is not None:
+            found.pop("state", None)
+        return found
 
     @model_validator(mode="after")
     def _said_once(self) -> LandmarkTable:

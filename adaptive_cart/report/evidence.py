@@ -73,6 +73,8 @@ class Evidence:
         What was found about the design beside the run, and is told too.
     trace
         Collects which items are said, and where.
+    warnings
+        What is to be told where the report is written, too.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Evidence:
         self.sensitivity_trials = sensitivity_trials
         self.exhibits = tuple(exhibits)
         self.trace = Trace()
+        self.warnings: list[str] = []
         self.design: Design = result.design
         self.manifest: dict[str, Any] = result.manifest
 

@@ -8,6 +8,7 @@ paired and their Monte Carlo error is that of the difference.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -53,6 +54,22 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A change of a design that makes it one that cannot be run.
+
+    Attributes
+    ----------
+    why
+        What is wrong with the design so changed.
+    """
+
+    key: str
+    title: str
+    items: tuple[int, ...]
+    why: str
+
+
+@dataclass(frozen=True)
 class Change:
     """What a variant does in a scenario, against the design itself, on the same trials."""
 
@@ -65,7 +82,20 @@ class Change:
 
 
 def variants(design: Design, truths: dict[str, Truth]) -> Iterator[Variant]:
-    """Every variant that makes sense for a design."""
+    """Every variant that makes sense for a design and can be run."""
+    yield from (one for one in _changed(design) if isinstance(one, Variant))
+    if any(truth.has_dropout for truth in truths.values()):
+        yield Variant(
+            "dropout", f"twice the dropout{_where(design)}", (30, 57), design, _more_dropout
+        )
+
+
+def refused(design: Design) -> list[Refused]:
+    """Variants that would make sense for a design and cannot be run, each with the reason."""
+    return [one for one in _changed(design) if isinstance(one, Refused)]
+
+
+def _changed(design: Design) -> Iterator[Variant | Refused]:
     makers: tuple[tuple[str, str, tuple[int, ...], Callable[[Tables, Design], bool]], ...] = (
         ("fixed", "no look before the last", (4,), _fixed),
         ("no_futility", "futility not followed", (21,), _no_futility),
@@ -82,12 +112,8 @@ def variants(design: Design, truths: dict[str, Truth]) -> Iterator[Variant]:
             continue
         try:
             yield Variant(key, title, items, Design(**tables))
-        except CartError:
-            continue
-    if any(truth.has_dropout for truth in truths.values()):
-        yield Variant(
-            "dropout", f"twice the dropout{_where(design)}", (30, 57), design, _more_dropout
-        )
+        except CartError as error:
+            yield Refused(key, title, items, "; ".join(str(error).splitlines()))
 
 
 def _where(design: Design) -> str:
@@ -107,25 +133,48 @@ def _fixed(tables: Tables, design: Design) -> bool:
         del looks["final"]
     kept = []
     for rule in tables["rules"]:
-        if "predictive" in rule or DECISIONS[rule["then"]].ends not in (SUCCESS, SAFETY):
+        parts = list(_parts_of(rule))
+        predicts = any("predictive" in part for part in parts)
+        if predicts or DECISIONS[rule["then"]].ends not in (SUCCESS, SAFETY):
             continue
         judged = rule.pop("looks", None)
         if judged is not None and not {design.looks.number, "final"} & {*judged}:
             continue
-        for sign in ("at_least", "below"):
-            if isinstance(rule.get(sign), list):
-                rule[sign] = rule[sign][-1]
+        for part, sign in itertools.product(parts, ("at_least", "below")):
+            if isinstance(part.get(sign), list):
+                part[sign] = part[sign][-1]
         kept.append(rule)
     tables["rules"] = kept
+    _predict_nothing(tables)
     tables.pop("claims", None)  # nothing shares the error with success any more
     tables.pop("calibration", None)  # thresholds are numbers, and it names rules that are gone
     return any(DECISIONS[rule["then"]].ends == SUCCESS for rule in kept)
+
+
+def _parts_of(condition: Tables) -> Iterator[Tables]:
+    """A rule and all that it joins by `all` and `any`."""
+    yield condition
+    for word in ("all", "any"):
+        for part in condition.get(word, ()):
+            yield from _parts_of(part)
+
+
+def _predict_nothing(tables: Tables) -> None:
+    """Leave out what only a rule that predicts would use."""
+    told = tables.get("prediction", {})
+    used = {name: one for name, one in told.items() if one.get("counts") == "all"}
+    if told:
+        tables["prediction"] = used
+    for one in tables.get("analysis", {}).values():
+        one.pop("to_come", None)
 
 
 def _no_futility(tables: Tables, design: Design) -> bool:
     kept = [rule for rule in tables["rules"] if DECISIONS[rule["then"]].ends != FUTILITY]
     changed = len(kept) < len(tables["rules"])
     tables["rules"] = kept
+    if not any("predictive" in part for rule in kept for part in _parts_of(rule)):
+        _predict_nothing(tables)
     tables.pop("calibration", None)
     return changed
 

@@ -30,7 +30,7 @@ class Written:
     draft
         Why the report is a draft; nothing where it is none.
     warnings
-        What of a template could not be honoured, and the like.
+        What of a template could not be honoured, which variants cannot be run, and the like.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -114,7 +114,7 @@ def write_report(
     owned = OwnedFolder(out)
     owned.require_free(f"{_stem(reader)}.{suffix}" for reader in readers for suffix in wanted)
     source = Source(result, known, number, exhibits)
-    written = Written()
+    written = Written(warnings=list(source.evidence.warnings))
     contents: list[tuple[str, bytes]] = []
     for audience in readers:
         report = source.report(audience)  # type: ignore[arg-type]

@@ -137,7 +137,7 @@ def variants_of(
     Raises
     ------
     DesignError
-        With every problem of every variant.
+        With every problem of every variant, each once.
     """
     empty = [key for key, values in vary.items() if not values]
     if empty or not vary:
@@ -163,7 +163,7 @@ def variants_of(
             seen.add(one.digest)
             made.append(one)
     if problems:
-        raise DesignError(problems)
+        raise DesignError(list(dict.fromkeys(problems)))
     return made
 
 

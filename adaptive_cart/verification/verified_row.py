@@ -86,6 +86,11 @@ class Row:
         return self.measure == PROBABILITY
 
     @property
+    def had(self) -> bool:
+        """Whether either face has a number; of too few participants a test estimates nothing."""
+        return not (math.isnan(self.fast) and math.isnan(self.reference))
+
+    @property
     def away(self) -> float:
         """How far the two faces are apart, in the unit in which that is judged; nan for unknown."""
         return abs(self.difference) / self.unit if self.difference else 0.0

@@ -61,6 +61,8 @@ def summarised(
 ) -> dict[str, Any]:
     """What the rows say in sum; differences are of fits that are to be trusted.
 
+    A number that neither side has is none, and nothing of it has been compared.
+
     Parameters
     ----------
     labels
@@ -68,6 +70,7 @@ def summarised(
     unreached
         What PyMC has no answer to, and why.
     """
+    rows = [row for row in rows if row.had]
     by_chains = [row for row in rows if row.by == PYMC]
     every = [row for row in rows if row.trusted and not math.isnan(row.difference)]
     trusted = [row for row in every if row.asked]

@@ -235,6 +235,14 @@ def test_recalibrated_variants_have_the_thresholds_that_calibrate_finds(
 
 
 # ── what it shows ─────────────────────────────────────────────────────────────────────────────
+def test_what_is_wrong_with_every_variant_alike_is_told_once(design: ac.Design) -> None:
+    with pytest.raises(DesignError) as caught:
+        ac.sweep(design, {"enrolment.per_month": [3.0, 4.0, 5.0]}, recalibrate=True)
+    told = [str(problem) for problem in caught.value.problems]
+    assert len(told) == len(set(told)), told
+    assert sum("--recalibrate needs" in line for line in told) == 1
+
+
 def test_the_tornado_has_a_bar_for_each_key_alone(swept: ac.Sweep, design: ac.Design) -> None:
     figure = swept.figure("tornado")  # as written is in the grid of one key alone
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]

@@ -351,6 +351,9 @@ def test_the_summary_counts() -> None:
     assert verify.summarised([replace(ROW, trusted=False)])["failed"] is True
     nothing = replace(ROW, fast=math.nan, difference=math.nan)
     assert verify.summarised([nothing, ROW])["fast_posterior_failed"] == 1
+    neither = replace(ROW, trial=99, fast=math.nan, reference=math.nan, difference=math.nan)
+    beside = replace(neither, measure="estimate")
+    assert verify.summarised([*(replace(ROW, trial=t) for t in range(20)), neither, beside]) == good
     assert good["verdict"] == "passed"
     assert good["compared"] == {"efficacy": 20}
     few = verify.summarised(

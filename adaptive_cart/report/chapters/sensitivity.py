@@ -26,7 +26,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
-from adaptive_cart.report.sensitivity import Change, changes, trials_asked
+from adaptive_cart.report.sensitivity import Change, Refused, changes, refused, trials_asked
 from adaptive_cart.results.figure import proportion
 
 BY_TOPIC = (
@@ -43,6 +43,7 @@ def _variants(evidence: Evidence) -> list[Block]:
     """Variants of the design beside its run, and the robustness scenarios."""
     found = changes(evidence)
     number = trials_asked(evidence)
+    cannot = refused(evidence.design) if number else []
     blocks: list[Block] = []
     beside = any(exhibit.chapter == "sensitivity" for exhibit in evidence.exhibits)
     if found:
@@ -59,8 +60,9 @@ def _variants(evidence: Evidence) -> list[Block]:
                 level=evidence.level(),
             )
         )
+        blocks += [_not_simulated(evidence, one) for one in cannot]
         for key, title, table, variants in BY_TOPIC:
-            blocks += _topic(evidence, found, key, title, table, variants)
+            blocks += _topic(evidence, found, cannot, key, title, table, variants)
     else:
         blocks.append(
             paragraph(
@@ -72,17 +74,32 @@ def _variants(evidence: Evidence) -> list[Block]:
     return blocks
 
 
+def _not_simulated(evidence: Evidence, one: Refused) -> Block:
+    """Say of a variant that it cannot be run, and why, here and where the report is written."""
+    evidence.warnings.append(f"sensitivity: {one.title}: not simulated: {one.why}")
+    return paragraph(
+        "Not simulated: {title}. The design so changed is refused: {why}.",
+        title=one.title,
+        why=one.why.rstrip("."),
+    )
+
+
 def _topic(
     evidence: Evidence,
     found: Sequence[Change],
+    cannot: Sequence[Refused],
     key: str,
     title: str,
     table: str,
     variants: tuple[str, ...],
 ) -> list[Block]:
     here = [change for change in found if change.variant.key in variants]
+    for one in cannot:
+        if one.key in variants and one.key not in {change.variant.key for change in here}:
+            for item in one.items:
+                evidence.trace.missing(item, f"{one.title}: not simulated: {one.why}")
     if not here:
-        return _lacking(evidence, key)
+        return _lacking(evidence, key, {one.key for one in cannot} & {*variants})
     rows: list[Row] = []
     for variant in dict.fromkeys(change.variant.key for change in here):
         members = [change for change in here if change.variant.key == variant]
@@ -183,7 +200,9 @@ def _safety_of_fixed(evidence: Evidence, change: Change) -> str:
     return f"Its safety rules are judged at that look{rhythm}, and at no earlier one."
 
 
-def _lacking(evidence: Evidence, key: str) -> list[Block]:
+def _lacking(evidence: Evidence, key: str, cannot: set[str]) -> list[Block]:
+    if cannot:  # said already
+        return []
     reasons = {
         "fixed": (4, "the design has one look only"),
         "futility": (21, "the design has no futility rule"),
