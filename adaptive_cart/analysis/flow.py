@@ -33,6 +33,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import settings_typed
 from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.nouns.asked_numbers import MOST_PARTICIPANTS, wrong_number, wrong_seed
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
@@ -202,10 +203,9 @@ def analyze(
     if not 0.0 <= window < float("inf"):
         raise InputError(f"--window: found {window:g}; months, 0 or more, are expected")
     used_seed = loaded.simulation.seed if seed is None else seed
-    if not 0 <= used_seed < 2**63:
-        raise InputError(f"--seed: found {seed}; from 0 to 2^63 - 1 is expected")
-    if what_if is not None and what_if < 1:
-        raise InputError(f"--what-if: found {what_if}; a number of participants is expected")
+    wrong = wrong_seed(seed) + wrong_number("--what-if", what_if, 1, MOST_PARTICIPANTS)
+    if wrong:
+        raise InputError("; ".join(map(str, wrong)))
     if out is not None:
         from adaptive_cart.analysis.folder import require_ours
 

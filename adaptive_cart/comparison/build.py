@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -88,7 +89,7 @@ def compare(
     if group_sequential_futility is not None:
         if not with_group_sequential:
             raise InputError("--group-sequential-futility goes with --with-group-sequential")
-        if not group_sequential_futility <= HIGHEST_FUTILITY:
+        if not -math.inf < group_sequential_futility <= HIGHEST_FUTILITY:
             raise InputError(
                 f"--group-sequential-futility: found {group_sequential_futility:g}; a value of z "
                 f"of at most {HIGHEST_FUTILITY:g} is expected, usually 0"

@@ -12,6 +12,13 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
+from adaptive_cart.nouns.asked_numbers import (
+    MOST_CANDIDATES,
+    MOST_TRIALS,
+    wrong_jobs,
+    wrong_number,
+    wrong_seed,
+)
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.confirming import (
@@ -121,10 +128,10 @@ def optimise(
     )
     space, wrong = space_of(design, free or {}, looks)
     problems += wrong
-    if candidates < 5:
-        problems.append(Problem("--candidates", f"found {candidates}; at least 5 are expected"))
-    if fresh < 1:
-        problems.append(Problem("--fresh", f"found {fresh}; at least 1 is expected"))
+    problems += wrong_number("--candidates", candidates, 5, MOST_CANDIDATES)
+    problems += wrong_number("--fresh", fresh, 1, MOST_TRIALS)
+    problems += wrong_number("--trials", trials, 1, MOST_TRIALS)
+    problems += wrong_seed(seed) + wrong_jobs(jobs)
     if certify and not problems:
         problems += _no_bound(design)
     if problems or wanted_ is None:

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.asked_numbers import wrong_jobs, wrong_number, wrong_seed
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.programmes.known import known_of
 from adaptive_cart.programmes.measured import Measures, measures_of
@@ -132,13 +133,7 @@ def _identity(programme: Programme, seed: int, engine: str) -> dict[str, Any]:
 
 def _check(programme: Programme, number: int, seed: int, jobs: int) -> None:
     most = MOST // programme.law.count
-    problems = []
-    if not 1 <= number <= most:
-        problems.append(Problem("--portfolios", f"found {number}; from 1 to {most:,} is expected"))
-    if not 0 <= seed < 2**63:
-        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
-    if jobs < 1:
-        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    problems = wrong_number("--portfolios", number, 1, most) + wrong_seed(seed) + wrong_jobs(jobs)
     if problems:
         raise DesignError(problems)
 

@@ -12,11 +12,10 @@ from typing import Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.replacing import Change
 from adaptive_cart.errors import DesignError, Problem, ResultsError, nearest, one_of
+from adaptive_cart.nouns.asked_numbers import MOST_TRIALS, wrong_jobs, wrong_number, wrong_seed
 from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import Store
 from adaptive_cart.running.shares import Share
-
-MOST_TRIALS = 100_000_000
 
 
 def folder_of(share: Share, out: str | Path | None, mcse: float | None) -> Path:
@@ -88,17 +87,10 @@ def wrong_numbers(
     block: int | None = None,
 ) -> list[Problem]:
     """What is wrong with the numbers that a run was asked for."""
-    problems = []
-    if not 1 <= trials <= MOST_TRIALS:
-        problems.append(
-            Problem("--trials", f"found {trials}; from 1 to {MOST_TRIALS:,} is expected")
-        )
-    if not 0 <= seed < 2**63:
-        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    problems = wrong_number("--trials", trials, 1, MOST_TRIALS) + wrong_seed(seed)
     if mcse is not None and not 0.0 < mcse < 0.5:
         problems.append(Problem("--mcse", f"found {mcse:g}; more than 0, below 0.5 is expected"))
-    if jobs is not None and jobs < 1:
-        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    problems += wrong_jobs(jobs)
     if block is not None and block < 1:
         problems.append(Problem("block", f"found {block}; at least 1 is expected"))
     return problems

@@ -11,6 +11,7 @@ from typing import Any
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.asked_numbers import MOST_TRIALS, wrong_jobs, wrong_number, wrong_seed
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating import Effort, announced, found_by
 from adaptive_cart.running.calibrating.search import TRIALS
@@ -56,7 +57,7 @@ def calibrate(
     EngineError
         If ``exact`` is asked for and not valid.
     """
-    _check(design, trials)
+    _check(design, trials, seed, jobs)
     first = design.simulation.seed if seed is None else seed
     number = TRIALS if trials is None else trials
     tell(announced(design, trials))
@@ -82,7 +83,7 @@ def calibrated_text(text: str, found: AnyCalibration) -> str:
     return tomlkit.dumps(document)
 
 
-def _check(design: Design, trials: int | None) -> None:
+def _check(design: Design, trials: int | None, seed: int | None, jobs: int | None) -> None:
     problems = []
     if not needs_calibration(design):
         problems.append(Problem("rules", 'no threshold is "calibrate", so nothing is to be found'))
@@ -90,7 +91,7 @@ def _check(design: Design, trials: int | None) -> None:
         problems.append(
             Problem("calibration", "missing; write [calibration] type_one_error = 0.025")
         )
-    if trials is not None and trials < 1:
-        problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
+    problems += wrong_number("--trials", trials, 1, MOST_TRIALS)
+    problems += wrong_seed(seed) + wrong_jobs(jobs)
     if problems:
         raise DesignError(problems)

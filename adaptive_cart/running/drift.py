@@ -25,6 +25,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
 from adaptive_cart.models.borrowed import CONFLICT
+from adaptive_cart.nouns.asked_numbers import MOST_POINTS, wrong_number
 from adaptive_cart.nouns.balance_words import told_balance
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
@@ -436,8 +437,7 @@ def _sound(
         problems.append(Problem("--region", told))
     if error is not None and not 0.0 < error < 1.0:
         problems.append(Problem("--error", f"found {error:g}; between 0 and 1 is expected"))
-    if points < 11:
-        problems.append(Problem("--points", f"found {points}; at least 11 are expected"))
+    problems += wrong_number("--points", points, 11, MOST_POINTS)
     problems += already
     if problems:
         raise DesignError(problems)

@@ -19,6 +19,7 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, ResultsError, RunError, one_of
+from adaptive_cart.nouns.asked_numbers import MOST_TRIALS
 from adaptive_cart.results.averages import averages_csv
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, values_of_all
 from adaptive_cart.results.parquet_tables import GO_ON
@@ -41,7 +42,6 @@ from adaptive_cart.results.store import (
 )
 from adaptive_cart.results.unmerged import Unmerged
 from adaptive_cart.running.asked import (
-    MOST_TRIALS,
     folder_of,
     kept_calibration,
     number_in,

@@ -24,6 +24,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.asked_numbers import MOST_POINTS, MOST_TRIALS, wrong_number
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
@@ -326,10 +327,8 @@ def _sound(
         problems.append(Problem("external", told))
     if error is not None and not 0.0 < error < 1.0:
         problems.append(Problem("--error", f"found {error:g}; between 0 and 1 is expected"))
-    if points < 3:
-        problems.append(Problem("--points", f"found {points}; at least 3 are expected"))
-    if trials < 100:
-        problems.append(Problem("--trials", f"found {trials}; at least 100 are expected"))
+    problems += wrong_number("--points", points, 3, MOST_POINTS)
+    problems += wrong_number("--trials", trials, 100, MOST_TRIALS)
     if problems:
         raise DesignError(problems)
     return arms[0], base[0]

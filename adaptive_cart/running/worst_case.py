@@ -20,6 +20,13 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.null_ranges import MOST
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.asked_numbers import (
+    MOST_POINTS,
+    MOST_TRIALS,
+    wrong_jobs,
+    wrong_number,
+    wrong_seed,
+)
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.figure import Figure, exact, proportion
@@ -130,7 +137,7 @@ def worst_case(
     EngineError
         If ``exact`` is asked for and not valid.
     """
-    _check(design, measure, over, effect, points, trials, certify_simulated, tiles)
+    _check(design, measure, over, effect, points, trials, certify_simulated, tiles, seed, jobs)
     notes: tuple[str, ...] = ()
     judged = all_binding(design)
     if design.overruled:
@@ -417,8 +424,10 @@ def _check(
     trials: int | None,
     certify: bool,
     tiles: int | None,
+    seed: int | None,
+    jobs: int | None,
 ) -> None:
-    problems, across = [], ACROSS[over]
+    problems, across = wrong_seed(seed) + wrong_jobs(jobs), ACROSS[over]
     if needs_calibration(design):
         problems.append(
             Problem("rules", 'a threshold is "calibrate"; `adaptive-cart calibrate` finds it first')
@@ -438,17 +447,15 @@ def _check(
         problems.append(Problem("--over", told))
     if of.at_effect and design.control is None and len(design.arms) > 1:
         problems.append(Problem("--measure", f"found {measure}, and no arm is the control"))
-    if points is not None and points < 2:
-        problems.append(Problem("--points", f"found {points}; at least 2 are expected"))
-    if trials is not None and trials < 1:
-        problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
+    problems += wrong_number("--points", points, 2, MOST_POINTS)
+    problems += wrong_number("--trials", trials, 1, MOST_TRIALS)
     if across.strata:
         problems += _no_strata_map(design)
     if across.arms and len(design.arms) > MOST:
         told = f"found arms; the design has {len(design.arms)}, and rates of {MOST} run at most"
         problems.append(Problem("--over", told))
-    if tiles is not None and tiles < 1:
-        problems.append(Problem("--tiles", f"found {tiles}; at least 1 is expected"))
+    if wrong := wrong_number("--tiles", tiles, 1, MOST_TRIALS):
+        problems += wrong
     elif tiles is not None and not certify:
         told = f"found {tiles}; it says how many truths --certify simulates: write --certify too"
         problems.append(Problem("--tiles", told))

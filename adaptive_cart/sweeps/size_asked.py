@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.randomisation import smallest_block
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.asked_numbers import MOST_PARTICIPANTS, MOST_TRIALS, wrong_number
 from adaptive_cart.running.asked import wrong_numbers
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of
@@ -49,11 +50,16 @@ def read_asked(
         problems.append(
             Problem("--power", f"found {power:g}; a number between 0 and 1 is expected")
         )
-    if fresh < 0:
-        problems.append(Problem("--fresh", f"found {fresh}; trials are expected, or 0 for none"))
+    problems += wrong_number("--fresh", fresh, 0, MOST_TRIALS)
     block = smallest_block(design.allocation) if looks is None else block_of(design)
+    beyond = [
+        problem
+        for option, size in zip(("--least", "--most"), between, strict=True)
+        for problem in wrong_number(option, size, 1, MOST_PARTICIPANTS)
+    ]
+    problems += beyond
     try:
-        sizes = _sizes(design, *between, block)
+        sizes = [] if beyond else _sizes(design, *between, block)
     except InputError as error:
         problems.append(Problem("", str(error)))
     try:

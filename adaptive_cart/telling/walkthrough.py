@@ -25,6 +25,7 @@ from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
+from adaptive_cart.nouns.asked_numbers import MOST_TRIALS, wrong_number, wrong_seed
 from adaptive_cart.nouns.questions import TO_CALIBRATE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.dates import date_column, in_dates
@@ -88,12 +89,10 @@ def example(
                 f"the scenarios are {one_of(truths)}",
             )
         )
-    if trial < 0:
-        problems.append(Problem("--trial", f"found {trial}; 0 or more is expected"))
+    problems += wrong_number("--trial", trial, 0, MOST_TRIALS)
     problems += _not_calibrated(design)
     used_seed = design.simulation.seed if seed is None else seed
-    if not 0 <= used_seed < 2**63:
-        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    problems += wrong_seed(used_seed)
     if problems:
         raise DesignError(problems)
     truth = truths[scenario]

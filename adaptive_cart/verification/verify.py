@@ -35,8 +35,9 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import listed
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError
+from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.models.sampling import require_sampler
+from adaptive_cart.nouns.asked_numbers import MOST_LOOKS, wrong_jobs, wrong_number, wrong_seed
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.store import version
@@ -211,13 +212,7 @@ def read_verification(folder: str | Path) -> Verification:
 
 
 def _check_numbers(looks: int, seed: int, jobs: int | None) -> None:
-    problems = []
-    if looks < 1:
-        problems.append(Problem("--looks", f"found {looks}; at least 1 is expected"))
-    if not 0 <= seed < 2**63:
-        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
-    if jobs is not None and jobs < 1:
-        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    problems = wrong_number("--looks", looks, 1, MOST_LOOKS) + wrong_seed(seed) + wrong_jobs(jobs)
     if problems:
         raise DesignError(problems)
 
