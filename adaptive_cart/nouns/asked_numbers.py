@@ -9,7 +9,8 @@ MOST_JOBS = 10_000
 MOST_POINTS = 100_001  # of a curve or map
 MOST_LOOKS = 1_000_000  # to be verified
 MOST_CANDIDATES = 1_000_000
-MOST_PARTICIPANTS = 100_000
+MOST_PARTICIPANTS = 100_000  # that are still to come
+LARGEST_TRIAL = 1_000_000  # participants
 SEEDS = 2**63  # beyond the largest
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.randomisation import smallest_block
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
-from adaptive_cart.nouns.asked_numbers import MOST_PARTICIPANTS, MOST_TRIALS, wrong_number
+from adaptive_cart.nouns.asked_numbers import LARGEST_TRIAL, MOST_TRIALS, wrong_number
 from adaptive_cart.running.asked import wrong_numbers
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.sweeps.moving_looks import FreeLooks, block_of, looks_of
@@ -55,7 +55,7 @@ def read_asked(
     beyond = [
         problem
         for option, size in zip(("--least", "--most"), between, strict=True)
-        for problem in wrong_number(option, size, 1, MOST_PARTICIPANTS)
+        for problem in wrong_number(option, size, 1, LARGEST_TRIAL)
     ]
     problems += beyond
     try:

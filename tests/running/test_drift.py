@@ -280,7 +280,7 @@ def test_every_curve_is_written(tmp_path: Path) -> None:
         (
             {},
             {"points": 3, "trials": 30, "jobs": 1},
-            "at least 11 are expected\n--trials: found 30",
+            "from 11 to 100,001 is expected\n--trials: found 30",
         ),
         (
             {"rules__0__posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.3}},

@@ -112,7 +112,7 @@ def test_what_cannot_be_looked_for_is_told() -> None:
         ac.worst_case(Design(**raw), measure="futility_stop", effect=0.2)
     with pytest.raises(DesignError, match="--effect: goes with --measure power, futility_stop"):
         ac.worst_case(Design(**small()), measure="futility_stop")
-    with pytest.raises(DesignError, match="--tiles: found 0; at least 1"):
+    with pytest.raises(DesignError, match="--tiles: found 0; from 1 to"):
         ac.worst_case(Design(**small()), measure="power", effect=0.2, tiles=0)
     course = copy.deepcopy(raw_design("sle_autologous"))
     with pytest.raises(InputError, match="leaves 'dfr' to a course"):
