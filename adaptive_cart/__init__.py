@@ -12,10 +12,11 @@ Names are loaded when first used, so that importing the package costs next to no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # `typing` would be most of what it takes to load this
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from adaptive_cart import figures, priors
     from adaptive_cart.analysis import Analysis, analyze
     from adaptive_cart.analysis.durability_curves import durability
@@ -110,6 +111,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _HOME:
         return getattr(import_module(f"adaptive_cart.{_HOME[name]}"), name)
     if name in _ROOMS:

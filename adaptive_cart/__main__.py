@@ -1,5 +1,10 @@
 """``python -m adaptive_cart`` is the command ``adaptive-cart``."""
 
+from adaptive_cart.commands.first import is_typed, listen
+
+if is_typed(__name__):
+    listen()  # before anything else is loaded
+
 from adaptive_cart.commands.stopping import end_at_once
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import atexit
 import functools
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from adaptive_cart.commands.first import ended_at_once
+
 
 class _Stopped(KeyboardInterrupt):
     """Ctrl-C. Where Python sees its own KeyboardInterrupt pass, it may end with another status."""
-
-
-def ended_at_once(number: int, frame: object) -> None:
-    """End this process: it is only being loaded, or has said all that it has to say."""
-    os._exit(1)
 
 
 _USUAL = (signal.default_int_handler, ended_at_once)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from test_cli import environment
+
+ROOT = str(Path(__file__).parents[2])
 
 PRESSED = """
 import atexit, signal, sys
@@ -24,6 +27,7 @@ class Pressed(MetaPathFinder):
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Pressed())
+sys.argv[:] = ["/usr/bin/adaptive-cart", "--version"]
 
 class Late:
     def __del__(self, pressed=signal.raise_signal, key=signal.SIGINT):
@@ -31,13 +35,17 @@ class Late:
             pressed(key)
 
 late = Late()
-sys.argv[:] = ["adaptive-cart", "--version"]
+sys.modules.pop(WHEN, None)  # it is loaded again
 from adaptive_cart.__main__ import start
 start()
 """
 
 
-@pytest.mark.parametrize("when", ["click", "adaptive_cart.results.store", "the end", "too late"])
+@pytest.mark.parametrize(
+    "when",
+    ["adaptive_cart.commands.stopping", "threading", "click", "adaptive_cart.results.store",
+     "the end", "too late"],
+)  # fmt: skip
 def test_ctrl_c_while_a_command_is_loaded_or_ends(when):
     code = PRESSED.format(when=when)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
@@ -61,3 +69,26 @@ def test_a_command_may_be_started_in_a_thread():
     )
     assert ended.stdout.startswith(b"adaptive-cart ")
     assert ended.stderr == b""
+
+
+def test_who_loads_the_command_only_is_asked_as_before():
+    code = "import signal, adaptive_cart.__main__; print(signal.getsignal(signal.SIGINT))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(), text=True
+    )
+    assert "default_int_handler" in ended.stdout
+
+
+def test_little_is_loaded_before_ctrl_c_is_listened_to():
+    code = """
+import sys
+before = {*sys.modules}
+import _signal, adaptive_cart.commands.first
+print(*sorted({*sys.modules} - before))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {ROOT!r})" + code],
+        capture_output=True, env=environment(), text=True,
+    )  # fmt: skip
+    own = {"adaptive_cart", "adaptive_cart.commands", "adaptive_cart.commands.first"}
+    assert {*ended.stdout.split()} <= {*own, "__future__"}, ended.stderr
