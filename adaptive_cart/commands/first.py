@@ -23,7 +23,7 @@ def is_typed(module: str) -> bool:
 
 def listen() -> None:
     """Let Ctrl-C end this process at once, unless somebody else has said what it does."""
-    import _signal  # `signal` itself loads much first
+    import _signal  # type: ignore[import-not-found]  # `signal` itself loads much first
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         try:
