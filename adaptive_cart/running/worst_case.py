@@ -480,8 +480,9 @@ def _no_strata_map(design: Design) -> list[Problem]:
         try:
             if region_of(design).base is not None:
                 return []
-        except DesignError:
-            pass
+        except DesignError as error:
+            told = "found strata; a map runs over the null region of the design, which has none"
+            return [Problem("--over", f"{told}: {problem}") for problem in error.problems]
         return [
             Problem("--over", "found strata; the claim is not about rates that are given directly")
         ]

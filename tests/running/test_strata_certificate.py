@@ -15,7 +15,7 @@ from scipy import integrate, stats
 
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import EngineError
+from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.figures.worst_case import write_worst_case
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit, between_the_points
 from adaptive_cart.report.document import Paragraph, plain
@@ -253,3 +253,12 @@ def test_the_chapter_of_the_threshold_says_what_is_bounded_between_null_points(
     said = plain(between_the_points(evidence, simulated=True))
     assert "Between these truths the search bounds nothing" in said
     assert ("proven" in said) == beside
+
+
+def test_why_a_design_has_no_region_to_be_mapped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(design: Design) -> None:
+        raise DesignError([Problem("calibration.null_region", "found nothing")])
+
+    monkeypatch.setattr("adaptive_cart.running.worst_case.region_of", none)
+    with pytest.raises(DesignError, match=r"--over: found strata.*calibration.null_region: found"):
+        ac.worst_case(Design(**small(8, (8,))), over="strata", points=2)
