@@ -1,7 +1,7 @@
 """Which intervals of a difference of two arms plainly cover a value, and which plainly do not.
 
 By four moments of the difference (the expansion of Edgeworth, Cramér 1946, Mathematical Methods of
-Statistics, 17.7) the probability beyond a value is known to within :data:`NEAR` where every
+Statistics, 17.7) the probability beyond a value is known to within 0.0081 where every
 parameter of both beta distributions is :data:`LEAST` or more. It is furthest off where one arm is
 far smaller than the other and one of its parameters far larger than the other: there the difference
 is a gamma variable of shape :data:`LEAST`, and it is off by 0.0080; where neither arm is more than
@@ -21,7 +21,6 @@ from adaptive_cart.models.binary.beta_mixture import BetaMixture
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 LEAST: Final = 5.0
-NEAR: Final = 0.0081
 ROOM: Final = 0.01
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.nouns.records import Floats
-
-Ranks = npt.NDArray[np.int64]
 
 LN2 = float(np.log(2.0))
 
