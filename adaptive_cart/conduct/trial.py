@@ -29,13 +29,14 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.participant_set import WORD
 from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
-from adaptive_cart.participants.population import followed, followed_anew, in_arrays
+from adaptive_cart.participants.population import first_followed, followed, followed_anew, in_arrays
 from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.participants.shares import Shares
 
@@ -69,19 +70,19 @@ class SimulatedConduct(Conduct):
         self.own = own
         self.targets = targets
         self.latents = latents
-        self.enrolment = Enrolment.at_start(
-            plan.design, latents, truth.accrual.pace, truth.follow_up
-        )
+        pace = truth.accrual.pace
+        self.enrolment = Enrolment.at_start(plan.design, latents, pace, truth.follow_up)
         self.shares = self.enrolment.shares
-        if others is None:
-            self._follow()
-        else:
-            self.population, self.prepared = others.population, others.prepared
-        # arms of whoever comes after a look are drawn when the next look is known to see them; of
-        # one experimental arm shares hardly change, and all at once is less work
-        alone = own is None and others is None and self.enrolment.by_one_set
+        # who comes later is drawn, and followed, when the next look is known to see them; of one
+        # experimental arm shares hardly change, and all at once is less work
         several = len(plan.design.experimental) > 1
-        self._puts_off = alone and several and in_arrays(plan.design, truth, self.population)
+        alone = several and own is None and others is None and self.enrolment.by_one_set
+        self._puts_off = alone and self._follow_first()
+        if others is not None:
+            self.population, self.prepared = others.population, others.prepared
+        elif not self._puts_off:
+            self._follow()
+            self._puts_off = alone and in_arrays(plan.design, truth, self.population)
         arms = len(plan.design.arm_names)
         self.ends: dict[str, Summary] = {}
         self.estimated = np.zeros(trials, dtype=np.bool_)
@@ -116,6 +117,16 @@ class SimulatedConduct(Conduct):
         if plan is None:
             return None
         return SimulatedConduct(plan, self.truth, self.targets, self.latents, self.own, self)
+
+    def _follow_first(self) -> bool:
+        """Follow a few, and say whether all others may be followed once a look sees them."""
+        found = first_followed(self.design, self.truth, self.latents, self.enrolment)
+        if found is None or not in_arrays(self.design, self.truth, found):
+            return False
+        self.population = found
+        self.prepared = self._prepared()
+        self.enrolment.followed_up_to(WORD)
+        return True
 
     def _follow(self) -> None:
         everybody = followed(self.design, self.truth, self.latents, self.enrolment, self.own)

@@ -158,6 +158,33 @@ class Population:
         strata = [ParticipantSet.where(self.stratum == s) for s in range(self.strata)]
         return tuple(tuple(members & stratum for stratum in strata) for members in arms)
 
+    def widened(self, arrival: Floats, imputations: Mapping[str, Floats]) -> Population:
+        """The same with all who come beside these, the first of them, of whom nothing is known.
+
+        Where all of it is in arrays, and nobody has a stratum.
+
+        Parameters
+        ----------
+        arrival, imputations
+            Of everybody.
+        """
+
+        def wide(part: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+            found = np.zeros((len(arrival), width), dtype=part.dtype)
+            found[:, : part.shape[1]] = part
+            return found
+
+        number = arrival.shape[1]
+        found = replace(
+            self, arrival=arrival, arm=wide(self.arm, number), imputations=imputations,
+            outcomes={name: wide(np.asarray(of), number) for name, of in self.outcomes.items()},
+            dropout=None if self.dropout is None else wide(self.dropout, number),
+        )  # fmt: skip
+        found.__dict__["groups"] = tuple(
+            (ParticipantSet(wide(members.words, -(-number // WORD))),) for (members,) in self.groups
+        )
+        return found
+
     def with_columns(self, first: int, seen: Population) -> Population:
         """The same trials with other arms and outcomes of some participants who follow each other.
 

@@ -109,7 +109,7 @@ class Enrolment:
         self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
         # who comes later than so many has the shares in force, drawn up to the first put off
         self._come = np.zeros(latents.trials, dtype=np.int64)
-        self._put_off = self.arrival.shape[1]
+        self._put_off = self._not_followed = self.arrival.shape[1]
         self._periods: PeriodLists | None = None
         rule, lists = design.randomisation.by_shares, design.randomisation.by_lists
         if rule is not None:
@@ -240,15 +240,22 @@ class Enrolment:
         self.arm[which, columns] = drawn
 
     def draw_by(self, date: Floats) -> slice | None:
-        """Draw whoever comes by a date, ``(trial,)``, and was put off; which columns these are."""
-        if self._put_off == self.arm.shape[1]:
+        """Draw whoever comes by a date, ``(trial,)``, and was put off; which columns are new."""
+        first = min(self._put_off, self._not_followed)
+        if first == self.arm.shape[1]:
             return None
-        columns = slice(self._put_off, int(number_by(self.arrival, until(date)).max(initial=0)))
+        columns = slice(first, int(number_by(self.arrival, until(date)).max(initial=0)))
         if columns.start >= columns.stop:
             return None
-        self._draw_from(slice(None), columns)
-        self._put_off = columns.stop
+        if self._put_off < columns.stop:
+            self._draw_from(slice(None), slice(self._put_off, columns.stop))
+            self._put_off = columns.stop
+        self._not_followed = max(self._not_followed, columns.stop)
         return columns
+
+    def followed_up_to(self, column: int) -> None:
+        """Say that nobody has been followed yet from this column on."""
+        self._not_followed = column
 
     def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
         """Randomise by the lists in force when participants come."""

@@ -70,6 +70,34 @@ def in_arrays(design: Design, truth: Truth, population: Population) -> bool:
     )
 
 
+def _numbers_alone(design: Design, truth: Truth) -> bool:
+    """Whether that is known before anybody is followed, of one stratum; see `in_arrays`."""
+    visits = truth.follow_up is not None and truth.follow_up.visit_every is not None
+    plain = truth.courses is None and truth.mixture is None and not visits
+    if not plain or design.by_period or design.redrawn:
+        return False
+    for name, endpoint in design.endpoints.items():
+        values = truth.said(name, endpoint.named_in)
+        direct = endpoint.direct
+        if values is None or direct is None:
+            return False
+        if not all(direct.in_array(value) for by in values for value in by):
+            return False
+    return True
+
+
+def first_followed(
+    design: Design, truth: Truth, latents: Latents, enrolment: Enrolment
+) -> Population | None:
+    """Follow those of the first word alone, where that may be; all others have nothing yet."""
+    if not _numbers_alone(design, truth):
+        return None
+    own = slice(0, min(WORD, enrolment.arrival.shape[1]))
+    arrival, arm = enrolment.arrival[:, own], np.ascontiguousarray(enrolment.arm[:, own])
+    seen = populate(design, truth, latents.columns(own), arrival, arm, None)
+    return seen.widened(enrolment.arrival, imputation_uniforms(design, latents))
+
+
 def followed_anew(
     population: Population,
     design: Design,
@@ -136,15 +164,20 @@ def populate(
         course=course,
         dropout=_dropout(whole, latents, groups, arm.shape, course),
         outcomes=_outcomes(design, whole, latents, groups, arrival, whose, stratum, course, own),
-        imputations={
-            name: latents.of(f"imputation:{name}")
-            for name, endpoint in design.endpoints.items()
-            if endpoint.imputes()
-        },
+        imputations=imputation_uniforms(design, latents),
         visits={name: endpoint.taken_at() for name, endpoint in design.endpoints.items()},
         crossover_counts=design.crossover is not None and design.crossover.ignored,
         external=_external(design, truth, latents),
     )
+
+
+def imputation_uniforms(design: Design, latents: Latents) -> dict[str, Floats]:
+    """By endpoint that is imputed: with which a missing response is drawn."""
+    return {
+        name: latents.of(f"imputation:{name}")
+        for name, endpoint in design.endpoints.items()
+        if endpoint.imputes()
+    }
 
 
 def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Drawn]:

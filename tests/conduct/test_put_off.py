@@ -123,6 +123,28 @@ def test_it_is_put_off_where_outcomes_are_numbers_and_drawn_a_column_once(
     assert not any(drawn)
 
 
+def test_only_the_first_are_followed_before_a_look_sees_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    design = of_many()
+    plan, truth = Plan.of(design), truths_of(design)["a"]
+
+    def followed() -> Any:
+        conduct = trial.SimulatedConduct(plan, truth, (), latents_for(design, 7, 3, TRIALS))
+        words = [members.words for (members,) in conduct.population.groups]
+        return np.bitwise_or.reduce(words), conduct.population.outcomes["response"]
+
+    everybody = np.uint64(2**64 - 1)
+    members, response = followed()
+    assert (members[:, 0] == everybody).all()
+    assert not members[:, 1:].any()
+    assert not response[:, 64:].any()
+    at_once(monkeypatch)
+    members, same = followed()
+    assert (members[:, :2] == everybody).all()
+    np.testing.assert_array_equal(response[:, :64], same[:, :64])
+
+
 def test_whoever_is_shown_has_all_participants(monkeypatch: pytest.MonkeyPatch) -> None:
     never = [{"name": "good", "then": "declare_success", "at_least": 1.0,
               "posterior": {"endpoint": "response", "arm": "each", "minus": "soc", "above": 0.0}},
