@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Answers", "Keys", "Memo"]
+__all__ = ["Answers", "Keys", "Memo", "scattered"]
 
 Keys: TypeAlias = npt.NDArray[np.int64]  # (key,), not negative
 Answers: TypeAlias = npt.NDArray[np.float64]  # (key,), or (key, width) where an answer is a row
@@ -116,6 +116,13 @@ class Memo:
         self._held_bytes = others + collection.held_bytes
 
 
+def scattered(keys: Keys, places_log: int) -> Places:
+    """The place of each key among so many, as a power of two."""
+    places = keys.view(np.uint64) * _SCATTER
+    places >>= np.uint64(64 - places_log)
+    return places.view(np.int64)
+
+
 def _distinct(keys: Keys) -> Keys:
     """Keys in rising order, each once."""
     ordered = np.sort(keys)
@@ -159,15 +166,10 @@ class _Collection:
     def held_bytes(self) -> int:
         return self._keys.nbytes + self._slots.nbytes + self.answers.nbytes
 
-    def _own_places(self, keys: Keys) -> Places:
-        scattered = keys.view(np.uint64) * _SCATTER
-        scattered >>= np.uint64(64 - self._places_log)
-        return scattered.view(np.int64)
-
     def find(self, keys: Keys) -> Places:
         """The slot of each key, ``_EMPTY`` where it is unknown."""
         keys = np.ascontiguousarray(keys)
-        places = self._own_places(keys)
+        places = scattered(keys, self._places_log)
         slots = self._slots[places]
         there = self._keys[places]
         # elsewhere only if another key has taken the place
@@ -200,7 +202,7 @@ class _Collection:
 
     def _put(self, keys: Keys, slots: Places) -> None:
         """Give every key the first free place from its own on; of several that want it, one."""
-        places = self._own_places(np.ascontiguousarray(keys))
+        places = scattered(np.ascontiguousarray(keys), self._places_log)
         last = len(self._keys) - 1
         while len(keys):
             free = self._keys[places] == _EMPTY

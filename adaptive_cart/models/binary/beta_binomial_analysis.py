@@ -197,11 +197,23 @@ class CountsPosterior(PoolsStrata):
     def covers(self, question: Question, level: float) -> Booleans:
         if type(self) is not CountsPosterior or question.kind != "level" or question.minus is None:
             return super().covers(question, level)
+        from adaptive_cart.models.binary.beta_tables import met_lately
+
+        priors, arms = self._own(question).priors, (question.arm, question.minus)
+        what = "covers", *(priors[arm] for arm in arms), question.value, question.above, level
+        tables = self._table(question)
+        counts = tuple(table[:, arm] for arm in arms for table in tables)
+        return met_lately(
+            what, counts, lambda rows: self.of(self.model, rows)._worked_out(question, level)
+        )
+
+    def _worked_out(self, question: Question, level: float) -> Booleans:
+        """Whether the interval covers, by moments where they tell it plainly."""
         from adaptive_cart.models.binary.beta_cover import plainly_covered
 
         priors, arms = self._own(question).priors, [question.arm, question.minus]
         successes, totals = (table[:, arms] for table in self._table(question))
-        pair = priors[question.arm], priors[question.minus]
+        pair = priors[arms[0]], priors[arms[1]]
         inside, plain = plainly_covered(pair, successes, totals, question.value, tails(level))
         if not plain.all():
             asked = question.compared_with(*tails(level))

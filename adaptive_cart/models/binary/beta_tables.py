@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.lately import Lately
 from adaptive_cart.models.memo import Memo
 
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
@@ -18,6 +20,7 @@ _MEMO: Final = Memo()
 # A table is one integer key of four counts of fifteen bits each; larger counts go unremembered.
 COUNT_BITS: Final = 15
 COUNT_LIMIT: Final = 1 << COUNT_BITS
+QUESTIONS: Final = 32  # of which tables met lately are known
 
 
 def checked_counts(
@@ -50,12 +53,42 @@ def remembered(
     """Answers of a function of two or four counts, each table worked out once per process."""
     if any(count.size and count.max() >= COUNT_LIMIT for count in counts[1::2]):
         return work_out(counts)
-    keys = counts[0]
-    for count in counts[1:]:
-        keys = (keys << COUNT_BITS) | count
+    keys = _packed(counts)
 
     def from_keys(distinct: Counts) -> npt.NDArray[np.float64]:
         shifts = range((len(counts) - 1) * COUNT_BITS, -1, -COUNT_BITS)
         return work_out(tuple((distinct >> shift) & (COUNT_LIMIT - 1) for shift in shifts))
 
     return _MEMO.look_up(what, keys, from_keys)
+
+
+def met_lately(
+    what: Hashable,
+    counts: tuple[Counts, ...],
+    work_out: Callable[[Counts], npt.NDArray[np.bool_]],
+) -> npt.NDArray[np.bool_]:
+    """Answers, yes or no, to tables of two or four counts, those met lately not worked out anew.
+
+    Parameters
+    ----------
+    what
+        All that an answer depends on beside the counts.
+    work_out
+        Takes positions among the tables.
+    """
+    if any(count.size and count.max() >= COUNT_LIMIT for count in counts[1::2]):
+        return work_out(np.arange(len(counts[0])))
+    return _lately(what).answers(_packed(counts), work_out)
+
+
+@lru_cache(maxsize=QUESTIONS)
+def _lately(what: Hashable) -> Lately:
+    return Lately()
+
+
+def _packed(counts: tuple[Counts, ...]) -> Counts:
+    """One number for each table."""
+    keys = counts[0]
+    for count in counts[1:]:
+        keys = (keys << COUNT_BITS) | count
+    return keys
