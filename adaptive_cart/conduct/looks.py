@@ -13,7 +13,6 @@ from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.look_scales import LookScale
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.in_order import number_by
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 
@@ -298,5 +297,5 @@ def counted_by(
 
 def snapshot_at(population: Population, date: Floats, enrolled: Integers) -> Snapshot:
     """What can be seen at a calendar date, ``(trial,)``, where at most ``enrolled`` come in."""
-    randomised = number_by(population.arrival, until(date))
+    randomised = population.enrolled.number_by(date)
     return Snapshot(date, np.minimum(randomised, enrolled), population)

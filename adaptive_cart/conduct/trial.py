@@ -33,6 +33,7 @@ from adaptive_cart.nouns.participant_set import WORD
 from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.nouns.rows_of import rows_of
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
@@ -84,7 +85,7 @@ class SimulatedConduct(Conduct):
             self._follow()
             self._puts_off = alone and in_arrays(plan.design, truth, self.population)
         arms = len(plan.design.arm_names)
-        self.ends: dict[str, Summary] = {}
+        self.ends: dict[str, list[tuple[Integers, Summary]]] = {}  # of which trials, look by look
         self.estimated = np.zeros(trials, dtype=np.bool_)
         estimands = (trials, len(plan.estimands))
         self.block = Block(
@@ -179,23 +180,26 @@ class SimulatedConduct(Conduct):
         between: bool = False,
     ) -> None:
         """Record the trials that end at a look, or between it and the one before."""
-        if not ended.any():
+        rows = np.flatnonzero(ended)
+        if not len(rows):
             return
         block, snapshot = self.block, analysis.snapshot
-        randomised = over_strata(snapshot.enrolled_by_group)
         primary = analysis.summary(self.design.primary)
-        block.look[ended] = look
-        block.months[ended] = snapshot.date[ended]
-        block.between[ended] = between
-        block.randomised[ended] = randomised[ended]
-        block.infused[ended] = over_strata(infused)[ended]
-        block.analysed[ended] = over_strata(primary.analysed)[ended]
+        block.look[rows] = look
+        block.months[rows] = snapshot.date[rows]
+        block.between[rows] = between
+        for kept, seen in (
+            (block.randomised, snapshot.enrolled_by_group),
+            (block.infused, infused),
+            (block.analysed, primary.analysed),
+        ):
+            kept[rows] = over_strata(rows_of(seen, rows))
         self._estimate_now(analysis, ended)
         for name in dict.fromkeys((self.design.primary, *self.plan.weighed)):
-            if not self.plan.utilities and self.estimated[ended].all():
-                continue  # nobody asks for it again
-            now = analysis.summary(name)
-            self.ends[name] = self.ends[name].replaced(ended, now) if name in self.ends else now
+            asked = rows if self.plan.utilities else rows[~self.estimated[rows]]
+            if len(asked):  # or nobody asks for it again
+                now = analysis.summary(name)
+                self.ends.setdefault(name, []).append((asked, now.rows(asked)))
 
     def note_held(
         self,
@@ -288,9 +292,17 @@ class SimulatedConduct(Conduct):
         if not self.plan.estimands or not len(pending):
             return
         analysis, model = self.plan.fitted[self.design.primary]
-        at_end = analysis.posterior(model, self.ends[self.design.primary].rows(pending), None)
+        at_end = analysis.posterior(model, self._at_ends(self.design.primary, pending), None)
         self.block.estimate[pending], self.block.covered[pending] = self._estimates(at_end)
         self._keep_limits(at_end, pending)
+
+    def _at_ends(self, name: str, trials: Integers) -> Summary:
+        """What was seen of an endpoint when each of some trials, in order, ended."""
+        ended, seen = zip(*self.ends[name], strict=True)
+        places = np.zeros(len(self.estimated), dtype=np.int64)
+        rows = np.concatenate(ended)
+        places[rows] = np.arange(len(rows))
+        return type(seen[0]).stacked(seen).rows(places[trials])
 
     def _estimate_now(self, analysis: LookAnalysis, ended: Booleans) -> None:
         """Estimate trials that end from the posterior their look has worked out already.
@@ -298,7 +310,7 @@ class SimulatedConduct(Conduct):
         Of a posterior that answers for all of them at once only where most trials at the look end.
         """
         posterior = analysis.known_posterior(self.design.primary)
-        if posterior is None or not self.plan.estimands:
+        if posterior is None or posterior.begins_anew or not self.plan.estimands:
             return
         here = ended[analysis.trials]
         own = None if here.all() else posterior.of_trials(np.flatnonzero(here))
@@ -342,9 +354,10 @@ class SimulatedConduct(Conduct):
     def _weigh(self) -> None:
         """Posterior means of both sides of every utility, at the look that ended the trial."""
         plan, means, other = self.plan, {}, compared_with(self.design)
+        everybody = np.arange(len(self.estimated))
         for name in plan.weighed if self.ends else ():
             analysis, model = plan.fitted[name]
-            posterior = analysis.posterior(model, self.ends[name], None)
+            posterior = analysis.posterior(model, self._at_ends(name, everybody), None)
             for arm in plan.design.experimental:
                 mean = posterior.mean(Question(name, arm, other))
                 failed = posterior.failed

@@ -206,7 +206,7 @@ class Landmark(LandmarkTable):
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
         known = snapshot.told_at(self.month)
-        due = population.tally(known)
+        due = snapshot.tally(known)
         passed = due
         if prepared.outside is not None:  # they are due like everybody, and never analysed
             known = known.without(prepared.outside)

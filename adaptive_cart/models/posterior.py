@@ -40,6 +40,9 @@ class Posterior:
         Whether the error without draws falls as a probability comes near to 0 or 1.
     arms_apart
         Whether arms have independent posteriors, and the draws of a level are its quantiles.
+    begins_anew
+        Whether nothing that is known of it makes it quicker to answer: all there is to know of a
+        table is remembered elsewhere, so that tables of several looks are best asked together.
     drawn_seconds
         What drawing the arms of one table takes of one core, about, where that is long.
     completed_seconds
@@ -53,6 +56,7 @@ class Posterior:
     limit_error: ClassVar[float] = 0.003
     falls: ClassVar[bool] = False
     arms_apart: ClassVar[bool] = False
+    begins_anew: ClassVar[bool] = False
     drawn_seconds: ClassVar[float] = 0.0
     completed_seconds: ClassVar[float] = 0.01
 

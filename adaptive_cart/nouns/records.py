@@ -19,7 +19,7 @@ from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
-from adaptive_cart.nouns.in_order import number_by
+from adaptive_cart.nouns.enrolled import Come, Enrolled
 from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
@@ -33,18 +33,27 @@ Outcome = Floats | Booleans | RecurrentEvents | Scored | Staged
 
 
 def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Sum over the last axis, which is short: column by column, NumPy being slow at it."""
-    total = values[..., 0].copy()
+    """Sum over the last axis, which is short: column by column, NumPy being slow at it.
+
+    Read only, since a single column is its own sum.
+    """
+    total = values[..., 0]
+    if values.shape[-1] > 1:
+        total = total.copy()
     for place in range(1, values.shape[-1]):
         total += values[..., place]
+    total.setflags(write=False)
     return total
 
 
 def any_of(flags: Booleans) -> Booleans:
-    """Whether any is true along the last axis, which is short."""
-    found: Booleans = flags[..., 0].copy()
+    """Whether any is true along the last axis, which is short; read only, in the same way."""
+    found: Booleans = flags[..., 0]
+    if flags.shape[-1] > 1:
+        found = found.copy()
     for place in range(1, flags.shape[-1]):
         found |= flags[..., place]
+    found.setflags(write=False)
     return found
 
 
@@ -87,6 +96,8 @@ class Population:
         the states of the course are those seen.
     windows
         When each arm opens and closes, where it matters in which period somebody was randomised.
+    shared
+        The same arrivals, arms and strata as other scenarios have them too, if any do.
     """
 
     arrival: Floats
@@ -105,6 +116,7 @@ class Population:
     attendance: Attendance | None = None
     windows: Windows | None = None
     external: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    shared: Enrolled | None = None
 
     @cached_property
     def by_period(self) -> Population:
@@ -150,13 +162,17 @@ class Population:
         return self.arrival.shape[0]
 
     @cached_property
+    def enrolled(self) -> Enrolled:
+        """When participants came, and where they are; other scenarios' too, where it is theirs."""
+        own = self.arrival, self.arm, self.stratum
+        if self.shared is not None and self.shared.is_of(*own):
+            return self.shared
+        return Enrolled(*own, self.arms, self.strata)
+
+    @property
     def groups(self) -> tuple[tuple[ParticipantSet, ...], ...]:
         """Members of each arm and stratum."""
-        arms = tuple(ParticipantSet.where(self.arm == arm) for arm in range(self.arms))
-        if self.stratum is None:
-            return tuple((members,) for members in arms)
-        strata = [ParticipantSet.where(self.stratum == s) for s in range(self.strata)]
-        return tuple(tuple(members & stratum for stratum in strata) for members in arms)
+        return self.enrolled.groups
 
     def widened(self, arrival: Floats, imputations: Mapping[str, Floats]) -> Population:
         """The same with all who come beside these, the first of them, of whom nothing is known.
@@ -212,7 +228,7 @@ class Population:
             dropout = put(dropout, seen.dropout, first)
         arm = put(self.arm, seen.arm, first)
         found = replace(self, arm=arm, outcomes=outcomes, dropout=dropout)
-        found.__dict__["groups"] = tuple(
+        found.enrolled.__dict__["groups"] = tuple(
             (ParticipantSet(put(whole.words, part.words, first // WORD)),)
             for (whole,), (part,) in zip(self.groups, seen.groups, strict=True)
         )
@@ -275,11 +291,7 @@ class Population:
 
     def tally(self, members: ParticipantSet) -> Integers:
         """Count a set by ``(trial, arm, stratum)``."""
-        counts = np.empty((self.trials, self.arms, self.strata), dtype=np.int64)
-        for arm, strata in enumerate(self.groups):
-            for stratum, group in enumerate(strata):
-                counts[:, arm, stratum] = (members & group).count()
-        return counts
+        return self.enrolled.tally(members)
 
     def totals(self, values: Floats, members: ParticipantSet) -> Floats:
         """Sum a quantity over a set by ``(trial, arm, stratum)``."""
@@ -324,32 +336,32 @@ class Snapshot:
     left_out: ParticipantSet | None = None
 
     @cached_property
+    def _come(self) -> Come:
+        enrolled = self.population.enrolled
+        if self.left_out is None:
+            return enrolled.by(self.date, self.randomised)
+        return Come(enrolled, self.date, self.randomised, self.left_out)
+
+    @property
     def enrolled(self) -> ParticipantSet:
         """Those randomised by the look, but for who is not analysed."""
-        return self._first(self.randomised)
+        return self._come.everybody
 
-    @cached_property
+    @property
     def enrolled_by_group(self) -> Integers:
         """How many they are, ``(trial, arm, stratum)``; read only."""
-        counts = self.population.tally(self.enrolled)
-        counts.setflags(write=False)
-        return counts
-
-    def _first(self, number: Integers) -> ParticipantSet:
-        """The first so many, ``(trial,)``, but for who is not analysed."""
-        found = ParticipantSet.first(number, self.population.participants)
-        return found if self.left_out is None else found.without(self.left_out)
+        return self.tally(self.enrolled)
 
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""
-        if month not in self._passed:  # endpoints often share a month
-            number = number_by(self.population.arrival, until(self.date), month)
-            self._passed[month] = self._first(np.minimum(number, self.randomised))
-        return self._passed[month]
+        return self._come.passed(month)
 
-    @cached_property
-    def _passed(self) -> dict[float, ParticipantSet]:
-        return {}
+    def tally(self, members: ParticipantSet) -> Integers:
+        """Count a set by ``(trial, arm, stratum)``; read only.
+
+        Once where these are all who have been randomised, or were so many months before.
+        """
+        return self._come.tally(members)
 
     def told_at(self, month: float) -> ParticipantSet:
         """Those of whom a state at a month can be told: the visit for it may come that late."""

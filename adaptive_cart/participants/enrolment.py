@@ -19,7 +19,7 @@ from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.randomisation import PermutedBlocks, ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
-from adaptive_cart.nouns.in_order import number_by
+from adaptive_cart.nouns.in_order import number_by, room_for, running_sums
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, Same, padded
@@ -42,11 +42,8 @@ def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
     width = padded(max_n)
     if regular:
         return np.tile(np.arange(1.0, width + 1.0), (latents.trials, 1))
-    gaps = np.subtract(1.0, latents.of("arrival"))
-    np.log(gaps, out=gaps)
-    np.negative(gaps, out=gaps)
-    # a running sum along the trial: the order of additions never depends on the block
-    return np.cumsum(gaps, axis=1, out=gaps)
+    gaps = np.subtract(1.0, latents.of("arrival"), out=room_for(latents.trials, width))
+    return running_sums(np.log(gaps, out=gaps))
 
 
 def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:

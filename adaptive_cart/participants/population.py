@@ -16,6 +16,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
+from adaptive_cart.nouns.enrolled import Enrolled
 from adaptive_cart.nouns.external_draws import Drawn, drawn_from
 from adaptive_cart.nouns.participant_set import WORD
 from adaptive_cart.nouns.records import Floats, Outcome, Population
@@ -168,7 +169,11 @@ def populate(
         visits={name: endpoint.taken_at() for name, endpoint in design.endpoints.items()},
         crossover_counts=design.crossover is not None and design.crossover.ignored,
         external=_external(design, truth, latents),
-    )
+        shared=latents.made_once(
+            "enrolled", (Same(arrival), Same(arm), Same(stratum), arms, strata),
+            lambda: Enrolled(arrival, arm, stratum, arms, strata),
+        ),
+    )  # fmt: skip
 
 
 def imputation_uniforms(design: Design, latents: Latents) -> dict[str, Floats]:

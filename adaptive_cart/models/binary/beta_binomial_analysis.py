@@ -30,6 +30,7 @@ from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.external_draws import path_in
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
+from adaptive_cart.nouns.rows_of import rows_of
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside, lent_to
 
@@ -112,6 +113,7 @@ class CountsPosterior(PoolsStrata):
     fast_error = 1e-9  # measured below 1e-11
     drawn_error = 0.005
     arms_apart = True
+    begins_anew = True
 
     @property
     def arms(self) -> int:
@@ -203,9 +205,12 @@ class CountsPosterior(PoolsStrata):
         what = "covers", *(priors[arm] for arm in arms), question.value, question.above, level
         tables = self._table(question)
         counts = tuple(table[:, arm] for arm in arms for table in tables)
-        return met_lately(
-            what, counts, lambda rows: self.of(self.model, rows)._worked_out(question, level)
-        )
+
+        def work_out(rows: Integers) -> Booleans:
+            asked = self if len(rows) == len(counts[0]) else self.of(self.model, rows)
+            return asked._worked_out(question, level)
+
+        return met_lately(what, counts, work_out)
 
     def _worked_out(self, question: Question, level: float) -> Booleans:
         """Whether the interval covers, by moments where they tell it plainly."""
@@ -235,10 +240,10 @@ class CountsPosterior(PoolsStrata):
 
     def of(self, model: BetaBinomial, rows: Integers) -> CountsPosterior:
         """The posterior of some of the trials, by another model."""
-        open_strata = None if self.open_strata is None else self.open_strata[rows]
+        open_strata = None if self.open_strata is None else rows_of(self.open_strata, rows)
         return replace(
-            self, model=model, successes=self.successes[rows], totals=self.totals[rows],
-            open_strata=open_strata,
+            self, model=model, successes=rows_of(self.successes, rows),
+            totals=rows_of(self.totals, rows), open_strata=open_strata,
         )  # fmt: skip
 
 

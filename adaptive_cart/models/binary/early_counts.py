@@ -49,6 +49,7 @@ class EarlyCountsPosterior(CountsPosterior):
     closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio")
     exactly = "closed form or quadrature, averaged over those who wait"
     arms_apart = False  # a draw has its own number of responders among those who wait
+    begins_anew = False  # it knows how many of those who wait will respond
 
     # ── how many of those who wait will respond ───────────────────────────────────────────
     def _numbers(self, question: Question | Quantity) -> tuple[Integers, Integers]:
