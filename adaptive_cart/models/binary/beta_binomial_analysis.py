@@ -216,6 +216,7 @@ class CountsPosterior(PoolsStrata):
         """Whether the interval covers, by moments where they tell it plainly."""
         from adaptive_cart.models.binary.beta_cover import plainly_covered
 
+        assert question.minus is not None
         priors, arms = self._own(question).priors, [question.arm, question.minus]
         successes, totals = (table[:, arms] for table in self._table(question))
         pair = priors[arms[0]], priors[arms[1]]
