@@ -58,8 +58,7 @@ def _found(
         if truth is None:
             why = "its draws are too many to be enumerated"
             return ConditionalAssurance(prior, None, {}, why)
-        values = true_values(design, truth).by_arm[design.primary]
-        truths.append((weight, tuple(value.value for value in values)))
+        truths.append((weight, tuple(true_values(design, truth).levels(design.primary))))
         names.append(scenario)
     value, probable = given_table(ahead, analysed, table, truths)
     return ConditionalAssurance(prior, value, _by_scenario(names, probable.tolist()))

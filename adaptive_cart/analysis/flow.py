@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata, util
@@ -34,6 +34,7 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import settings_typed
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.asked_numbers import MOST_PARTICIPANTS, wrong_number, wrong_seed
+from adaptive_cart.nouns.progress import Tell
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
@@ -49,7 +50,6 @@ WITHOUT = (
     "PyMC is not installed: the fast posterior stands alone. The reference posterior comes with "
     'pip install "adaptive_cart[reference]"'
 )
-Tell = Callable[[str], None]
 
 
 @dataclass

@@ -8,7 +8,7 @@ its value in steps, and where the verdict differs the place is found by halving.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, isnan
 from typing import TypeAlias
@@ -23,6 +23,7 @@ from adaptive_cart.analysis.shifts import Shifted
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.moved_missing import arms_in_trial
 from adaptive_cart.models.prior_tip import EVERY_ARM
+from adaptive_cart.nouns.progress import Tell
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 
@@ -30,7 +31,7 @@ SECONDS = 5.0  # until it is first told how far it is
 Asked: TypeAlias = tuple[str, Comparison, int]  # a rule's name, its comparison, which target
 
 
-def tipping_of(analysis: RecordedAnalysis, held: Held, tell: Callable[[str], None]) -> Tipping:
+def tipping_of(analysis: RecordedAnalysis, held: Held, tell: Tell) -> Tipping:
     """What would turn each rule of the look over, target by target."""
     missing: list[MissingTip] = []
     shifts: list[ShiftTip] = []
@@ -73,7 +74,7 @@ def _asked(analysis: RecordedAnalysis, held: Held) -> Iterator[Asked]:
                     yield rule.name, part, place
 
 
-def told_as_they_go(asked: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Asked]:
+def told_as_they_go(asked: Sequence[Asked], tell: Tell) -> Iterator[Asked]:
     """Give them one by one, and say how many there are and, where they take long, how far it is."""
     number = len(asked)
     tell(f"tipping points of {number} comparison{'s' * (number != 1)}, each judged anew many times")

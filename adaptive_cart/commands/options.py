@@ -108,6 +108,21 @@ def resume(command: Callable[..., None]) -> Callable[..., None]:
     return _RESUME(going_on)
 
 
+def part(of: str) -> Callable[[Any], Any]:
+    """Let a command run one part of its work alone; ``of`` says what is divided."""
+    return click.option(
+        "--part",
+        metavar="NUMBER/OF",
+        help=f"Run this part of the {of} alone, as a job of a batch scheduler; then type merge.",
+    )
+
+
+def told_of_part(held: str, folder: Path) -> None:
+    """Say what a part holds, and how all are put together."""
+    click.echo(held)
+    click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
+
+
 def load(design: Path, settings: Iterable[str]) -> Design:
     """Read a design file, and say on standard error what is set otherwise than it says."""
     from adaptive_cart.design.file import load_design

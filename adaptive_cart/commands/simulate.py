@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 @options.workers
 @options.engine()
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
-@click.option(
-    "--part",
-    metavar="NUMBER/OF",
-    help="Run this part of the trials alone, as a job of a batch scheduler; then type merge.",
-)
+@options.part("trials")
 @options.out("Results folder; else results/<name of the design file>.")
 @options.resume
 def command(
@@ -65,8 +61,7 @@ def command(
         )
     if share is not None:
         number = loaded.simulation.trials if trials is None else trials
-        click.echo(f"{share.words(number)}, in {folder / share.folder}")
-        click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
+        options.told_of_part(f"{share.words(number)}, in {folder / share.folder}", folder)
         return
     show_result(result, folder)
 

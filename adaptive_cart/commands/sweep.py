@@ -46,11 +46,7 @@ if TYPE_CHECKING:
 @options.workers
 @options.engine()
 @options.formats("Of the figures")
-@click.option(
-    "--part",
-    metavar="NUMBER/OF",
-    help="Run this part of the variants alone, as a job of a batch scheduler; then type merge.",
-)
+@options.part("variants")
 @options.out("Folder of the sweep; else sweeps/<name of the design file>.")
 @options.resume
 def command(
@@ -93,8 +89,7 @@ def command(
         else:
             found = sweep(loaded, vary, out=folder, **asked)
     if share is not None:
-        click.echo(f"{held}, in {folder}")
-        click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
+        options.told_of_part(f"{held}, in {folder}", folder)
         return
     show_sweep(found, formats)
 

@@ -7,7 +7,6 @@ once, when all of them have been observed, and judged by its success rules alone
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from adaptive_cart.design.error_tables import without_stops
 from adaptive_cart.design.external import only_named
 from adaptive_cart.design.rule_tables import Comparing, Rule, side_of, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
+from adaptive_cart.nouns.progress import Progress, Tell
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.calibrating.claims import for_success_alone
 from adaptive_cart.running.region import needs_calibration
-from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.running.run import simulate
 
 
 def fixed_size(design: Design, calibrated: bool = False) -> Design:
@@ -113,7 +113,7 @@ def run_like(
     out: Path,
     jobs: int | None,
     progress: Progress,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Result:
     """Run a design as another was run: engine, seed, and trials of each scenario.
 

@@ -21,14 +21,10 @@ from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.result import Result, open_result
-from adaptive_cart.running.run import Progress
 
 FIXED, GROUP_SEQUENTIAL = "fixed size", "group sequential"
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
 
 
 def compare(
@@ -41,8 +37,8 @@ def compare(
     scenarios: Iterable[str] | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
-    progress: Progress = _silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Comparison:
     """Lay designs side by side in the scenarios that all of them have.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from adaptive_cart.comparison.measured import BOTH_EXACT, Candidate, Difference, Key, Measure
 from adaptive_cart.nouns.roles import PLURAL
+from adaptive_cart.results.laid_out import ruled, shortened
 
 if TYPE_CHECKING:
     from adaptive_cart.comparison.side_by_side import Comparison
@@ -61,16 +62,9 @@ def laid_out(comparison: Comparison, width: int) -> str:
     groups = _groups(comparison, rows)
     labels = _labels(comparison, rows)
     wide = max(map(len, labels))
-    first: list[list[Group]] = [[]]
-    used = wide
-    for group in groups:
-        need = len(GAP) + len(group.lines[0])
-        if first[-1] and used + need > width:
-            first.append([])
-            used = wide
-        first[-1].append(group)
-        used += need
-    blocks += [_block(labels, rows, block, wide) for block in first if block]
+    has_cells = [place == 0 or name.startswith(f"{INDENT} ") for place, name in enumerate(labels)]
+    parts = beside_each_other(groups, wide, width)
+    blocks += [as_lines(labels, part, wide, has_cells) for part in parts]
     blocks.append("\n".join(textwrap.fill(note, width) for note in notes(comparison)))
     return "\n\n".join(blocks)
 
@@ -224,8 +218,9 @@ def _labels(comparison: Comparison, rows: list[Row]) -> list[str]:
             lines.append(PLURAL[role])
         if name != scenario:
             scenario = name
-            lines.append(f" {_cut(name)}")
-        lines.append(f"{INDENT} {_cut(candidate.label)}{_unsafe(comparison, candidate)}")
+            lines.append(f" {shortened(name, LONGEST_LABEL)}")
+        label = shortened(candidate.label, LONGEST_LABEL)
+        lines.append(f"{INDENT} {label}{_unsafe(comparison, candidate)}")
     return lines
 
 
@@ -235,26 +230,41 @@ def _unsafe(comparison: Comparison, candidate: Candidate) -> str:
     return UNSAFE if others and not candidate.stops_for_safety else ""
 
 
-def _cut(label: str) -> str:
-    end = (LONGEST_LABEL - 1) // 2
-    if len(label) <= LONGEST_LABEL:
-        return label
-    return f"{label[: LONGEST_LABEL - 1 - end]}…{label[-end:]}"
+def beside_each_other(groups: Iterable[Group], wide: int, width: int) -> Iterator[list[Group]]:
+    """Groups that stand beside each other, behind labels, in lines of at most ``width``."""
+    part: list[Group] = []
+    used = wide
+    for group in groups:
+        need = len(GAP) + len(group.lines[0])
+        if part and used + need > width:
+            yield part
+            part, used = [], wide
+        part.append(group)
+        used += need
+    if part:
+        yield part
 
 
-def _block(labels: list[str], rows: list[Row], groups: list[Group], wide: int) -> str:
+def as_lines(
+    labels: Sequence[str], groups: Sequence[Group], wide: int, has_cells: Sequence[bool]
+) -> str:
+    """Groups beside each other as lines; the first label is of the headings.
+
+    Parameters
+    ----------
+    has_cells
+        By label; another stands above others, alone.
+    """
     cells = [group.lines for group in groups]
     lines = [" " * wide + GAP + GAP.join(column[0] for column in cells)]
     place = 1
-    for number, label in enumerate(labels):
-        if number == 0 or label.startswith(f"{INDENT} "):
+    for label, has_some in zip(labels, has_cells, strict=True):
+        if has_some:
             lines.append(label.ljust(wide) + GAP + GAP.join(column[place] for column in cells))
             place += 1
         else:
             lines.append(label)
-    lines = [line.rstrip() for line in lines]
-    rule = "─" * max(map(len, lines))
-    return "\n".join([*lines[:2], rule, *lines[2:], rule])
+    return ruled(lines)
 
 
 def _aligned(cells: list[str]) -> list[str]:

@@ -66,10 +66,12 @@ class Weighing(Now):
         return replace(one, value=question.value / weight, against=question.against)
 
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
-        """The model's own of a single endpoint, else from the draws of each, in order."""
+        """The model's own of a single endpoint, else from the draws of each."""
         alone = self.alone(question)
-        if alone is not None:
-            return seen.together((alone,))
+        return self.of_draws(seen, question) if alone is None else seen.together((alone,))
+
+    def of_draws(self, seen: LookAnalysis, question: Question) -> Floats:
+        """From the draws of each endpoint, in order."""
         apart = {name: seen.posterior(name).arms_apart for name in question.endpoints}
         terms = [weight * seen.drawn_of(one) for weight, one in terms_of(question, apart)]
         return chance(question, terms)
@@ -79,6 +81,10 @@ class Weighing(Now):
         alone = self.alone(question)
         if alone is not None:
             return said_by(prior(alone.endpoint), (alone,))
+        return self.of_prior_draws(prior, question)
+
+    def of_prior_draws(self, prior: Callable[[str], Posterior], question: Question) -> float:
+        """The same of the draws of several priors."""
         found = {name: prior(name) for name in question.endpoints}
         apart = {name: posterior.arms_apart for name, posterior in found.items()}
         terms = [
@@ -100,13 +106,17 @@ class Weighing(Now):
         if alone is not None:
             analysis, model = fitted[alone.endpoint]
             return own_error(analysis, model, alone, participants)
+        return Error(round(self.error_of_draws(fitted, question), 4))
+
+    def error_of_draws(self, fitted: Mapping[str, Any], question: Question) -> float:
+        """That of the draws of several endpoints together."""
         by = {name: fitted[name][0].answered_by for name in question.endpoints}
         apart = {name: of.arms_apart for name, of in by.items()}
         errors = (
             OF_AN_ARM if apart[one.endpoint] else by[one.endpoint].drawn_error
             for _, one in terms_of(question, apart)
         )
-        return Error(round(math.hypot(*errors), 4))
+        return math.hypot(*errors)
 
     def of_chain(
         self,

@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.conduct.asking import own_error, said_by
 from adaptive_cart.conduct.weighing import AT_ONCE, TELLING, Weighing, draws_of
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.ties import Error, Sides, not_known
 from adaptive_cart.nouns.distinct_rows import each_distinct
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -57,42 +55,25 @@ class WeighingArms(Weighing):
         own = question.of.alone
         return replace(one, kind=own, places=question.places, against=question.against)
 
-    def answer(self, seen: LookAnalysis, question: Question) -> Floats:
-        """The model's own of a single endpoint, else from the draws of each."""
-        alone = self.alone(question)
-        if alone is not None:
-            return seen.together((alone,))
+    def of_draws(self, seen: LookAnalysis, question: Question) -> Floats:
+        """From the draws of each endpoint."""
         return chance(question, places_seen(question, seen))
 
-    def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
-        """The same of the priors."""
-        alone = self.alone(question)
-        if alone is not None:
-            return said_by(prior(alone.endpoint), (alone,))
+    def of_prior_draws(self, prior: Callable[[str], Posterior], question: Question) -> float:
+        """The same of the draws of several priors."""
         asked = levels_asked(question, prior(question.endpoints[0]).arms)
         levels = [[own[:1] for own in draws_of(prior(each[0].endpoint), each)] for each in asked]
         weights = [weight for _, weight in question.weights]
         return float(chance(question, places(weights, levels))[0])
 
-    def sides(self, seen: LookAnalysis, question: Question) -> Sides:
-        """What the model of a single endpoint knows; of several nothing."""
-        alone = self.alone(question)
-        return not_known if alone is None else seen.posterior(alone.endpoint).sides(alone)
-
-    def error_in(
-        self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
-    ) -> Error:
-        """That of a single endpoint, or of the draws of several put together.
+    def error_of_draws(self, fitted: Mapping[str, Any], question: Question) -> float:
+        """That of the draws of several endpoints put together.
 
         Models whose draws are not those of exact quantiles of each arm add their own.
         """
-        alone = self.alone(question)
-        if alone is not None:
-            analysis, model = fitted[alone.endpoint]
-            return own_error(analysis, model, alone, participants)
         by = [fitted[name][0].answered_by for name in question.endpoints]
         drawn = (one.drawn_error for one in by if not one.arms_apart)
-        return Error(round(math.hypot(OF_BEST, *drawn), 4))
+        return math.hypot(OF_BEST, *drawn)
 
     def of_chain(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,6 +248,44 @@ def write_picture(
     for suffix in wanted:
         owned.write(f"{name}.{suffix}", rendered(picture, suffix))
     return names
+
+
+def require_formats(formats: Sequence[str]) -> None:
+    """Raise an :class:`InputError` where a figure is not written in some format."""
+    unknown = [suffix for suffix in formats if suffix not in FORMATS]
+    if unknown:
+        raise InputError(f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)}")
+
+
+def write_captioned(
+    folder: Path,
+    captions: Mapping[str, Mapping[str, str]],
+    draw: Callable[[str], Figure],
+    formats: Sequence[str],
+) -> list[str]:
+    """Write figures and a file of their captions; returns the names of the files.
+
+    Parameters
+    ----------
+    captions
+        By name of a figure: its title, its caption and what it says to who does not see it.
+    draw
+        Draws the figure of a name.
+
+    Raises
+    ------
+    InputError, ResultsError
+        If a format does not exist, or the folder holds other people's files of these names.
+    """
+    require_formats(formats)
+    owned = OwnedFolder(folder)
+    files = {f"{name}.{suffix}": (name, suffix) for name in captions for suffix in formats}
+    owned.require_free([*files, CAPTIONS])
+    drawn = {name: draw(name) for name in captions}
+    for file, (name, suffix) in files.items():
+        owned.write(file, rendered(drawn[name], suffix))
+    owned.write(CAPTIONS, json.dumps(captions, indent=2, ensure_ascii=False) + "\n")
+    return [*files, CAPTIONS]
 
 
 def rendered(figure: Figure, suffix: str) -> bytes:

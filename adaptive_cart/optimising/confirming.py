@@ -24,11 +24,12 @@ with 95% confidence, is at most what is wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.progress import Progress, Tell
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.optimising.evaluating import (
     Evaluation,
@@ -44,7 +45,6 @@ from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.margin_bound import margin_bound
 from adaptive_cart.running.region import needs_calibration, region_of
-from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import clopper_pearson, lower_bound
 from adaptive_cart.running.worst_case import worst_case
 
@@ -208,9 +208,7 @@ def confirmed_on_trials(
     return one, replace(confirmed, evaluation=_with_thresholds(figures, confirmed)), design
 
 
-def bounded(
-    told: Told, wanted: Wanted, judge: OnTrials, progress: Progress, tell: Callable[[str], None]
-) -> Told:
+def bounded(told: Told, wanted: Wanted, judge: OnTrials, progress: Progress, tell: Tell) -> Told:
     """The same design, and what its simulated error exceeds nowhere; confirmed if that is enough.
 
     What does not hold at the null points already is not bounded.

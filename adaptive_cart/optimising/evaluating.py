@@ -23,15 +23,13 @@ from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.calibrating.type_one_error import why_not_enumerated
-from adaptive_cart.running.carrying import carried
+from adaptive_cart.running.carrying import binomials, carried, chosen, over_tables
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.exact_error import (
     MOST_TABLES,
     ExactError,
     Verdicts,
-    binomials,
-    chosen,
     tables_of,
 )
 from adaptive_cart.running.region import needs_calibration, region_of, with_found
@@ -165,17 +163,16 @@ class OnCounts:
 
     def _read(self, design: Design) -> tuple[list[_Truth], dict[str, _Truth]]:
         mixture, members = self.wanted.mixture, []
-        for name, weight in mixture.weights.items():
-            truth = design.truths[name]
-            draws = [d for d in mixture.draws if d.concerns(name, truth.role)]
-            nodes = nodes_of(design, name, draws) if draws else [(1.0, truth)]
+        for one in mixture.weighed(design):
+            alone = [(1.0, design.truths[one.scenario])]
+            nodes = nodes_of(design, one.scenario, one.draws) if one.draws else alone
             if nodes is None:
                 message = (
                     f"'{mixture.prior}' draws too many values to be enumerated; write --weight "
                     f"SCENARIO=0.5 for each"
                 )
                 raise DesignError([Problem("--prior", message)])
-            members += [_truth(design, weight * share, one) for share, one in nodes]
+            members += [_truth(design, one.weight * share, truth) for share, truth in nodes]
         return members, {n: _truth(design, 0.0, design.truths[n]) for n in self.wanted.power}
 
     def _costs(
@@ -213,7 +210,7 @@ class OnCounts:
 
 def _truth(design: Design, weight: float, truth: Truth) -> _Truth:
     true = true_values(design, truth)
-    rates = tuple(value.value for value in true.by_arm[design.primary])
+    rates = tuple(true.levels(design.primary))
     return _Truth(weight, rates, what_could_be_claimed(design, true)[0] == 1.0)
 
 
@@ -235,16 +232,10 @@ def ended(looks: Sequence[Verdicts], rates: Floats) -> tuple[Floats, Floats]:
         masses = [binomials(n, rates[:, arm]) for arm, n in enumerate(after)]
         wins = np.logical_or.reduce(list(look.wins.values())) if look.wins else np.bool_(False)
         stays = look.open_ if number + 1 < len(looks) else np.zeros_like(look.open_)
-        won[number] = _over(np.where(wins, reached, 0.0), masses)
-        lost[number] = _over(np.where(wins | stays, 0.0, reached), masses)
+        won[number] = over_tables(np.where(wins, reached, 0.0), masses)
+        lost[number] = over_tables(np.where(wins | stays, 0.0, reached), masses)
         running, before = np.where(stays, reached, 0.0), after
     return won, lost
-
-
-def _over(mass: Floats, masses: list[Floats]) -> Floats:
-    if len(masses) == 1:
-        return np.asarray(masses[0] @ mass)
-    return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
 
 
 # ── which of the two ──────────────────────────────────────────────────────────────────────────

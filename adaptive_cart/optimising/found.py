@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.replacing import text_with
 from adaptive_cart.design.validation import shown
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.confirming import (
@@ -229,20 +228,19 @@ class Optimum:
         """All designs that were judged, as CSV."""
         keys = list(dict.fromkeys(key for row in self.rows for key in row.settings))
         wanted = self.wanted
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            ["place", "max_n", "looks", *keys, *wanted.aims, *(f"{a}_mcse" for a in wanted.aims),
-             *(f"success_{n}" for n in wanted.power), *(f"success_{n}_mcse" for n in wanted.power),
-             "error", "error_mcse", "error_at", "meets", "front", "any_design"]
+        header = (
+            "place", "max_n", "looks", *keys, *wanted.aims, *(f"{a}_mcse" for a in wanted.aims),
+            *(f"success_{n}" for n in wanted.power), *(f"success_{n}_mcse" for n in wanted.power),
+            "error", "error_mcse", "error_at", "meets", "front", "any_design",
         )  # fmt: skip
         places = {row.digest: front for front, row in enumerate(self.front, start=1)}
         least_of = {row.digest: row.least for row in self.shown}
         if self.best is not None:
             least_of[self.best.digest] = self.bound
+        rows = []
         for place, row in enumerate([self.written, *self.rows]):
             one, least = row.evaluation, least_of.get(row.digest)
-            writer.writerow(
+            rows.append(
                 [place, row.size, " ".join(f"{at:g}" for at in row.looks),
                  *(shown(row.settings[k], 200) if k in row.settings else "" for k in keys),
                  *(f.estimate for f in one.average.values()),
@@ -253,7 +251,7 @@ class Optimum:
                  "yes" if one.meets(wanted) else "no", places.get(row.digest, ""),
                  "" if least is None else least]
             )  # fmt: skip
-        return text.getvalue()
+        return csv_text(header, rows)
 
     def log(self) -> dict[str, Any]:
         """What was asked and found, as plain tables."""

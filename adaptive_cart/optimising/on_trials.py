@@ -17,9 +17,10 @@ import numpy as np
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw
+from adaptive_cart.design.design_prior import Weighed
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.optimising.aims import averaged
 from adaptive_cart.optimising.evaluating import Evaluation, with_thresholds_found
@@ -36,7 +37,7 @@ from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.null_points import null_points
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import region_of
-from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.running.run import simulate
 from adaptive_cart.running.simulated_error import false_successes
 from adaptive_cart.running.workers import all_cores, spread
 
@@ -81,16 +82,15 @@ class OnTrials:
     def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
         """What a candidate has, and it with its thresholds."""
         design, thresholds = with_thresholds_found(candidate.design, self.seed, "auto", self.jobs)
-        weights = self.wanted.mixture.weights
-        drawn = {name: self._draws(design, name) for name in weights}
-        asked = [*(name for name, draws in drawn.items() if not draws), *self.wanted.power]
+        weighed = self.wanted.mixture.weighed(design)
+        asked = [*(one.scenario for one in weighed if not one.draws), *self.wanted.power]
         result = simulate(
             _uncorrected(design), trials=self.trials, seed=self.seed, jobs=self.jobs,
             engine="simulate", scenarios=[*dict.fromkeys(asked)], progress=self.progress,
         ) if asked else None  # fmt: skip
         members: list[tuple[Columns, bool | Booleans]] = [
-            self._drawn(design, name, draws) if draws else _as_it_is(design, name, result)
-            for name, draws in drawn.items()
+            self._drawn(design, one) if one.draws else _as_it_is(design, one.scenario, result)
+            for one in weighed
         ]
         average = {}
         for name, aim in self.wanted.aims.items():
@@ -98,7 +98,7 @@ class OnTrials:
                 aim.of_trials(design, columns, true, self.wanted.losses)
                 for columns, true in members
             ]
-            value, mcse = averaged(list(weights.values()), counted)
+            value, mcse = averaged([one.weight for one in weighed], counted)
             half = Z95 * mcse
             average[name] = Figure(value, mcse, value - half, value + half, self.trials)
         success = {
@@ -107,27 +107,19 @@ class OnTrials:
         error, where = self._error(design)
         return Evaluation(average, success, error, where, thresholds), design
 
-    def _draws(self, design: Design, scenario: str) -> tuple[Draw, ...]:
-        role = design.truths[scenario].role
-        return tuple(d for d in self.wanted.mixture.draws if d.concerns(scenario, role))
-
-    def _drawn(
-        self, design: Design, scenario: str, draws: Sequence[Draw]
-    ) -> tuple[Columns, Booleans]:
+    def _drawn(self, design: Design, one: Weighed) -> tuple[Columns, Booleans]:
         """Trials with a truth each, by the names of ``trials.parquet``, and whether it is true."""
-        prior, done = self.wanted.mixture.prior, 0
+        done = 0
 
         def further(count: int) -> None:
             nonlocal done
             done += count
-            self.progress(f"{scenario}, drawn", done, self.trials)
+            self.progress(f"{one.scenario}, drawn", done, self.trials)
 
         jobs = all_cores() if self.jobs is None else self.jobs
-        found = trials_drawn(
-            design, prior, scenario, draws, self.seed, self.trials, jobs, further
-        )  # fmt: skip
+        found = trials_drawn(design, one, self.seed, self.trials, jobs, further)
         if np.isnan(found["some_true"]).any():
-            raise _not_known(scenario)
+            raise _not_known(one.scenario)
         success = found["success"].astype(np.bool_)
         columns = {
             "n_randomised": found["participants"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from adaptive_cart.nouns.asked_numbers import (
     wrong_seed,
 )
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.confirming import (
     Told,
@@ -43,17 +44,12 @@ from adaptive_cart.running.best_possible import most_power
 from adaptive_cart.running.calibrating.overruled import all_binding
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import region_of
-from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import why_not_stated
 
 ALLOWED = 300  # candidates
 FRESH = 100_000  # trials that confirm, at least
 SHOWN = 10  # designs of a front that are told, and what any design can do beside each
 PILOT = 4  # one in so many trials finds the null points at which candidates are judged
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
 
 
 def optimise(
@@ -78,8 +74,8 @@ def optimise(
     out: str | Path | None = None,
     restart: bool = False,
     certify: bool = False,
-    progress: Progress = _silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Optimum:
     """Find the design that needs least, among those that hold an error and have a power.
 
@@ -170,7 +166,7 @@ class _Search:
     jobs: int | None
     kept: Kept
     progress: Progress
-    tell: Callable[[str], None]
+    tell: Tell
     engine: Engine
     certify: bool = False
     done: int = 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.errors import InputError, one_of
-from adaptive_cart.figures import FORMATS, rendered
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -21,8 +19,7 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.figures.writing import CAPTIONS
-from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.figures.writing import require_formats, write_captioned
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.found import Optimum, Row
 from adaptive_cart.results.figure import Z95
@@ -191,17 +188,9 @@ def write_front(
     found: Optimum, folder: Path, formats: tuple[str, ...] = ("pdf", "svg", "png")
 ) -> list[str]:
     """Write the figure with its caption; returns the names of the files, none if there is none."""
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise InputError(f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)}")
+    require_formats(formats)
     if lacks(found):
         return []
-    owned = OwnedFolder(folder)
-    files = {f"{FRONT}.{suffix}": suffix for suffix in formats}
-    owned.require_free([*files, CAPTIONS])
-    drawn = draw_front(found)
-    for file, suffix in files.items():
-        owned.write(file, rendered(drawn, suffix))
     told = {
         FRONT: {
             "title": title(found),
@@ -209,5 +198,4 @@ def write_front(
             "alternative_text": alternative_text(found),
         }
     }
-    owned.write(CAPTIONS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    return [*files, CAPTIONS]
+    return write_captioned(folder, told, lambda name: draw_front(found), formats)

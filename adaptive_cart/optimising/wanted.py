@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
+from adaptive_cart.design.design_prior import Draw, Weighed, draws_of, weights_of
 from adaptive_cart.design.replacing import key_and_text
 from adaptive_cart.errors import DesignError, InputError, Problem, nearest, one_of
 from adaptive_cart.optimising.aims import AIMS, Aim, Losses
@@ -34,6 +34,15 @@ class Mixture:
     prior: str
     weights: Mapping[str, float]
     draws: tuple[Draw, ...] = ()
+
+    def weighed(self, design: Design) -> list[Weighed]:
+        """Each scenario with what is drawn in it."""
+        found = []
+        for name, weight in self.weights.items():
+            role = design.truths[name].role
+            own = tuple(draw for draw in self.draws if draw.concerns(name, role))
+            found.append(Weighed(self.prior, name, weight, own))
+        return found
 
     def words(self) -> str:
         """Say it: ``null 0.5, expected 0.5``."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.programmes.candidate_trial import CandidateTrial
@@ -144,7 +145,7 @@ def _points() -> SobolLatents:
 def known_of(
     trial: CandidateTrial,
     reaches: Mapping[Steps, tuple[float, float]],
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Known:
     """Integrate the true values of a trial on a lattice over what candidates draw."""
     plan, points = Plan.of(trial.design), _points()

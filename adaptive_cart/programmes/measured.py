@@ -7,8 +7,6 @@ counts portfolios, or candidates of some kind); its standard error is by the del
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.nouns.csv_text import csv_text, known
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.programmes.common_control import counted_once
@@ -46,7 +45,7 @@ class Measures:
     def csv(self) -> str:
         """Rows of ``measures.csv``."""
         rows = [(*key, *_cells(figure)) for key, figure in self.figures.items()]
-        return _csv(COLUMNS, rows)
+        return csv_text(COLUMNS, rows)
 
     def distributions_csv(self) -> str:
         """Rows of ``distributions.csv``."""
@@ -55,20 +54,11 @@ class Measures:
             for what, figures in self.distributions.items()
             for number, figure in enumerate(figures)
         ]
-        return _csv(("what", "number", *COLUMNS[2:]), rows)
+        return csv_text(("what", "number", *COLUMNS[2:]), rows)
 
 
 def _cells(figure: Figure) -> list[Any]:
-    numbers = (figure.estimate, figure.mcse, figure.lower, figure.upper)
-    return [*("" if math.isnan(number) else number for number in numbers), figure.n]
-
-
-def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return [*known((figure.estimate, figure.mcse, figure.lower, figure.upper)), figure.n]
 
 
 def ratio(above: Floats, below: Floats, low: float = -math.inf, high: float = math.inf) -> Figure:

@@ -8,12 +8,10 @@ look at, and needs none for that.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -29,6 +27,7 @@ from adaptive_cart.figures.style import (
     styled,
     whole_ticks,
 )
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.programmes.measured import HOLD_UP
 from adaptive_cart.programmes.result import KeptProgramme, ProgrammeResult
 from adaptive_cart.results.figure import Figure as Measure
@@ -307,14 +306,8 @@ def numbers_of(result: Simulated) -> Mapping[str, str]:
         (rule.responders, rule.stopped_working, rule.trials_of_none) for rule in go_rules(result)
     ]
     return {
-        f"{PAGE}_early_results.csv": _csv(("observed", "true", "candidates", "going"), left),
-        f"{PAGE}_go_rules.csv": _csv(("responders", "stopped_working", "trials_of_none"), rules),
+        f"{PAGE}_early_results.csv": csv_text(("observed", "true", "candidates", "going"), left),
+        f"{PAGE}_go_rules.csv": csv_text(
+            ("responders", "stopped_working", "trials_of_none"), rules
+        ),
     }
-
-
-def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -20,9 +20,6 @@ and is better in one of the three.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +29,9 @@ from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.figures import FORMATS, rendered
 from adaptive_cart.figures.style import BLUE, GREY, light_grid, sheet, styled
+from adaptive_cart.nouns.csv_text import csv_text, known
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.whole_files import unfit_for_a_folder
 from adaptive_cart.programmes.best import (
@@ -47,7 +46,7 @@ from adaptive_cart.programmes.best import (
 from adaptive_cart.programmes.measured import HOLD_UP, per_portfolio, ratio
 from adaptive_cart.programmes.programme import Programme, load_programme
 from adaptive_cart.programmes.result import ProgrammeResult
-from adaptive_cart.programmes.run import Progress, simulate_programme
+from adaptive_cart.programmes.run import simulate_programme
 from adaptive_cart.programmes.telling import number
 from adaptive_cart.programmes.varied import (
     AS_WRITTEN,
@@ -125,18 +124,15 @@ class Policies:
 
     def csv(self) -> str:
         """Rows of ``policies.csv``."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        rows = []
         header = ("policy", "measure", "estimate", "mcse", "difference", "mcse_of_difference")
-        writer.writerow((*header, "dominated_by", "folder"))
         for policy in self.numbers:
             folder = self.results[policy].folder.relative_to(self.folder).as_posix()
             for measure in self.measures:
                 own, apart = self.figure(policy, measure), self.difference(policy, measure)
-                numbers = (own.estimate, own.mcse, apart.estimate, apart.mcse)
-                cells = ["" if math.isnan(number) else number for number in numbers]
-                writer.writerow([policy, measure, *cells, self.dominated(policy), folder])
-        return text.getvalue()
+                cells = known((own.estimate, own.mcse, apart.estimate, apart.mcse))
+                rows.append([policy, measure, *cells, self.dominated(policy), folder])
+        return csv_text((*header, "dominated_by", "folder"), rows)
 
 
 def compare_policies(
@@ -151,8 +147,8 @@ def compare_policies(
     named: bool = True,
     vary: Mapping[str, Sequence[Any]] | None = None,
     wanted: Wanted | None = None,
-    progress: Progress = lambda what, done, total: None,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Policies:
     """Simulate a programme as written and under each of its policies.
 

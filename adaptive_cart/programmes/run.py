@@ -19,7 +19,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.asked_numbers import wrong_jobs, wrong_number, wrong_seed
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.programmes.known import known_of
 from adaptive_cart.programmes.measured import Measures, measures_of
 from adaptive_cart.programmes.programme import Programme
@@ -49,7 +50,6 @@ MOST = 10_000_000  # candidates of a run
 PARTS = "parts"
 KEPT = "What was finished is kept; the same command goes on from there"
 Span = tuple[int, int]  # portfolios, from and up to
-Progress = Callable[[str, int, int], None]
 
 
 def simulate_programme(
@@ -60,8 +60,8 @@ def simulate_programme(
     jobs: int | None = None,
     out: str | Path | None = None,
     restart: bool = False,
-    progress: Progress = lambda what, done, total: None,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> ProgrammeResult:
     """Simulate portfolios of candidates, from early trials to the decisions of controlled ones.
 
@@ -146,7 +146,7 @@ def _simulate(
     jobs: int,
     restart: bool,
     progress: Progress,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     identity = _identity(programme, seed, "simulate")
     owned = OwnedFolder(folder)

@@ -27,8 +27,6 @@ Hybrid frequentist/Bayesian power (averages conditional on the truth of the clai
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ import numpy as np
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.csv_text import csv_text, known
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, Claims
 from adaptive_cart.results.estimand import TrueValues
@@ -222,22 +221,19 @@ def gain_by_arm(design: Design, true: TrueValues) -> list[float] | None:
     if not design.primary_endpoint.binary:
         return None
     side = -1.0 if design.primary_endpoint.lower_is_better else 1.0
-    values = [value.value for value in true.by_arm[design.primary]]
+    values = true.levels(design.primary)
     return [side * (value - values[0]) for value in values]
 
 
 # ── as a file ─────────────────────────────────────────────────────────────────────────────────
 def averages_csv(found: Mapping[str, Mapping[str, Figure]]) -> str:
     """Rows by design prior and measure."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for prior, figures in found.items():
         for name, figure in figures.items():
-            numbers = (figure.estimate, figure.mcse, figure.lower, figure.upper)
-            cells = ["" if math.isnan(number) else number for number in numbers]
-            writer.writerow([prior, name, *cells, "" if figure.n is None else figure.n])
-    return text.getvalue()
+            cells = known((figure.estimate, figure.mcse, figure.lower, figure.upper))
+            rows.append([prior, name, *cells, "" if figure.n is None else figure.n])
+    return csv_text(COLUMNS, rows)
 
 
 def read_averages(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, Figure]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.worst_case import WorstCase
@@ -275,9 +274,7 @@ class Drift:
 
     def csv(self) -> str:
         """Every curve as text: a row a design, truth and control rate."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        rows = []
         for (design, truth), curve in self.curves.items():
             for place, control in enumerate(curve.controls):
                 values = (
@@ -286,8 +283,8 @@ class Drift:
                     curve.conflict[place],
                 )  # fmt: skip
                 told = ("" if math.isnan(value) else repr(float(value)) for value in values)
-                writer.writerow([design, truth, *told])
-        return text.getvalue()
+                rows.append([design, truth, *told])
+        return csv_text(COLUMNS, rows)
 
 
 @dataclass(frozen=True)

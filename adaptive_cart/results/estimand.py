@@ -115,6 +115,10 @@ class TrueValues:
         """By endpoint, then arm: the mean outcome over all strata."""
         return {name: tuple(map(of.level, of.arms)) for name, of in self.cells.items()}
 
+    def levels(self, endpoint: str) -> list[float]:
+        """Value of the mean outcome over all strata, by arm."""
+        return [level.value for level in self.by_arm[endpoint]]
+
     @cached_property
     def by_stratum(self) -> dict[str, tuple[tuple[TrueValue, ...], ...]]:
         """The same by endpoint, arm, stratum."""

@@ -121,6 +121,11 @@ def _block(labels: list[str], indented: list[bool], first: int, groups: list[Gro
                 cells = BETWEEN_COLUMNS.join(column[place] for column in columns)
                 lines[number + 1] = line + BETWEEN_GROUPS + " " * extra + cells
                 place += 1
+    return ruled(lines)
+
+
+def ruled(lines: list[str]) -> str:
+    """A table with a rule below its two lines of headings, and one below all."""
     lines = [line.rstrip() for line in lines]
     rule = "─" * max(map(len, lines))
     return "\n".join([*lines[:2], rule, *lines[2:], rule])
@@ -154,12 +159,13 @@ def _shortened(labels: list[str], least: int, most: int) -> list[str]:
     To ``least`` characters, or to as many more, up to ``most``, as keep them apart.
     """
     for size in range(max(least, SHORTEST_NAME), most + 1):
-        cut = [_cut(label, size) for label in labels]
+        cut = [shortened(label, size) for label in labels]
         if len(set(cut)) == len(set(labels)):
             return cut
-    return [_cut(label, most) for label in labels]
+    return [shortened(label, most) for label in labels]
 
 
-def _cut(label: str, size: int) -> str:
+def shortened(label: str, size: int) -> str:
+    """A name of so many characters at most, cut in its middle."""
     end = (size - 1) // 2
     return label if len(label) <= size else label[: size - 1 - end] + "…" + label[-end:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from adaptive_cart.results.calibration import Searched
 
@@ -13,10 +13,13 @@ class OfRules(Searched):
 
     Attributes
     ----------
+    OF_EACH
+        What kind of search found each threshold.
     rules
         By rule: how its threshold was found.
     """
 
+    OF_EACH: ClassVar[type[Searched]]
     rules: Mapping[str, Any]
     notes: tuple[str, ...]
 
@@ -41,6 +44,14 @@ class OfRules(Searched):
         """Say what was found of each, and of them together, a line each."""
         told = [f"'{n}': {line}" for n, one in self.rules.items() for line in _lines_of(one)]
         return "\n".join([*told, together, *(f"note: {note}" for note in self.notes)])
+
+    @classmethod
+    def made_of(cls, told: dict[str, Any]) -> Self | None:
+        """Make it of its own plain tables; nothing where a rule has none."""
+        rules = {name: cls.OF_EACH.of(one) for name, one in told["rules"].items()}
+        if not rules or None in rules.values():
+            return None
+        return cls(**told | {"rules": rules})
 
 
 def _lines_of(one: Any) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from adaptive_cart.results.figure import (
 from adaptive_cart.results.long_term import bound, one_participant
 from adaptive_cart.results.rows import OBSERVED
 from adaptive_cart.results.true_value import TrueValue
+
+if TYPE_CHECKING:
+    from adaptive_cart.results.columns import LastLooks
 
 COLUMNS = (
     "scenario",
@@ -97,21 +100,12 @@ class Rows:
         )
 
 
-class Ends(Protocol):
-    """The look that ended each trial of a scenario."""
-
-    def __contains__(self, column: object) -> bool: ...
-
-    def by_arm(self, column: str) -> Floats:
-        """Totals over strata, ``(arm, trial)``."""
-
-
 def measures(
     design: Design,
     truth: Truth,
     true: TrueValues,
     trials: Mapping[str, Any],
-    ends: Ends | None = None,
+    ends: LastLooks | None = None,
 ) -> list[tuple[Any, ...]]:
     """Every operating characteristic of one scenario, as rows of :data:`COLUMNS`.
 
@@ -471,7 +465,7 @@ def _true(value: TrueValue) -> tuple[float, float, float, float, None]:
 
 
 def _described(
-    rows: Rows, design: Design, truth: Truth, true: TrueValues, ends: Ends | None
+    rows: Rows, design: Design, truth: Truth, true: TrueValues, ends: LastLooks | None
 ) -> None:
     """True and observed values of every endpoint by arm, at the look that ended the trial.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.of_rules import OfRules
@@ -21,6 +21,7 @@ class SeveralAverages(OfRules):
     """
 
     KIND = "adaptive_cart calibration of averages of several rules"
+    OF_EACH = AveragedCalibration
 
     rules: Mapping[str, AveragedCalibration]
     notes: tuple[str, ...]
@@ -46,16 +47,6 @@ class SeveralAverages(OfRules):
             "are in force, and none moves any more"
         )
         return self.told(together)
-
-    # ── kept ──────────────────────────────────────────────────────────────────────────────
-    @classmethod
-    def made_of(cls, told: dict[str, Any]) -> Self | None:
-        """Make it of its own plain tables; nothing where a rule has none."""
-        rules = {name: AveragedCalibration.of(one) for name, one in told["rules"].items()}
-        if not rules or None in rules.values():
-            return None
-        told["rules"] = rules
-        return cls(**told)
 
 
 def averaged_within(plain: Any) -> AveragedCalibration | SeveralAverages | None:

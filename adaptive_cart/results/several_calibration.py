@@ -29,6 +29,7 @@ class SeveralCalibration(OfRules):
     """
 
     KIND = "adaptive_cart calibration of several rules"
+    OF_EACH = Calibrated
 
     rules: Mapping[str, Calibrated]
     target: float
@@ -62,9 +63,4 @@ class SeveralCalibration(OfRules):
     @classmethod
     def made_of(cls, told: dict[str, Any]) -> Self | None:
         """Make it of its own plain tables; nothing where a rule has none."""
-        rules = {name: Calibrated.of(one) for name, one in told["rules"].items()}
-        if not rules or None in rules.values():
-            return None
-        told["rules"] = rules
-        told["family"] = Figure(**told["family"])
-        return cls(**told)
+        return super().made_of(told | {"family": Figure(**told["family"])})

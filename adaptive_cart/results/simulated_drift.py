@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.bounds import at_most
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
@@ -225,10 +224,8 @@ class SimulatedDrift:
 
     def csv(self) -> str:
         """Every curve as text: a row a design, truth and level."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         columns = [part for name in MEASURES for part in (name, f"{name}_mcse")]
-        writer.writerow(["design", "truth", "control", "drift", *columns])
+        rows = []
         for (design, truth), curve in self.curves.items():
             for place, level in enumerate(self.levels):
                 values = [
@@ -238,8 +235,8 @@ class SimulatedDrift:
                 ]
                 told = ["" if math.isnan(value) else repr(value) for value in values]
                 row = [repr(float(level)), repr(float(self.drifts[place])), *told]
-                writer.writerow([design, truth, *row])
-        return text.getvalue()
+                rows.append([design, truth, *row])
+        return csv_text(["design", "truth", "control", "drift", *columns], rows)
 
 
 def _minus(number: str) -> str:

@@ -437,31 +437,23 @@ class Store:
         suffix: str,
         temporary: Path,
     ) -> None:
-        with telling("be written", self.path(name), GO_ON):  # of its own table, where two are lent
-            self._filled(identity, spans, name, suffix, temporary)
-
-    def _filled(
-        self,
-        identity: Identity,
-        spans: Mapping[str, Sequence[Span]],
-        name: str,
-        suffix: str,
-        temporary: Path,
-    ) -> None:
         import pyarrow.parquet as pq
 
         target = self.path(name)
         held = {scenario: pieces[-1].stop for scenario, pieces in spans.items() if pieces}
         told = json.dumps({"run": identity.key, "trials": held})
-        writer: Any = None
-        try:
+        with ExitStack() as closing:
+            closing.enter_context(telling("be written", target, GO_ON))  # where two are lent
+            writer: Any = None
             for scenario, pieces in spans.items():
                 sources = self._sources(name, suffix, scenario, pieces)
                 for group in regrouped(sources, ROW_GROUP):
                     if writer is None:
                         schema = group.schema.with_metadata({FOOTER: told})
-                        writer = pq.ParquetWriter(
-                            temporary, schema, compression="zstd", write_page_checksum=True
+                        writer = closing.enter_context(
+                            pq.ParquetWriter(
+                                temporary, schema, compression="zstd", write_page_checksum=True
+                            )
                         )
                     elif not group.schema.equals(writer.schema):
                         raise ResultsError(
@@ -469,9 +461,6 @@ class Store:
                             f"runs its trials again"
                         )
                     writer.write_table(group, row_group_size=ROW_GROUP)
-        finally:
-            if writer is not None:
-                writer.close()
 
     def _sources(
         self,

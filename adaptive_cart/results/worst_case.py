@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS, Ending
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.results.bounds import at_least, at_most
 from adaptive_cart.results.figure import Figure
 
@@ -88,8 +87,26 @@ ACROSS = {
 }
 
 
+class Bound:
+    """What an error does not exceed, and the largest that was found."""
+
+    bound: float
+    found: float
+    exceeded: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no truth was found that exceeds it."""
+        return self.exceeded == 0 and self.found <= self.bound
+
+    @property
+    def gap(self) -> float:
+        """How far it lies above the largest error, or estimate, found."""
+        return self.bound - self.found
+
+
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Bound):
     """A number that an error does not exceed anywhere in a region.
 
     Attributes
@@ -120,23 +137,13 @@ class Certificate:
     monotone: bool
     pieces: int
     degree: int
-    tried: int
-    exceeded: int
+    tried: int = 0
+    exceeded: int = 0
     over: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether no truth was found that exceeds it."""
-        return self.exceeded == 0 and self.found <= self.bound
-
-    @property
-    def gap(self) -> float:
-        """How far it lies above the largest error found."""
-        return self.bound - self.found
 
 
 @dataclass(frozen=True)
-class Stated:
+class Stated(Bound):
     """A number that a simulated probability does not exceed over many truths, with confidence.
 
     Attributes
@@ -171,11 +178,6 @@ class Stated:
     weighed: bool = False
 
     @property
-    def holds(self) -> bool:
-        """Whether no truth was found that exceeds it."""
-        return self.exceeded == 0 and self.found <= self.bound
-
-    @property
     def how(self) -> str:
         """What it was worked out from, in words."""
         if self.weighed:
@@ -187,11 +189,6 @@ class Stated:
             f"Clopper-Pearson bounds at {self.tiles:,} truths, {self.trials:,} trials each, and an "
             f"exponential tilt between them"
         )
-
-    @property
-    def gap(self) -> float:
-        """How far it lies above the largest estimate."""
-        return self.bound - self.found
 
 
 @dataclass(frozen=True)
@@ -403,15 +400,14 @@ class WorstCase:
     # ── kept ──────────────────────────────────────────────────────────────────────────────
     def csv(self) -> str:
         """The curve or the map as text: a row a place."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["place", *self.axes, self.measure, "mcse", "lower", "upper", "trials"])
+        header = ["place", *self.axes, self.measure, "mcse", "lower", "upper", "trials"]
+        rows = []
         for place in self.places:
             told = place.figure
             shown = [told.mcse, told.lower, told.upper] if told.n else [0.0, "", ""]
             rates = [repr(rate) for rate in place.rates.values()]
-            writer.writerow([place.name, *rates, repr(told.estimate), *shown, told.n or 0])
-        return text.getvalue()
+            rows.append([place.name, *rates, repr(told.estimate), *shown, told.n or 0])
+        return csv_text(header, rows)
 
     def json(self) -> str:
         """Everything but the curve, as JSON."""

@@ -382,16 +382,13 @@ def ended_so(judged: JudgedLook, ending: Ending) -> Booleans:
     """Tables that end the trial for a reason, where none went before."""
     if ending in STOPS:
         return judged.ends[ending]
-    return ~np.logical_or.reduce([judged.ends[stop] for stop in STOPS])
+    return ~judged.stops
 
 
 def _staged(plan: Plan, looks: Sequence[JudgedLook], last: int) -> StageWise:
     turn = -1.0 if lower_is_better(plan.design) else 1.0
     staged = []
     for look in looks:
-        side = np.full(len(look.successes), RUNS_ON)
-        if look.number < last:
-            for stop in STOPS:
-                side[look.ends[stop]] = SUCCEEDS if stop == SUCCESS else STOPS_WITHOUT
+        side = look.sides if look.number < last else np.full(len(look.successes), RUNS_ON)
         staged.append((look.number, look.analysed, look.successes, turn * look.estimate, side))
     return StageWise.of(staged)

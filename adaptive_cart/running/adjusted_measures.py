@@ -57,7 +57,7 @@ def adjusted_measures(
     plan = Plan.of(design)
     looks = [judged_look(plan, number, analysed) for number, analysed in numbers_at(design)]
     corrected = Corrected.of(plan, looks)
-    rates = np.array([[v.value for v in true[name].by_arm[design.primary]] for name in truths])
+    rates = np.array([true[name].levels(design.primary) for name in truths])
     found = _found(corrected, rates)
     rows: list[tuple[Any, ...]] = []
     for place, name in enumerate(truths):

@@ -10,6 +10,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Weighed, weighed_by
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.progress import Progress, Tell
 from adaptive_cart.results.averages import Member, averages_of, of_rows, of_trials
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.figure import Figure
@@ -19,8 +20,6 @@ from adaptive_cart.running.engine import numbers_at
 from adaptive_cart.running.exact import enumerate_design
 
 Averages = dict[str, dict[str, Figure]]
-Progress = Callable[[str, int, int], None]
-Tell = Callable[[str], None]
 Row = tuple[Any, ...]
 
 
@@ -57,9 +56,7 @@ def of_simulated(
             progress(what, done, number)
 
         tell(f"{what}: {number:,} trials, each with a truth of its own")
-        return simulated(
-            design, one.prior, name, one.weight, one.draws, seed, number, jobs, further
-        )
+        return simulated(design, one, seed, number, jobs, further)
 
     return {
         prior: averages_of([member(one) for one in weighed], design.looks.number)
@@ -80,7 +77,7 @@ def of_enumerated(
     exact, primary = _by_name(rows), design.primary
 
     def with_rates(weight: float, values: TrueValues) -> WeighedRates:
-        return weight, tuple(value.value for value in values.by_arm[primary])
+        return weight, tuple(values.levels(primary))
 
     def members(one: Weighed) -> tuple[list[Member], list[WeighedRates]] | None:
         if not one.draws:

@@ -29,8 +29,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.running.carrying import carried
-from adaptive_cart.running.exact_error import binomials, chosen
+from adaptive_cart.running.carrying import binomials, carried, chosen
 
 MOST_PRICE = 1e5  # times the largest cost of a trial; a bound at a capped price is one still
 WITHIN = 1e-4  # of the cost: between the bound and what the rules met so far make possible

@@ -14,8 +14,6 @@ rows and columns.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.planned import planned_among, rounded_among
 from adaptive_cart.design.spending import planned_thresholds, spent_apart
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Integers
 
@@ -333,16 +332,13 @@ def _holds(
 
 def boundaries_csv(design: Design) -> str:
     """Boundaries as text for ``boundaries.csv``."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["rule", "then", "look", "control", "control_n", "control_responders", "arm", "arm_n",
-         "arm_responders_at_which_it_holds"]
-    )  # fmt: skip
+    header = ("rule", "then", "look", "control", "control_n", "control_responders", "arm", "arm_n",
+              "arm_responders_at_which_it_holds")  # fmt: skip
+    rows = []
     for boundary in boundaries(design):
         two = len(boundary.analysed) == 2
         for row in range(len(boundary.turns)):
-            writer.writerow(
+            rows.append(
                 [
                     boundary.rule,
                     boundary.decision.name,
@@ -355,4 +351,4 @@ def boundaries_csv(design: Design) -> str:
                     boundary.runs(row),
                 ]
             )
-    return text.getvalue()
+    return csv_text(header, rows)

@@ -6,18 +6,17 @@ How they are found stands in :mod:`adaptive_cart.running.calibrating`, one kind 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.asked_numbers import MOST_TRIALS, wrong_jobs, wrong_number, wrong_seed
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating import Effort, announced, found_by
 from adaptive_cart.running.calibrating.search import TRIALS
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import needs_calibration, put_in_place
-from adaptive_cart.running.simulated_error import Progress
 
 __all__ = ["announced", "calibrate", "calibrated_text"]
 
@@ -27,10 +26,10 @@ def calibrate(
     trials: int | None = None,
     seed: int | None = None,
     jobs: int | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     engine: Engine = "auto",
     near: float | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = unheard,
 ) -> AnyCalibration:
     """Find the threshold for a design's wanted type I error; of claims that share it, for each.
 

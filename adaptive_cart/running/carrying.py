@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Floats, Integers
 
 
 def _binomial(n: int, rates: Sequence[float]) -> Floats:
@@ -53,3 +53,38 @@ def carried(mass: Floats, steps: Sequence[Floats]) -> Floats:
     """
     first: Floats = np.swapaxes(steps[0], -1, -2) @ mass
     return first if len(steps) == 1 else first @ steps[1]
+
+
+def over_tables(mass: Floats, masses: list[Floats]) -> Floats:
+    """Sum over all tables of one arm or two, ``(rate,)``; binomial masses by arm."""
+    if len(masses) == 1:
+        return np.asarray(masses[0] @ mass)
+    return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
+
+
+def binomials(n: int, rates: Floats) -> Floats:
+    """Binomial masses of 0..n successes, ``(rate, successes)``."""
+    from scipy import special
+
+    k = np.arange(n + 1)
+    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    rate = rates[:, None]
+    return np.asarray(np.exp(choose + special.xlogy(k, rate) + special.xlog1py(n - k, -rate)))
+
+
+def chosen(before: int, after: int) -> Floats:
+    """Probability of the successes among the first, given those among all, ``(first, all)``."""
+    from scipy import special
+
+    first, every = np.arange(before + 1)[:, None], np.arange(after + 1)[None, :]
+    later = every - first
+    there = (later >= 0) & (later <= after - before)
+
+    def choose(n: Integers | int, k: Integers) -> Floats:
+        inside = np.clip(k, 0, n)
+        terms = (np.asarray(n) + 1, inside + 1, np.asarray(n) - inside + 1)
+        total, taken, left = (special.gammaln(term) for term in terms)
+        return np.asarray(total - taken - left)
+
+    ways = choose(before, first) + choose(after - before, later) - choose(after, every)
+    return np.where(there, np.exp(ways), 0.0)

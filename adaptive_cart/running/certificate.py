@@ -87,6 +87,16 @@ def curved(rules: Sequence[ResolvedRule]) -> list[Question]:
     return found
 
 
+def why_curved(rules: Sequence[ResolvedRule]) -> str | None:
+    """Why margins are no straight lines of the two rates; nothing where all are."""
+    questions = curved(rules)
+    if not questions:
+        return None
+    return (
+        f"the margin of a claim ({questions[0].of.asked_for}) is no straight line of the two rates"
+    )
+
+
 def cells(rules: Sequence[ResolvedRule], limits: tuple[float, float]) -> list[Cell]:
     """The truths at which some claim is false, cut so that in each cell the same ones are.
 
@@ -251,18 +261,10 @@ def why_no_line(error: ExactError) -> str | None:
 
 def why_none(error: ExactError, threshold: float = math.nan) -> str | None:
     """Why no certificate of a design can be had; nothing where one can; parameters as above."""
-    participants = sum(error.looks[-1].analysed)
     if len(error.design.arms) > 1 and error.design.control is None:
         return "two arms without a control have no control rate to run over"
-    if participants > MOST:
-        return (
-            f"{participants:,} participants, and a certificate is worked out for at most {MOST:,}"
-        )
-    if questions := curved(error.success):
-        return (
-            f"the margin of a claim ({questions[0].of.asked_for}) is no straight line of the two "
-            f"rates"
-        )
+    if (why := why_no_line(error) or why_curved(error.success)) is not None:
+        return why
     events = success_by_final_table(error, threshold)
     whole = any(
         not _reduced(cell, _of(events, cell.false)).monotone
@@ -306,7 +308,6 @@ def certify_line(
     limits: tuple[float, float],
     effect: float,
     lacking: bool,
-    within: float = WITHIN,
 ) -> Certificate:
     """Bound the probability of an ending, or of its absence, where the arms differ by an effect.
 
@@ -321,7 +322,7 @@ def certify_line(
     low, high = max(limits[0], -effect), min(limits[1], 1.0 - effect)
     line = (_clipped(low + effect), _clipped(high + effect))
     edge = _Edge(Cell((low, high), line, line, names), 1.0 - event if lacking else event, True)
-    found = _certified(error, [edge], limits, within)
+    found = _certified(error, [edge], limits, WITHIN)
     there = float(error.success_at(np.array([found.at]))[0])
     return replace(found, found=1.0 - there if lacking else there)
 
@@ -349,8 +350,6 @@ def _certified(
         monotone=all(edge.monotone for edge in edges),
         pieces=boxes,
         degree=participants,
-        tried=0,
-        exceeded=0,
     )
 
 
@@ -362,15 +361,13 @@ def _bounds(edge: _Edge, within: float, enough: float) -> Bounds:
 
 
 # ── tried ─────────────────────────────────────────────────────────────────────────────────────
-def tried(
-    certificate: Certificate, error: ExactError, limits: tuple[float, float], points: int = POINTS
-) -> Certificate:
+def tried(certificate: Certificate, error: ExactError, limits: tuple[float, float]) -> Certificate:
     """Try a certificate at random truths of the region, with errors worked out another way.
 
     Half of the points lie at margins. The errors are sums over the tables of every look, and not
     over final tables; they are known to 1e-12.
     """
-    return _tried(certificate, error.at(random_points(error, limits, points)))
+    return _tried(certificate, error.at(random_points(error, limits, POINTS)))
 
 
 def tried_line(
@@ -379,11 +376,10 @@ def tried_line(
     limits: tuple[float, float],
     effect: float,
     lacking: bool,
-    points: int = POINTS,
 ) -> Certificate:
     """Try such a certificate at random control rates."""
     low, high = max(limits[0], -effect), min(limits[1], 1.0 - effect)
-    controls = np.random.default_rng(SEED).uniform(low, high, size=points)
+    controls = np.random.default_rng(SEED).uniform(low, high, size=POINTS)
     rates = np.stack([controls, np.clip(controls + effect, 0.0, 1.0)], axis=1)
     found = error.success_at(rates)
     return _tried(certificate, 1.0 - found if lacking else found)

@@ -21,14 +21,14 @@ import numpy as np
 
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.decisions import STOPS, SUCCESS
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averages import AHEAD
 from adaptive_cart.results.figure import Figure, exact
-from adaptive_cart.running.carrying import step
+from adaptive_cart.running.carrying import binomials, step
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_rows import percentile
-from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS, StageWise, binomial
+from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS, StageWise
 
 PERCENTS = (5, 50, 95)
 WeighedRates = tuple[float, tuple[float, ...]]  # a truth: its weight, and the rate of each arm
@@ -51,9 +51,7 @@ class Ahead:
         """The looks as stages; at the last one all who have not succeeded have stopped."""
         last, staged = self.looks[-1], []
         for look in self.looks:
-            side = np.full(len(look.successes), RUNS_ON)
-            for stop in STOPS:
-                side[look.ends[stop]] = SUCCEEDS if stop == SUCCESS else STOPS_WITHOUT
+            side = look.sides
             if look is last:
                 side[side == RUNS_ON] = STOPS_WITHOUT
             staged.append((look.number, look.analysed, look.successes, look.estimate, side))
@@ -143,7 +141,7 @@ def given_table(
         [
             weight
             * math.prod(
-                binomial(n, np.array([p]))[0, x]
+                binomials(n, np.array([p]))[0, x]
                 for x, n, p in zip(table, analysed, rates, strict=True)
             )
             for weight, rates in truths

@@ -25,7 +25,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_own
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import Draw
+from adaptive_cart.design.design_prior import Draw, Weighed
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.scenarios import truth_with, truths_with
 from adaptive_cart.design.truth import Truth
@@ -129,28 +129,23 @@ def _jumps(design: Design, scenario: str, draw: Draw, before: Values) -> list[fl
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
 def simulated(
     design: Design,
-    prior: str,
-    scenario: str,
-    weight: float,
-    draws: Sequence[Draw],
+    one: Weighed,
     seed: int,
     trials: int,
     jobs: int,
     progress: Callable[[int], None],
 ) -> Member:
     """Trials of a scenario, each with a truth of its own."""
-    columns = trials_drawn(design, prior, scenario, draws, seed, trials, jobs, progress)
+    columns = trials_drawn(design, one, seed, trials, jobs, progress)
     success, false, some_true, some_false, claimed, ended = (
         columns.pop(name) for name in OF_MEMBERS
     )
-    return Member(weight, success, false, some_true, some_false, claimed, columns, ended)
+    return Member(one.weight, success, false, some_true, some_false, claimed, columns, ended)
 
 
 def trials_drawn(
     design: Design,
-    prior: str,
-    scenario: str,
-    draws: Sequence[Draw],
+    one: Weighed,
     seed: int,
     trials: int,
     jobs: int,
@@ -161,10 +156,10 @@ def trials_drawn(
     What a trial was and came to, as :class:`~adaptive_cart.results.averages.Member` has it, and by
     arm how many were randomised.
     """
-    drawn = drawn_values(prior, draws, seed, trials)
+    drawn = drawn_values(one.prior, one.draws, seed, trials)
     items = stretches(drawn, max(min(TOGETHER, -(-trials // jobs)), 1))
     pieces: list[dict[str, Floats]] = []
-    for piece in spread(partial(_stretch, design, scenario, seed), items, jobs):
+    for piece in spread(partial(_stretch, design, one.scenario, seed), items, jobs):
         pieces.append(piece)
         progress(len(piece["success"]))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
 from adaptive_cart.models.borrowed import CONFLICT
 from adaptive_cart.nouns.asked_numbers import MOST_POINTS, wrong_number
 from adaptive_cart.nouns.balance_words import told_balance
+from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import (
@@ -43,20 +43,26 @@ from adaptive_cart.results.drift import (
 from adaptive_cart.results.simulated_drift import SimulatedDrift
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.averages import AVERAGES
+from adaptive_cart.running.carrying import binomials, carried, chosen, over_tables
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import JudgedLook, judged_look
-from adaptive_cart.running.exact_error import ExactError, binomials, chosen
+from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.holding import held_over, runs
 from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
 from adaptive_cart.running.simulated_drift import POINTS as FEWER
-from adaptive_cart.running.simulated_drift import TRIALS, simulated_drift
+from adaptive_cart.running.simulated_drift import (
+    TRIALS,
+    simulated_drift,
+    sources_of,
+    success_question,
+    to_calibrate,
+)
 from adaptive_cart.running.worst_case import worst_case
 
 POINTS = 201  # control rates of the line, from 0 to 1
 ERROR = 0.025  # to be held where the design promises none
 HALVINGS = 30  # of an interval in which two powers cross
 MORE = 1e-6  # power that differs by less is the same
-Tell = Callable[[str, int, int], None]
 
 
 def drift(
@@ -65,7 +71,7 @@ def drift(
     region: tuple[float, float] | None = None,
     error: float | None = None,
     points: int | None = None,
-    progress: Tell = lambda what, done, total: None,
+    progress: Progress = silent,
     *,
     trials: int | None = None,
     seed: int | None = None,
@@ -108,7 +114,7 @@ def enumerated_drift(
     region: tuple[float, float] | None = None,
     error: float | None = None,
     points: int = POINTS,
-    progress: Tell = lambda what, done, total: None,
+    progress: Progress = silent,
     problems: Iterable[Problem] = (),
 ) -> Drift:
     """Work out what borrowing counts buys and what it risks.
@@ -133,7 +139,7 @@ def enumerated_drift(
     """
     written = _sound(design, effect, region, error, points, problems)
     arm = _borrowing(written)
-    question = _question(written)
+    question = success_question(written)
     promised = design.calibration
     written_error = None if promised is None else promised.type_one_error
     held = (written_error or ERROR) if error is None else error
@@ -174,10 +180,7 @@ def enumerated_drift(
         endpoint=design.primary,
         arms=(design.arm_names[0], design.arm_names[1]),
         how=arm.prior.in_words,
-        sources=tuple(
-            f"{name}: {design.external[name].in_words} ({design.external[name].source})"
-            for name in arm.prior.external
-        ),
+        sources=sources_of(design, arm),
         balance=tuple(
             words
             for name in arm.prior.external
@@ -213,7 +216,7 @@ class Line:
             by_arm = [analysed * ratio // total for ratio in design.allocation]
             look = judged_look(self.plan, number, (by_arm[0], by_arm[1]))
             earlier = [chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
-            reached = earlier[0].T @ running @ earlier[1]
+            reached = carried(running, earlier)
             ended = np.logical_or.reduce([look.ends[ending] for ending in STOPS])
             over = (ended | (number == len(numbers))).reshape(reached.shape)
             won = look.ends[SUCCESS].reshape(reached.shape)
@@ -260,7 +263,7 @@ class Line:
         for look, weights in zip(self.looks, by_look, strict=True):
             control = binomials(look.analysed[0], controls)
             other = binomials(look.analysed[1], np.clip(others, 0.0, 1.0))
-            found += ((control @ weights) * other).sum(axis=1)
+            found += over_tables(weights, [control, other])
         return found
 
 
@@ -283,15 +286,6 @@ def _promising(design: Design, error: float, region: tuple[float, float]) -> Des
     return Design(**tables)
 
 
-def _to_calibrate(design: Design) -> Design:
-    """The design with one threshold for success, to be found."""
-    tables = design.plain()
-    for rule, plain in zip(design.rules, tables["rules"], strict=True):
-        if rule.decision.ends == SUCCESS:
-            plain["at_least"] = "calibrate"
-    return Design(**tables)
-
-
 # ── at equal error ────────────────────────────────────────────────────────────────────────────
 Found = tuple[Design, float, float]  # with its threshold, that, and the worst error
 
@@ -302,7 +296,7 @@ def _equal(
     """Both designs with the threshold that holds the error; else what stands in the way."""
     found: list[Found] = []
     for one, name in ((written, "with borrowing"), (alone, "without borrowing")):
-        asked = _to_calibrate(_promising(one, error, region))
+        asked = to_calibrate(_promising(one, error, region))
         try:
             calibrated = calibrate(asked, engine="exact")
         except DesignError:
@@ -324,7 +318,7 @@ def _cannot(asked: Design, name: str, error: float, region: tuple[float, float])
     numbers = with_threshold(asked, 0.5)
     exact = ExactError(numbers, {rule}, region)
     strictest = float(exact.probabilities.max())
-    where = region_words(held_over(exact, _question(numbers).value, error, strictest))
+    where = region_words(held_over(exact, success_question(numbers).value, error, strictest))
     return (
         f"{name} no threshold holds {error:g} over the region; the strictest at which it can "
         f"succeed at all holds it over {where}"
@@ -463,12 +457,6 @@ def _room(region: tuple[float, float], effect: float) -> None:
 def _borrowing(design: Design) -> BorrowingArm:
     (arm,) = Plan.of(design).borrowing
     return arm
-
-
-def _question(design: Design) -> Question:
-    plan = Plan.of(design)
-    (rule,) = [rule for rule in plan.rules if rule.decision.ends == SUCCESS]
-    return replace(rule.parts[0].question)
 
 
 def _alternative(design: Design, question: Question) -> float:

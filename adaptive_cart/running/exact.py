@@ -10,7 +10,7 @@ What depends on calendar time is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.models.borrowed import Added
 from adaptive_cart.nouns.exact_sums import AT_ONCE as NUMBERS_AT_ONCE
 from adaptive_cart.nouns.exact_sums import total_of, totals_where
+from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.borrowing import (
@@ -49,6 +50,7 @@ from adaptive_cart.running.external_law import (
     external_tables,
     observed_table,
 )
+from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS
 
 AT_ONCE = 2_000_000  # tables of all scenarios at a look that are carried together
 
@@ -73,6 +75,11 @@ class JudgedLook:
     def stops(self) -> Booleans:
         """Tables with which a trial does not run on."""
         return np.logical_or.reduce(list(self.ends.values()))
+
+    @property
+    def sides(self) -> Integers:
+        """Whether the trial succeeds at each table, stops without success, or runs on."""
+        return np.where(self.ends[SUCCESS], SUCCEEDS, np.where(self.stops, STOPS_WITHOUT, RUNS_ON))
 
 
 def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
@@ -146,7 +153,7 @@ def holds_of_tables(seen: LookAnalysis, rule: ResolvedRule, look: int) -> tuple[
 def enumerate_design(
     design: Design,
     truths: Mapping[str, Truth],
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> tuple[list[tuple[Any, ...]], dict[str, TrueValues]]:
     """Exact operating characteristics of every scenario, as rows of the results table.
 
@@ -199,11 +206,6 @@ def _slices(number: int, at_once: int) -> list[slice]:
     return [slice(first, first + width) for first in range(0, number, width)]
 
 
-def _rates(design: Design, true: TrueValues) -> list[float]:
-    """True probability of a success by arm."""
-    return [value.value for value in true.by_arm[design.primary]]
-
-
 def _reached(
     looks: Sequence[JudgedLook], rates: Sequence[Sequence[float]], share: float = 1.0
 ) -> Iterator[tuple[JudgedLook, list[Floats], Floats]]:
@@ -230,7 +232,7 @@ def _reached(
 
 def rates_in(design: Design, scenario: str) -> list[float]:
     """True probability of a success by arm, in a scenario."""
-    return _rates(design, true_values(design, design.truths[scenario]))
+    return true_values(design, design.truths[scenario]).levels(design.primary)
 
 
 def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
@@ -243,7 +245,8 @@ def success_of(design: Design, truths: Mapping[str, Truth]) -> dict[str, float]:
     found: dict[str, float] = {}
     for chosen in _slices(len(truths), _at_once({(): looks})):
         names = list(truths)[chosen]
-        rates = [_rates(design, true_values(design, truths[name], plan=plan)) for name in names]
+        true = [true_values(design, truths[name], plan=plan) for name in names]
+        rates = [of_scenario.levels(design.primary) for of_scenario in true]
         sums = [
             totals_where(mass, look.ends[SUCCESS][None])[:, 0]
             for look, _, mass in _reached(looks, rates)
@@ -265,7 +268,7 @@ def _scenarios(
     judged
         Looks, by what was drawn.
     """
-    rates = [_rates(plan.design, of_scenario) for of_scenario in true.values()]
+    rates = [of_scenario.levels(plan.design.primary) for of_scenario in true.values()]
     tallies = [_tally(plan, judged[one.responders], rates, one.mass) for one in outside]
     wrong = _wrong(plan, list(true.values()), [judged[one.responders] for one in outside], tallies)
     looks = _together([judged[one.responders] for one in outside])

@@ -26,8 +26,9 @@ from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.running.carrying import carried
+from adaptive_cart.running.carrying import binomials, carried, chosen, over_tables
 from adaptive_cart.running.engine import analysed_at
 from adaptive_cart.running.exact import tables_of_counts
 from adaptive_cart.running.null_region import (
@@ -37,7 +38,7 @@ from adaptive_cart.running.null_region import (
     rate_words,
     rates_of,
 )
-from adaptive_cart.running.shapes import Shape
+from adaptive_cart.running.shapes import Shape, rounded_between
 from adaptive_cart.running.simulated_error import TIE
 
 MOST_TABLES = 300_000  # over all looks; a search over more takes minutes
@@ -177,6 +178,15 @@ class ExactError:
         below, above = asked[asked <= must_not + TIE], asked[asked >= may - TIE]
         low = self.shape.at(float(below.max()), look) if len(below) else 0.0
         return low, self.shape.at(float(above.min()), look) if len(above) else 1.0
+
+    def by_look(
+        self, design: Design, rule: Rule, last: float, must_not: float, may: float
+    ) -> dict[int, float]:
+        """Thresholds of a rule by look, each between the probabilities beside it there."""
+        return {
+            look: rounded_between(value, *self.beside(rule.name, look, must_not, may))
+            for look, value in self.shape.thresholds(design, rule, last).items()
+        }
 
     @property
     def probabilities(self) -> Floats:
@@ -318,7 +328,7 @@ class ExactError:
             for look, by_rule in zip(self.looks, wins, strict=True):
                 masses = [self._masses(n, rates[part, arm]) for arm, n in enumerate(look.analysed)]
                 for name, mass in by_rule.items():
-                    reached = _over_tables(mass, masses)
+                    reached = over_tables(mass, masses)
                     errors[part] += np.where(counted[name][part], reached, 0.0)
         return np.minimum(errors, 1.0)  # a sum of all masses may be rounded upwards
 
@@ -401,13 +411,6 @@ def distinct(values: Floats) -> Floats:
     return ordered[np.concatenate([[True], np.diff(ordered) > TIE])]
 
 
-def _over_tables(mass: Floats, masses: list[Floats]) -> Floats:
-    """Sum over all tables of one arm or two, ``(rate,)``; binomial masses by arm."""
-    if len(masses) == 1:
-        return np.asarray(masses[0] @ mass)
-    return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
-
-
 def false_of(rule: ResolvedRule, rates: Floats) -> Booleans:
     """Whether what a rule claims is false at pairs of rates, ``(rate,)``."""
     true = []
@@ -422,31 +425,3 @@ def _peaks(errors: Floats) -> list[int]:
     around = np.concatenate([[-2.0], errors, [-2.0]])
     top = np.flatnonzero((errors >= around[:-2]) & (errors >= around[2:]) & (errors >= 0.0))
     return [int(place) for place in top[np.argsort(-errors[top], kind="stable")][:PEAKS]]
-
-
-def binomials(n: int, rates: Floats) -> Floats:
-    """Binomial masses of 0..n successes, ``(rate, successes)``."""
-    from scipy import special
-
-    k = np.arange(n + 1)
-    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    rate = rates[:, None]
-    return np.asarray(np.exp(choose + special.xlogy(k, rate) + special.xlog1py(n - k, -rate)))
-
-
-def chosen(before: int, after: int) -> Floats:
-    """Probability of the successes among the first, given those among all, ``(first, all)``."""
-    from scipy import special
-
-    first, every = np.arange(before + 1)[:, None], np.arange(after + 1)[None, :]
-    later = every - first
-    there = (later >= 0) & (later <= after - before)
-
-    def choose(n: Integers | int, k: Integers) -> Floats:
-        inside = np.clip(k, 0, n)
-        terms = (np.asarray(n) + 1, inside + 1, np.asarray(n) - inside + 1)
-        total, taken, left = (special.gammaln(term) for term in terms)
-        return np.asarray(total - taken - left)
-
-    ways = choose(before, first) + choose(after - before, later) - choose(after, every)
-    return np.where(there, np.exp(ways), 0.0)

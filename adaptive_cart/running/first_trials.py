@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from adaptive_cart.decisions import REASONS, SUCCESS
+from adaptive_cart.nouns.progress import Tell
 from adaptive_cart.results.arrow_columns import positions_of
 from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.parts import Parts, Span, Stretch
@@ -43,7 +44,7 @@ class FirstTrials:
         parts: Parts,
         names: Sequence[str],
         wanted: Mapping[str, int],
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         self.parts = parts
         self.names = names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,16 @@ from adaptive_cart.nouns.records import Booleans, Floats, Snapshot
 
 EDGE: Final = 1e-12  # probabilities are told apart down to here
 Judged = TypeVar("Judged", bound="JudgedAtEnd")
+OfTrials = TypeVar("OfTrials", bound=Any)  # a dataclass
+
+
+def joined(parts: Sequence[OfTrials]) -> OfTrials:
+    """What was found of several blocks of trials, in their order: its arrays, ``(trial,)`` each."""
+    arrays = [name for name, value in vars(parts[0]).items() if isinstance(value, np.ndarray)]
+    return replace(
+        parts[0],
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays},
+    )
 
 
 @dataclass(frozen=True)

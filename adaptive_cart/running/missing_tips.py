@@ -18,9 +18,9 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts
+from adaptive_cart.running.success_question import ABOUT_ONE, asks_one, success_rule
 
 MOST_WAYS = 20_000  # outcomes of the missing of one trial
 AT_ONCE = 20_000  # tables
@@ -67,23 +67,22 @@ def rule_about_one(plan: Plan) -> tuple[ResolvedRule | None, str]:
 
     And why missing outcomes of it cannot be put in at a look, blank where they can.
     """
-    rules = [rule for rule in plan.rules if rule.decision.ends == SUCCESS]
-    if len(rules) != 1 or rules[0].only is None or len(rules[0].targets) != 1:
-        return None, "success does not hang on one question about one arm"
-    part = rules[0].only
-    question = part.question
-    if question.of.of_several or part.several or part.asks.hangs_on(question) > 1:
+    rule, why = success_rule(plan)
+    if rule is None or rule.only is None:
+        return None, why or ABOUT_ONE
+    part, question = rule.only, rule.only.question
+    if not asks_one(part):
         return None, "success does not hang on one posterior probability of one endpoint"
     if part.prediction is not None:
         return None, "success does not hang on one posterior probability"
     analysis = plan.fitted[question.endpoint][0]
     if question.stratum < 0 and plan.design.strata and (analysis.by_stratum or question.about_open):
-        return rules[0], "success hangs on counts in several strata, each by itself"
+        return rule, "success hangs on counts in several strata, each by itself"
     if question.endpoint in plan.design.prediction or part.spending is not None:
-        return rules[0], "more than the counts at the month analysed decides"
+        return rule, "more than the counts at the month analysed decides"
     if any(arm >= len(plan.design.arms) for arm in question.pair) or question.of.among_open:
-        return rules[0], "success is not about arms of the trial alone"
-    return rules[0], ""
+        return rule, "success is not about arms of the trial alone"
+    return rule, ""
 
 
 def missing_tips(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from adaptive_cart.running.null_region import (
 )
 from adaptive_cart.running.null_spans import Spans
 from adaptive_cart.running.region import GRID, WIDE_GRID, Region, calibrated_rules, region_of
-from adaptive_cart.running.simulated_error import PILOT, Progress, hardest, over_points
+from adaptive_cart.running.simulated_error import PILOT, hardest, over_points
+from adaptive_cart.running.simulating import Simulating
 
 FEWEST = 100  # trials that choose points
 
@@ -78,10 +80,7 @@ def searched(
     numbers: Design,
     written: Design,
     region: Region,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
+    simulating: Simulating,
 ) -> tuple[dict[str, Point], list[str]]:
     """The truths to simulate in full, by name, and what is to be told of the region.
 
@@ -90,17 +89,17 @@ def searched(
     """
     if not region.spans:
         points, notes = null_points(numbers, written)
-        chosen = hardest(numbers, written, region, points, trials, seed, jobs)
+        chosen = hardest(numbers, written, region, points, simulating)
         return {point.name: point for point in points if point.name in chosen}, notes
     assert written.calibration is not None
     error = written.calibration.type_one_error
     assert error is not None
     spans = Spans(numbers, written, region)
-    few = max(trials // PILOT, FEWEST)
+    few = replace(simulating, trials=max(simulating.trials // PILOT, FEWEST))
 
     def needed(points: Mapping[str, Point]) -> dict[str, float]:
         each = {p.name: p for p in _claim_by_claim([*points.values()], written, spans.success)}
-        found = over_points(numbers, written, each, few, seed, jobs, progress, "null region")
+        found = over_points(numbers, written, each, few, "null region")
         asked = {name: float(np.quantile(values, 1.0 - error)) for name, values in found.items()}
         return {
             name: max(asked[one.name] for one in _claim_by_claim([p], written, spans.success))

@@ -8,7 +8,7 @@ of that look. Between two steps the normal quantile of the probability is taken 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,17 +46,6 @@ class PriorMoves:
     known: Booleans
     below: Floats
     above: Floats
-
-    @staticmethod
-    def joined(parts: Sequence[PriorMoves]) -> PriorMoves:
-        """Of several blocks, in their order."""
-        return replace(
-            parts[0],
-            holds=np.concatenate([part.holds for part in parts]),
-            known=np.concatenate([part.known for part in parts]),
-            below=np.concatenate([part.below for part in parts]),
-            above=np.concatenate([part.above for part in parts]),
-        )
 
 
 def prior_moves(

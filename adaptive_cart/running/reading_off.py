@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +9,7 @@ from typing import Any, TypeVar
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.results.columns import Columns, LastLooks
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import COLUMNS, measures
@@ -55,12 +54,8 @@ def done_by(jobs: int, tasks: Sequence[Callable[[], Found]]) -> list[Found]:
 
 def measures_csv(rows: Iterable[Row]) -> str:
     """The table of measures as a file has it; what is not known is left blank."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(["" if cell is None or cell != cell else cell for cell in row])
-    return text.getvalue()
+    blanked = (["" if cell is None or cell != cell else cell for cell in row] for row in rows)
+    return csv_text(COLUMNS, blanked)
 
 
 def _called(task: Callable[[], Found]) -> Found:

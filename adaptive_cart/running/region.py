@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.results.calibration import SHAPES
+from adaptive_cart.results.calibration import SHAPES, fingerprint
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.null_region import claim_words, false_at
 from adaptive_cart.running.shapes import Shape, as_written
 
+Found = TypeVar("Found", bound=AnyCalibration)
 GRID = 8  # control rates of a region that is given
 WIDE_GRID = 21  # of all control rates
 
@@ -72,6 +73,15 @@ def with_thresholds(
 def with_found(design: Design, found: AnyCalibration) -> Design:
     """Put what a calibration found in the place of every ``"calibrate"``."""
     return _replaced(design, found.of_rule)
+
+
+def found_for(design: Design, found: Found) -> Found:
+    """What a calibration found, known by the design that it was made for."""
+    return replace(
+        found,
+        asked=fingerprint(design, found.scenarios),
+        found=fingerprint(with_found(design, found), found.scenarios),
+    )
 
 
 def for_each_amount(design: Design, name: str, threshold: float) -> Any:

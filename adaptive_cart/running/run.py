@@ -8,7 +8,7 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, ResultsError, RunError, one_of
 from adaptive_cart.nouns.asked_numbers import MOST_TRIALS
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.averages import averages_csv
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, values_of_all
 from adaptive_cart.results.parquet_tables import GO_ON
@@ -76,13 +77,6 @@ from adaptive_cart.running.workers import Workers, all_cores
 ROUNDED = 2_500  # trials, of which a run as sure as wanted has a multiple
 
 
-Progress = Callable[[str, int, int], None]  # what, how many trials now done, how many in all
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
-
-
 def simulate(
     design: Design,
     *,
@@ -102,8 +96,8 @@ def simulate(
     share: Share | None = None,
     finished: Sequence[Parts] = (),
     points: SobolLatents | None = None,
-    progress: Progress = _silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Result:
     """Find the operating characteristics of a design.
 
@@ -254,7 +248,7 @@ class _Run:
         identity: Identity,
         found: Mapping[str, Any] | None,
         progress: Progress,
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         self.design = design
         self.truths = truths

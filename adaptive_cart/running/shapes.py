@@ -84,6 +84,11 @@ class Shape:
         """By look at which a rule is judged: its threshold."""
         return {look: self.at(last, look) for look in design.judged_at(rule)}
 
+    def rounded(self, design: Design, rule: Rule, last: float) -> dict[int, float]:
+        """The same, each rounded away from what may count."""
+        thresholds = self.thresholds(design, rule, last)
+        return {look: rounded_up(value) for look, value in thresholds.items()}
+
 
 def as_written(by_look: Mapping[int, float]) -> float | list[float]:
     """Thresholds as a design says them: a list, or one number where they are all the same."""

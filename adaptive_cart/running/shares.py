@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import told_as_replaced
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError, ResultsError
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.nouns.whole_files import renamed, telling
 from adaptive_cart.results.parts import Parts
 from adaptive_cart.results.result import Result
@@ -134,16 +135,20 @@ def finished_shares(folder: Path) -> list[Finished]:
                 f"with --restart"
             )
     there = {one.share.number for one in found if one.manifest["status"] == SHARE}
-    missing = [number for number in range(1, first.share.of + 1) if number not in there]
+    require_every(folder, there, first.share.of)
+    return found
+
+
+def require_every(folder: Path, there: Collection[int], of: int) -> None:
+    """Raise a :class:`ResultsError` unless all parts of a run, or of a sweep, are there."""
+    missing = [number for number in range(1, of + 1) if number not in there]
     if missing:
         shown = ", ".join(map(str, missing[:SHOWN]))
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ResultsError(
-            f"{folder}: not there or not finished, of {first.share.of} parts: {shown}{more}. "
-            f"Run each again with --part {missing[0]}/{first.share.of}; what it has "
-            f"finished is kept"
+            f"{folder}: not there or not finished, of {of} parts: {shown}{more}. Run each again "
+            f"with --part {missing[0]}/{of}; what it has finished is kept"
         )
-    return found
 
 
 def _words(trials: Mapping[str, int]) -> str:
@@ -197,8 +202,8 @@ def merge(
     *,
     jobs: int | None = None,
     restart: bool = False,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Result:
     """Put the parts of a run together, in the folder that holds them.
 
@@ -251,7 +256,7 @@ def adopted(
     finished: Sequence[Parts],
     design: Design,
     truth: Truth,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     """Take over the stretches of shares, but for damaged ones, which are run again.
 

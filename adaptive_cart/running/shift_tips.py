@@ -8,9 +8,9 @@ and the rule judged again at the threshold of that look.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -76,22 +76,6 @@ class ShiftTips:
     missing: Floats
     size: Floats
     amount: Floats
-
-    @staticmethod
-    def joined(parts: Sequence[ShiftTips]) -> ShiftTips:
-        """Of several blocks, in their order."""
-
-        def every(of: Callable[[ShiftTips], Any]) -> Any:
-            return np.concatenate([of(part) for part in parts])
-
-        return replace(
-            parts[0],
-            holds=every(lambda part: part.holds),
-            known=every(lambda part: part.known),
-            missing=every(lambda part: part.missing),
-            size=every(lambda part: part.size),
-            amount=every(lambda part: part.amount),
-        )
 
 
 def shift_tips(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from adaptive_cart.design.external import only_named
 from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.asked_numbers import MOST_POINTS, MOST_TRIALS, wrong_number
+from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Truth
@@ -40,7 +40,6 @@ ERROR: Final = 0.025
 CONFIDENCE: Final = 0.95
 OWN: Final = ("a", "b")  # keys of the control's own prior, without external data
 OBEYED: Final = ("futility", "not_binding", "confidence")  # keys of how thresholds are searched
-Tell = Callable[[str, int, int], None]
 
 
 def simulated_drift(
@@ -52,7 +51,7 @@ def simulated_drift(
     trials: int = TRIALS,
     seed: int | None = None,
     jobs: int | None = None,
-    progress: Tell = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> SimulatedDrift:
     """Simulate what borrowing buys and what it risks.
 
@@ -72,7 +71,7 @@ def simulated_drift(
         If the design does not borrow for the control's primary, or its truth is not said directly.
     """
     arm, base = _sound(design, region, error, points, trials)
-    kind, question = _kind(design), _question(design)
+    kind, question = _kind(design), success_question(design)
     assert kind is not None
     external, line = line_of(kind, arm.prior.seen, region, points)
     first = design.simulation.seed if seed is None else seed
@@ -101,10 +100,7 @@ def simulated_drift(
         endpoint=design.primary,
         arms=(design.arm_names[0], design.arm_names[question.arm]),
         how=arm.prior.in_words,
-        sources=tuple(
-            f"{name}: {design.external[name].in_words} ({design.external[name].source})"
-            for name in arm.prior.external
-        ),
+        sources=sources_of(design, arm),
         unit=kind.level,
         multiplied=kind.by_factors,
         ratio=question.of.ratio,
@@ -201,10 +197,7 @@ class Path:
         kept = {key: promised[key] for key in OBEYED if key in promised}
         tables["calibration"] = {**kept, "type_one_error": error}
         tables.pop("design_prior", None)
-        for rule, plain in zip(design.rules, tables["rules"], strict=True):
-            if rule.decision.ends == SUCCESS:
-                plain["at_least"] = "calibrate"
-        asked = Design(**tables)
+        asked = to_calibrate(Design(**tables))
         found = calibrate(asked, trials=trials, seed=seed, jobs=jobs, engine="simulate")
         threshold = found.of_success
         assert threshold is not None
@@ -212,6 +205,23 @@ class Path:
         with_it["scenarios"] = design.plain()["scenarios"]
         with_it.pop("calibration", None)
         return Design(**with_it), threshold.threshold
+
+
+def sources_of(design: Design, arm: BorrowingArm) -> tuple[str, ...]:
+    """The external data that an arm borrows, each with its source."""
+    return tuple(
+        f"{name}: {design.external[name].in_words} ({design.external[name].source})"
+        for name in arm.prior.external
+    )
+
+
+def to_calibrate(design: Design) -> Design:
+    """The design with one threshold for success, to be found."""
+    tables = design.plain()
+    for rule, plain in zip(design.rules, tables["rules"], strict=True):
+        if rule.decision.ends == SUCCESS:
+            plain["at_least"] = "calibrate"
+    return Design(**tables)
 
 
 def without_borrowing(design: Design, arm: BorrowingArm) -> Design:
@@ -247,7 +257,8 @@ def _bound(curve: Simulated, trials: int) -> float:
     return float(np.where(had >= trials, 1.0, upper).max())
 
 
-def _question(design: Design) -> Question:
+def success_question(design: Design) -> Question:
+    """What the rule asks that declares success."""
     (rule,) = [rule for rule in Plan.of(design).rules if rule.decision.ends == SUCCESS]
     return rule.parts[0].question
 

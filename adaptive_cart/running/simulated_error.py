@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.progress import silent
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import four_decimals
@@ -31,15 +32,14 @@ from adaptive_cart.results.figure import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
 from adaptive_cart.running.shapes import DECIMALS, Shape
+from adaptive_cart.running.simulating import Simulating
 from adaptive_cart.running.stretches import block_size
-from adaptive_cart.running.workers import spread
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
 NEVER = -1.0  # and for one at none
 EDGE = 1e-10  # how near to a probability a threshold may lie that is to be on one side of it
 TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
-Progress = Callable[[str, int, int], None]
 
 
 def hardest(
@@ -47,9 +47,7 @@ def hardest(
     written: Design,
     region: Region,
     points: Sequence[Point],
-    trials: int,
-    seed: int,
-    jobs: int | None,
+    simulating: Simulating,
 ) -> list[str]:
     """Names of the points to simulate in full: all, or of a wide grid those that need most."""
     names = [point.name for point in points]
@@ -59,8 +57,10 @@ def hardest(
     error = written.calibration.type_one_error
     assert error is not None
     pilot = {point.name: point for point in points}
-    few = max(trials // PILOT, 100)
-    found = over_points(numbers, written, pilot, few, seed, jobs, lambda *_: None, "")
+    few = max(simulating.trials // PILOT, 100)
+    found = over_points(
+        numbers, written, pilot, replace(simulating, trials=few, progress=silent), ""
+    )
     needed = {name: float(np.quantile(values, 1.0 - error)) for name, values in found.items()}
     hardest = sorted(names, key=lambda name: -needed[name])[:GRID]
     return [name for name in names if name in hardest]
@@ -70,19 +70,11 @@ def over_points(
     numbers: Design,
     written: Design,
     points: Mapping[str, Point],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-    label: str,
+    simulating: Simulating,
+    what: str,
 ) -> dict[str, Floats]:
-    """Largest probability of every trial at every null point, the points over the cores."""
-    at = functools.partial(largest_asked, numbers, written, trials=trials, seed=seed)
-    found = {}
-    for name, values in zip(points, spread(at, points.values(), jobs), strict=True):
-        found[name] = values
-        progress(label, len(found) * trials, len(points) * trials)
-    return found
+    """Largest probability of every trial at every null point."""
+    return simulating.by_name(what, functools.partial(largest_asked, numbers, written), points)
 
 
 def largest_asked(
@@ -111,12 +103,8 @@ def asked_by_look(
         What stands where nothing was asked.
     """
     watched = Watched.of(numbers, written)
-    found = []
-    for first, many in blocks(numbers, trials):
-        latents = latents_for(numbers, seed, first, many)
-        block = run_block(watched.plan, point.truth, (), latents)
-        found.append(watched.by_look(block, point.false, unasked))
-    return np.concatenate(found)
+    every = simulated(watched.plan, point.truth, trials, seed)
+    return np.concatenate([watched.by_look(block, point.false, unasked) for block in every])
 
 
 @dataclass(frozen=True)
@@ -143,8 +131,7 @@ class Watched:
             for old, new in zip(written.rules, plan.rules, strict=True)
             if asks(old)
         }
-        off = tuple(rule.never() if rule.name in reached else rule for rule in plan.rules)
-        return Watched(Plan(numbers, off, plan.schedule, plan.fitted, ()), reached)
+        return Watched(without(plan, reached), reached)
 
     def by_look(
         self, block: Block, counted: Mapping[str, tuple[int, ...]], unasked: float = 0.0
@@ -261,6 +248,18 @@ def blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
     size = max(32, 90_000 // design.enrolment.max_n)
     for first in range(0, trials, size):
         yield first, min(size, trials - first)
+
+
+def simulated(plan: Plan, truth: Truth, trials: int, seed: int) -> Iterator[Block]:
+    """The trials of a plan under one truth, block by block."""
+    for first, many in blocks(plan.design, trials):
+        yield run_block(plan, truth, (), latents_for(plan.design, seed, first, many))
+
+
+def without(plan: Plan, rules: Collection[str]) -> Plan:
+    """A plan in which some rules never hold, and nothing is estimated."""
+    never = tuple(rule.never() if rule.name in rules else rule for rule in plan.rules)
+    return Plan(plan.design, never, plan.schedule, plan.fitted, ())
 
 
 def most_events(

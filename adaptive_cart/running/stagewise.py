@@ -30,9 +30,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import special
 
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.running.carrying import binomials, carried, chosen, over_tables
 
 AT_ONCE = 2_000_000  # products of an outcome and a table
 HALVINGS = 50
@@ -76,11 +76,7 @@ class Stage:
 
     def mass(self, rates: Floats, inside: Floats) -> Floats:
         """Sum over all tables of their probability times a number each, ``(rates,)``."""
-        first, *others = self._by_arm(rates)
-        weighed = (self.reached * inside).reshape([n + 1 for n in self.analysed])
-        if not others:
-            return np.asarray(first @ weighed)
-        return np.asarray(((first @ weighed) * others[0]).sum(axis=1))
+        return over_tables(self.as_table(self.reached * inside), [*self._by_arm(rates)])
 
     def as_table(self, values: Floats) -> Floats:
         """Numbers of its tables, responders of each arm along an axis."""
@@ -88,32 +84,7 @@ class Stage:
 
     def _by_arm(self, rates: Floats) -> Iterator[Floats]:
         for arm, number in enumerate(self.analysed):
-            yield binomial(number, rates[:, arm])
-
-
-def binomial(number: int, rates: Floats) -> Floats:
-    """Probability of 0 to ``number`` responders, ``(rate, responders)``."""
-    k = np.arange(number + 1)
-    ways = special.gammaln(number + 1) - special.gammaln(k + 1) - special.gammaln(number - k + 1)
-    rate = rates[:, None]
-    return np.asarray(np.exp(ways + special.xlogy(k, rate) + special.xlog1py(number - k, -rate)))
-
-
-def came_from(before: int, then: int) -> Floats:
-    """Share of the orders of responders by which so many had come before, ``(before, then)``."""
-    a, b = np.arange(before + 1)[:, None], np.arange(then + 1)[None, :]
-    more = then - before
-    possible = (b >= a) & (b - a <= more)
-    added = np.where(possible, b - a, 0)
-    shares = np.exp(_choices(before, a) + _choices(more, added) - _choices(then, b))
-    return np.where(possible, shares, 0.0)
-
-
-def _choices(number: int, of: Integers) -> Floats:
-    """Logarithm of the ways to choose so many of a number."""
-    return np.asarray(
-        special.gammaln(number + 1) - special.gammaln(of + 1) - special.gammaln(number - of + 1)
-    )
+            yield binomials(number, rates[:, arm])
 
 
 @dataclass(frozen=True)
@@ -159,9 +130,8 @@ class StageWise:
             if running is None or before is None:
                 reached = np.ones(len(successes))
             else:
-                steps = [came_from(b, a) for b, a in zip(before[1], analysed, strict=True)]
-                first = steps[0].T @ running
-                reached = (first if len(steps) == 1 else first @ steps[1]).ravel()
+                steps = [chosen(b, a) for b, a in zip(before[1], analysed, strict=True)]
+                reached = carried(running, steps).ravel()
             # differences below rounding are none: estimates that are equal by design tie
             stages.append(Stage(number, analysed, successes, favour.round(12), side, reached))
             running = np.where(side == RUNS_ON, reached, 0.0).reshape([n + 1 for n in analysed])

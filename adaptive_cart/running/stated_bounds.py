@@ -6,8 +6,7 @@ How they are bounded is :mod:`adaptive_cart.running.stated_boxes`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,30 +25,9 @@ from adaptive_cart.running.margin_grounds import grounds_of_margins
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.null_spans import LEVELS, Spans
 from adaptive_cart.running.region import Region, calibrated_rules
-from adaptive_cart.running.simulated_error import Progress
-from adaptive_cart.running.stated_boxes import stated_over
+from adaptive_cart.running.stated_boxes import Confirming, stated_over
 
 WORST_CASE = "worst case"  # what its seeds are for: no trial by which a threshold was found
-
-
-@dataclass(frozen=True)
-class Confirming:
-    """What a bound may cost, and who is told.
-
-    Attributes
-    ----------
-    trials
-        At each truth.
-    tiles
-        Truths, at most; as many as are usual if left out.
-    """
-
-    trials: int
-    tiles: int | None
-    seed: int
-    jobs: int | None
-    progress: Progress
-    tell: Callable[[str], None]
 
 
 def bound_over(design: Design, region: Region, found: WorstCase, effort: Confirming) -> Stated:
@@ -58,10 +36,7 @@ def bound_over(design: Design, region: Region, found: WorstCase, effort: Confirm
     grounds, words = _grounds(design, region, found)
     seen = [place.figure.estimate for place in found.places]
     largest = 1.0 - min(seen) if found.of.smallest else max(seen)
-    return stated_over(
-        grounds, design, words, effort.trials, effort.tiles, largest,
-        (first, told, tried), effort.jobs, effort.progress, effort.tell,
-    )  # fmt: skip
+    return stated_over(grounds, design, words, largest, (first, told, tried), effort)
 
 
 def _grounds(design: Design, region: Region, found: WorstCase) -> tuple[list[Ground], str]:

@@ -27,12 +27,12 @@ import numpy as np
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.progress import Progress, Tell, silent
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.worst_case import Stated
 from adaptive_cart.running.grounds import Ground, Place, Spot, events
 from adaptive_cart.running.pieces import MOST_PIECES, Piece, alike, largest_bound, pieces_of
 from adaptive_cart.running.revealing import Kinds, numbered, shown_at
-from adaptive_cart.running.simulated_error import Progress
 from adaptive_cart.running.stated_certificate import (
     CONFIDENCE,
     SURE,
@@ -49,10 +49,6 @@ PILOT, FEWEST = 10, 100  # one in so many trials foresees, and at least so many
 AT_ONCE = 4  # one in so many boxes is halved before the others are looked at again
 TRIED = 60  # random truths at which the bound is tried
 TIMED = 200  # trials that tell how long the others take
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -114,17 +110,33 @@ def _simulated_in(ground: Ground, low: Place, high: Place) -> Place:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Confirming:
+    """What a bound may cost, and who is told.
+
+    Attributes
+    ----------
+    trials
+        At each truth.
+    tiles
+        Truths, together; if left out as many as bring the bound near, up to a limit.
+    """
+
+    trials: int
+    tiles: int | None
+    seed: int
+    jobs: int | None
+    progress: Progress
+    tell: Tell
+
+
 def stated_over(
     grounds: Sequence[Ground],
     design: Design,
     over: str,
-    trials: int,
-    boxes: int | None,
     largest: float,
     seeds: tuple[int, int, int],
-    jobs: int | None,
-    progress: Progress,
-    tell: Callable[[str], None],
+    effort: Confirming,
 ) -> Stated:
     """Bound what is counted over all truths of some grounds, and try the bound at random ones.
 
@@ -132,18 +144,13 @@ def stated_over(
     ----------
     over
         The truths, in words.
-    trials
-        At each truth that is simulated.
-    boxes
-        So many such truths, together; if left out as many as bring the bound near, up to a limit.
     largest
         The largest probability that is foreseen, by an earlier simulation of some truths.
     seeds
         Of the trials that foresee, of those that are told, and of the random truths.
-    tell
-        Who is told, before it begins, how long it may take.
     """
-    most = boxes or MOST_BOXES
+    trials, jobs, progress, tell = effort.trials, effort.jobs, effort.progress, effort.tell
+    most = effort.tiles or MOST_BOXES
     first = [box for ground in grounds for box in box_of(ground, *_corners(ground))]
     if not first:
         raise InputError("--certify: at no truth of the region is a claim false")
@@ -162,7 +169,7 @@ def stated_over(
         f"told when the truths are laid"
     )
     simulation = Simulation(design, grounds[0].endpoint, Kinds.of(design, first[0].spot.counted))
-    goal = ROOM * largest if boxes is None else 0.0
+    goal = ROOM * largest if effort.tiles is None else 0.0
     laid, foreseen = cut(first, simulation, few, trials, most, goal, seeds[0], jobs, progress)
     tell(f"{len(laid):,} truths are laid: {_outlook(foreseen.bound, largest)}")
     if foreseen.weighing > 0.0:
@@ -200,7 +207,7 @@ class Simulation:
         seed: int,
         jobs: int | None,
         seconds: float,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         before: int = 0,
     ) -> list[Shown]:
         """What trials at the truths of some boxes were shown, none of two the same.
@@ -269,7 +276,7 @@ def bound_of(
     told: Sequence[Shown],
     simulation: Simulation,
     trials: int,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Largest:
     """The largest bound of all boxes, and the largest estimate."""
     kinds = simulation.kinds

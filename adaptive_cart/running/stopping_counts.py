@@ -8,8 +8,6 @@ known (:mod:`adaptive_cart.conduct.staircase`).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +20,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.staircase import turns
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.running.boundaries import for_many
@@ -156,16 +155,13 @@ def _table(
 
 def stopping_counts_csv(design: Design) -> str:
     """Every table as text for ``stopping_counts.csv``, a row a number analysed."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["rule", "then", "endpoint", "arm", "stratum", "looks", "threshold", "analysed",
-         "holds_from"]
-    )  # fmt: skip
+    header = ("rule", "then", "endpoint", "arm", "stratum", "looks", "threshold", "analysed",
+              "holds_from")  # fmt: skip
+    rows = []
     for table in stopping_counts(design):
         looks = " ".join(map(str, table.looks))
         for number, fewest in enumerate(table.fewest.tolist(), start=1):
-            writer.writerow(
+            rows.append(
                 [
                     table.part,
                     table.decision.name,
@@ -178,4 +174,4 @@ def stopping_counts_csv(design: Design) -> str:
                     fewest if fewest <= number else "",
                 ]
             )
-    return text.getvalue()
+    return csv_text(header, rows)

@@ -28,7 +28,7 @@ from adaptive_cart.running.bernstein import (
     along_every_stratum,
     largest,
 )
-from adaptive_cart.running.certificate import FALLS, POINTS, SEED, curved
+from adaptive_cart.running.certificate import FALLS, POINTS, SEED, why_curved
 from adaptive_cart.running.grounds import Ground, Place
 from adaptive_cart.running.null_region import Effect
 from adaptive_cart.running.strata_error import StrataError
@@ -67,11 +67,8 @@ class _Piece:
 
 def why_no_margin(error: StrataError, kept: Floats) -> str | None:
     """Why no certificate by stratum can be had; nothing where one can."""
-    if questions := curved(error.success):
-        return (
-            f"the margin of a claim ({questions[0].of.asked_for}) is no straight line of the two "
-            f"rates"
-        )
+    if (why := why_curved(error.success)) is not None:
+        return why
     if (kept < 1.0).any():
         return "dropout leaves no rates near 1, so that margins are no straight lines there"
     return None
@@ -100,9 +97,7 @@ def _pieces(margin: Margin) -> Iterator[_Piece]:
             yield _Piece(low, high, names)
 
 
-def certify_strata(
-    error: StrataError, margins: Sequence[Margin], kept: Floats, within: float = WITHIN
-) -> Certificate:
+def certify_strata(error: StrataError, margins: Sequence[Margin], kept: Floats) -> Certificate:
     """Bound the probability of a false success over the control rates of all strata.
 
     Parameters
@@ -119,7 +114,7 @@ def certify_strata(
             rates = np.array([
                 (margin.ground.drawn(end) * kept).T for end in (piece.low, piece.high)
             ])  # fmt: skip
-            found = largest(along_every_stratum(event, rates), within, best)
+            found = largest(along_every_stratum(event, rates), WITHIN, best)
             upper = max(upper, found.upper)
             boxes, halvings = boxes + found.boxes, max(halvings, found.halvings)
             if found.found > best:
@@ -138,8 +133,6 @@ def certify_strata(
         monotone=inside,
         pieces=boxes,
         degree=participants,
-        tried=0,
-        exceeded=0,
         over=_over(inside),
     )
 
@@ -176,7 +169,6 @@ def tried_strata(
     error: StrataError,
     margins: Sequence[Margin],
     kept: Floats,
-    points: int | None = None,
 ) -> Certificate:
     """Try a certificate at random truths, with errors summed over the numbers of every look.
 
@@ -185,7 +177,7 @@ def tried_strata(
     draw = np.random.default_rng(SEED)
     over, tried = 0, 0
     for margin in margins:
-        places, false = _false_places(margin, draw, (points or POINTS) // len(margins))
+        places, false = _false_places(margin, draw, POINTS // len(margins))
         if not places:
             continue
         rates = np.array([(margin.ground.drawn(place) * kept).T for place in places])

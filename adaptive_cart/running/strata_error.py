@@ -28,9 +28,9 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.running.carrying import binomials
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import holds_of_tables
-from adaptive_cart.running.exact_error import binomials
 from adaptive_cart.running.strata_numbers import Numbers, NumbersByStratum
 
 MOST_TABLES = 1_500_000  # of all looks and numbers, where nobody asked for enumeration

@@ -9,12 +9,14 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.summaries import SUMMARIES
 
+ABOUT_ONE = "success does not hang on one question about one arm"
+
 
 def success_rule(plan: Plan) -> tuple[ResolvedRule | None, str]:
     """The one rule for success about one arm; or why there is none."""
     rules = [rule for rule in plan.rules if rule.decision.ends == SUCCESS]
     if len(rules) != 1 or len(rules[0].targets) != 1:
-        return None, "success does not hang on one question about one arm"
+        return None, ABOUT_ONE
     return rules[0], ""
 
 
@@ -28,7 +30,7 @@ def parts_to_shift(plan: Plan) -> tuple[ResolvedRule | None, list[Comparison], s
         return None, [], why
     endpoints = [part.question.endpoint for part in rule.parts]
     if not rule.condition.all_are_needed or len(set(endpoints)) < len(endpoints):
-        return None, [], "success does not hang on one question about one arm"
+        return None, [], ABOUT_ONE
     found, reasons = [], []
     for part in rule.parts:
         none = _why_not(plan, part)
@@ -51,7 +53,7 @@ def parts_to_move(plan: Plan) -> tuple[ResolvedRule | None, list[Comparison]]:
     found = [
         part
         for part in rule.parts
-        if _asks_one(part)
+        if asks_one(part)
         and not part.question.of.among_open
         and part.spending is None
         and part.prediction is None
@@ -60,7 +62,7 @@ def parts_to_move(plan: Plan) -> tuple[ResolvedRule | None, list[Comparison]]:
     return (rule, found) if found else (None, [])
 
 
-def _asks_one(part: Comparison) -> bool:
+def asks_one(part: Comparison) -> bool:
     """Whether it asks for one probability of one endpoint."""
     question = part.question
     return not (question.of.of_several or part.several or part.asks.hangs_on(question) > 1)
@@ -69,7 +71,7 @@ def _asks_one(part: Comparison) -> bool:
 def _why_not(plan: Plan, part: Comparison) -> str | None:
     """Why what is missing is not moved in a question; blank where none of it could be."""
     question = part.question
-    if not _asks_one(part):
+    if not asks_one(part):
         return "success does not hang on one posterior probability of one endpoint"
     shift = SUMMARIES[plan.fitted[question.endpoint][0].reads].missing_shift
     if shift is None:

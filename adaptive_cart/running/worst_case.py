@@ -9,7 +9,7 @@ where that is asked for (:mod:`adaptive_cart.running.stated_bounds`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -27,6 +27,7 @@ from adaptive_cart.nouns.asked_numbers import (
     wrong_number,
     wrong_seed,
 )
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.figure import Figure, exact, proportion
@@ -63,17 +64,17 @@ from adaptive_cart.running.region import (
     needs_calibration,
     region_of,
 )
-from adaptive_cart.running.simulated_error import Progress, endings, false_successes
+from adaptive_cart.running.simulated_error import endings, false_successes
+from adaptive_cart.running.simulating import Simulating
 from adaptive_cart.running.stated_bounds import (
     WORST_CASE,
-    Confirming,
     bound_over,
     of_strata,
     points_of_arms,
     words_over,
 )
+from adaptive_cart.running.stated_boxes import Confirming
 from adaptive_cart.running.stated_certificate import why_not_stated
-from adaptive_cart.running.workers import spread
 from adaptive_cart.running.worst_by_strata import enumerates_strata, worst_by_strata
 
 Measured = Literal["false_success", "power", "futility_stop", "safety_stop"]
@@ -99,11 +100,11 @@ def worst_case(
     trials: int | None = None,
     seed: int | None = None,
     jobs: int | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     engine: Engine = "auto",
     certify_simulated: bool = False,
     tiles: int | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = unheard,
 ) -> WorstCase:
     """Find the worst case of an error of a design.
 
@@ -163,7 +164,7 @@ def worst_case(
         raise InputError(f"--certify: not for this design: {why}")
     many = trials or TRIALS
     simulate = _at_effect if asked.of.at_effect else _simulated
-    found = simulate(asked, judged, region, points, many, first, jobs, progress)
+    found = simulate(asked, judged, region, points, Simulating(many, first, jobs, progress))
     if not certify_simulated:
         return found
     effort = Confirming(many, tiles, first, jobs, progress, tell)
@@ -298,10 +299,7 @@ def _simulated(
     design: Design,
     region: Region,
     number: int | None,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
+    simulating: Simulating,
 ) -> WorstCase:
     notes: list[str] = []
     where: dict[str, dict[str, float]] = {}
@@ -326,11 +324,12 @@ def _simulated(
     else:
         points, notes = null_points(design, grid_of=number or FEW)
         where = {point.name: _rate_at(design, region, point) for point in points}
-    false = functools.partial(false_successes, design, trials=trials, seed=seed)
-    places: list[Place] = []
-    for point, wrong in zip(points, spread(false, points, jobs), strict=True):
-        places.append(Place(point.name, where.get(point.name, {}), proportion(wrong, trials)))
-        progress("worst case", len(places) * trials, len(points) * trials)
+    trials, seed = simulating.trials, simulating.seed
+    false = functools.partial(false_successes, design)
+    places = [
+        Place(point.name, where.get(point.name, {}), proportion(wrong, trials))
+        for point, wrong in zip(points, simulating.each("worst case", false, points), strict=True)
+    ]
     worst = max(places, key=lambda place: place.figure.estimate)
     again = next(point for point in points if point.name == worst.name)
     many = max(trials, CONFIRMING) if asked.across.named else trials
@@ -349,10 +348,7 @@ def _at_effect(
     design: Design,
     region: Region,
     number: int | None,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
+    simulating: Simulating,
 ) -> WorstCase:
     """How often trials end in a way, at control rates with an effect, simulated."""
     if region.base is None:
@@ -374,12 +370,12 @@ def _at_effect(
         )
         for by_arm in direct
     ]
-    ends = functools.partial(endings, design, ending=asked.of.ending, trials=trials, seed=seed)
-    places: list[Place] = []
-    for row, ended in zip(rates, spread(ends, truths, jobs), strict=True):
-        told = proportion(ended, trials)
-        places.append(Place(rate_words(design, row), {name: float(row[0])}, told))
-        progress("worst case", len(places) * trials, len(truths) * trials)
+    trials, seed = simulating.trials, simulating.seed
+    ends = functools.partial(endings, design, ending=asked.of.ending)
+    places = [
+        Place(rate_words(design, row), {name: float(row[0])}, proportion(ended, trials))
+        for row, ended in zip(rates, simulating.each("worst case", ends, truths), strict=True)
+    ]
     values = [place.figure.estimate for place in places]
     at = int(np.argmin(values) if asked.of.smallest else np.argmax(values))
     many = max(trials, CONFIRMING)

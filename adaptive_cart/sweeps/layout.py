@@ -6,15 +6,17 @@ import textwrap
 from collections.abc import Iterator
 
 from adaptive_cart.comparison.layout import (
-    GAP,
     SHOWN,
     Group,
+    as_lines,
+    beside_each_other,
     difference_text,
     own_text,
     value_text,
 )
 from adaptive_cart.comparison.measured import BOTH_EXACT, Key, Measure
 from adaptive_cart.nouns.roles import ALTERNATIVE
+from adaptive_cart.results.laid_out import shortened
 from adaptive_cart.running.region import wanted_words
 from adaptive_cart.sweeps.swept import POWER, TYPE_ONE, Cell, Sweep
 from adaptive_cart.sweeps.varying import AS_WRITTEN
@@ -45,28 +47,10 @@ def _block(sweep: Sweep, heading: str, key: Key, fewest: int, most: int, width: 
         if list(sweep.scenarios.values()).count("null") > 1:
             columns.insert(0, (ERROR, "", TYPE_ONE))
     groups = [_group(sweep, *column, fewest, most) for column in columns]
-    labels = [heading, *(_cut(sweep.called(variant)) for variant in sweep.variants)]
-    wide = max(map(len, labels))
-    parts: list[list[Group]] = [[]]
-    used = wide
-    for group in (group for group in groups if any(group.values)):
-        need = len(GAP) + len(group.lines[0])
-        if parts[-1] and used + need > width:
-            parts.append([])
-            used = wide
-        parts[-1].append(group)
-        used += need
-    return "\n\n".join(_lines(labels, part, wide) for part in parts if part)
-
-
-def _lines(labels: list[str], groups: list[Group], wide: int) -> str:
-    cells = [group.lines for group in groups]
-    lines = [" " * wide + GAP + GAP.join(column[0] for column in cells)]
-    for place, label in enumerate(labels, start=1):
-        lines.append(label.ljust(wide) + GAP + GAP.join(column[place] for column in cells))
-    lines = [line.rstrip() for line in lines]
-    rule = "─" * max(map(len, lines))
-    return "\n".join([*lines[:2], rule, *lines[2:], rule])
+    labels = [heading, *(shortened(sweep.called(variant), LONGEST) for variant in sweep.variants)]
+    wide, has_cells = max(map(len, labels)), [True] * len(labels)
+    parts = beside_each_other((group for group in groups if any(group.values)), wide, width)
+    return "\n\n".join(as_lines(labels, part, wide, has_cells) for part in parts)
 
 
 def _group(sweep: Sweep, heading: str, scenario: str, key: Key, fewest: int, most: int) -> Group:
@@ -144,8 +128,3 @@ def _worst(sweep: Sweep) -> Iterator[str]:
 def _told(cell: Cell) -> str:
     value = value_text(Measure(cell.estimate, cell.mcse), 3, 4)
     return value if cell.mcse == 0.0 else f"{value} (MCSE {cell.mcse:.2g})"
-
-
-def _cut(label: str) -> str:
-    end = (LONGEST - 1) // 2
-    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1 - end]}…{label[-end:]}"

@@ -12,7 +12,7 @@ and only one job writes there. What was asked is kept in a folder of the job's o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,15 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import told_as_replaced
 from adaptive_cart.errors import CartError, InputError, ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.store import DESIGN, SHARE_FOLDER, version
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.run import Progress
-from adaptive_cart.running.shares import Share
-from adaptive_cart.sweeps.run import VARIANTS, finished, run_variants, silent, sweep
+from adaptive_cart.running.shares import Share, require_every
+from adaptive_cart.sweeps.run import VARIANTS, finished, run_variants, sweep
 from adaptive_cart.sweeps.swept import Sweep
 from adaptive_cart.sweeps.varying import How, Variant, variants_of
 
 PART = "sweep_part.json"
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,12 @@ class Asked:
 
     vary: Mapping[str, Sequence[Any]]
     how: How
-    recalibrate: bool
-    looks_in_proportion: bool
-    trials: int | None
-    seed: int | None
-    scenarios: Sequence[str] | None
-    engine: Engine
+    recalibrate: bool = False
+    looks_in_proportion: bool = False
+    trials: int | None = None
+    seed: int | None = None
+    scenarios: Sequence[str] | None = None
+    engine: Engine = "auto"
 
     def variants(self, design: Design) -> list[Variant]:
         """All variants of the sweep, the design as written first."""
@@ -76,16 +75,12 @@ def sweep_part(
     vary: Mapping[str, Sequence[Any]] | None = None,
     *,
     how: How | None = None,
-    recalibrate: bool = False,
-    looks_in_proportion: bool = False,
-    trials: int | None = None,
-    seed: int | None = None,
     scenarios: Sequence[str] | None = None,
     jobs: int | None = None,
-    engine: Engine = "auto",
     restart: bool = False,
     progress: Progress = silent,
-    tell: Callable[[str], None] = lambda message: None,
+    tell: Tell = unheard,
+    **alike: Any,
 ) -> str:
     """Run one part of a sweep; returns in words what it holds.
 
@@ -95,8 +90,10 @@ def sweep_part(
         Which part, and of how many.
     out
         Folder that all parts share.
-    vary, how, recalibrate, looks_in_proportion, trials, seed, scenarios, jobs, engine, restart
-        As of ``sweep``; all but the last and ``jobs`` alike in all parts.
+    vary, how, scenarios, jobs, restart
+        As of ``sweep``.
+    alike
+        What else ``sweep`` takes; like ``vary``, ``how`` and ``scenarios`` alike in all parts.
 
     Raises
     ------
@@ -106,10 +103,8 @@ def sweep_part(
     if how is None:
         how = "one_at_a_time" if vary is None else "grid"
     names = None if scenarios is None else list(scenarios)
-    asked = Asked(
-        design.sensitivity if vary is None else vary,
-        how, recalibrate, looks_in_proportion, trials, seed, names, engine,
-    )  # fmt: skip
+    vary = design.sensitivity if vary is None else vary
+    asked = Asked(vary=vary, how=how, scenarios=names, **alike)
     folder, variants = Path(out), asked.variants(design)
     mine = own_variants(variants, share)
     owned = OwnedFolder(folder / share.folder)
@@ -117,8 +112,9 @@ def sweep_part(
     _require_alike(owned, _told(design, share, asked), restart)
     owned.remove(PART)  # it says that the part is finished
     for _ in run_variants(
-        mine, folder, trials, seed, names, jobs, engine, restart, progress=progress, tell=tell
-    ):
+        mine, folder, progress, tell, trials=asked.trials, seed=asked.seed, scenarios=names,
+        jobs=jobs, engine=asked.engine, restart=restart,
+    ):  # fmt: skip
         pass
     owned.write(DESIGN, design.as_toml())
     told = _told(design, share, asked)
@@ -208,7 +204,7 @@ def merge_sweep(
     *,
     jobs: int | None = None,
     progress: Progress = silent,
-    tell: Callable[[str], None] = lambda message: None,
+    tell: Tell = unheard,
 ) -> Sweep:
     """Put the parts of a sweep together, in the folder that holds them; nothing is run.
 
@@ -269,16 +265,7 @@ def _require_all(folder: Path, told: Sequence[Mapping[str, Any]]) -> None:
                 f"{folder}: part {one['number']} is of another sweep than part "
                 f"{first['number']}: {differences}"
             )
-    there = {one["number"] for one in told}
-    missing = [number for number in range(1, first["of"] + 1) if number not in there]
-    if missing:
-        shown = ", ".join(map(str, missing[:SHOWN]))
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        raise ResultsError(
-            f"{folder}: not there or not finished, of {first['of']} parts: {shown}{more}. "
-            f"Run each again with --part {missing[0]}/{first['of']}; what it has "
-            f"finished is kept"
-        )
+    require_every(folder, {one["number"] for one in told}, first["of"])
 
 
 def require_no_figures(formats: Sequence[str]) -> None:

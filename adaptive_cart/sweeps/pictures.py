@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.comparison.measured import Key
 from adaptive_cart.design.validation import shown
-from adaptive_cart.errors import InputError, one_of
-from adaptive_cart.figures import FORMATS, rendered
+from adaptive_cart.errors import one_of
 from adaptive_cart.figures.draw_measures import panel_room
 from adaptive_cart.figures.style import (
     BLUE,
@@ -27,8 +25,7 @@ from adaptive_cart.figures.style import (
     short,
     styled,
 )
-from adaptive_cart.figures.writing import CAPTIONS
-from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.figures.writing import write_captioned
 from adaptive_cart.nouns.roles import ALTERNATIVE, NULL
 from adaptive_cart.results.figure import Z95
 from adaptive_cart.sweeps.swept import POWER, TYPE_ONE, Cell, Sweep
@@ -294,9 +291,6 @@ def write_pictures(sweep: Sweep, formats: tuple[str, ...]) -> list[str]:
     InputError
         If a format does not exist; nothing is written then.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise InputError(f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)}")
     drawn = {name: kind for name, kind in PICTURES.items() if not kind.lacks(sweep)}
     told = {
         name: {
@@ -306,11 +300,4 @@ def write_pictures(sweep: Sweep, formats: tuple[str, ...]) -> list[str]:
         }
         for name, kind in drawn.items()
     }
-    owned = OwnedFolder(sweep.folder)
-    files = {f"{name}.{suffix}": (name, suffix) for name in drawn for suffix in formats}
-    owned.require_free([*files, CAPTIONS])
-    figures = {name: kind.draw(sweep) for name, kind in drawn.items()}
-    for file, (name, suffix) in files.items():
-        owned.write(file, rendered(figures[name], suffix))
-    owned.write(CAPTIONS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    return [*files, CAPTIONS]
+    return write_captioned(sweep.folder, told, lambda name: drawn[name].draw(sweep), formats)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,16 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import Store, version
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.running.run import simulate
 from adaptive_cart.sweeps.swept import Sweep, SweepRows
 from adaptive_cart.sweeps.varying import How, Variant, variants_of
 
 SWEEP, VARIANTS = "sweep.json", "variants"
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def sweep(
@@ -57,7 +54,7 @@ def sweep(
     backend: str = "loky",
     scheduler: str | None = None,
     progress: Progress = silent,
-    tell: Callable[[str], None] = lambda message: None,
+    tell: Tell = unheard,
 ) -> Sweep:
     """Run a design as written and with keys of it set otherwise, on the same participants.
 
@@ -107,8 +104,8 @@ def sweep(
         tell(_cost(design, variants, number, names, folder))
         rows = SweepRows(variants[0])
         for variant, result in run_variants(
-            variants, folder, trials, seed, names, jobs, engine, restart, backend, scheduler,
-            progress, tell,
+            variants, folder, progress, tell, trials=trials, seed=seed, scenarios=names,
+            jobs=jobs, engine=engine, restart=restart, backend=backend, scheduler=scheduler,
         ):  # fmt: skip
             rows.add(variant, candidate_of(result, variant.label))
         found = Sweep(
@@ -134,18 +131,17 @@ def sweep(
 def run_variants(
     variants: Sequence[Variant],
     folder: Path,
-    trials: int | None,
-    seed: int | None,
-    scenarios: list[str] | None,
-    jobs: int | None,
-    engine: Engine,
-    restart: bool,
-    backend: str = "loky",
-    scheduler: str | None = None,
-    progress: Progress = silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress,
+    tell: Tell,
+    **asked: Any,
 ) -> Iterator[tuple[Variant, Result]]:
-    """Run variants one after the other, each into its folder of a sweep; parameters as there."""
+    """Run variants one after the other, each into its folder of a sweep.
+
+    Parameters
+    ----------
+    asked
+        As of ``simulate``.
+    """
     told, points = set[str](), SobolLatents()
 
     def once(message: str) -> None:
@@ -163,15 +159,8 @@ def run_variants(
             variant,
             simulate(
                 variant.design,
-                trials=trials,
-                seed=seed,
-                scenarios=scenarios,
-                jobs=jobs,
-                engine=engine,
+                **asked,
                 out=folder / VARIANTS / variant.digest,
-                restart=restart,
-                backend=backend,
-                scheduler=scheduler,
                 points=points,
                 progress=show,
                 tell=once,

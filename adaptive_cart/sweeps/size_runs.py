@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import EngineError
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.figure import Figure, exact, proportion
@@ -22,7 +23,6 @@ from adaptive_cart.running.calibrating.search import TRIALS
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import success_of
 from adaptive_cart.running.region import asks, needs_calibration, with_found, with_threshold
-from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stated_certificate import lower_bound
 from adaptive_cart.sweeps.counted_success import successes
 from adaptive_cart.sweeps.foretold_thresholds import ForetoldThresholds

@@ -22,8 +22,6 @@ until both are. Sizes that fresh trials confirm are calibrated first.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,11 +32,12 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.running.engine import Engine
-from adaptive_cart.running.run import Progress
 from adaptive_cart.sweeps.confirmed_size import FRESH, Afresh, confirmed
 from adaptive_cart.sweeps.moving_looks import FreeLooks
 from adaptive_cart.sweeps.size_asked import read_asked
@@ -54,10 +53,6 @@ INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
 NOTHING_ROUGH: Mapping[int, float] = {}
 NOTHING_AFRESH: tuple[Afresh, ...] = ()
 COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
 
 
 def _no_step(number: int) -> float:
@@ -200,15 +195,13 @@ class Size:
         owned = OwnedFolder(folder)
         owned.require_free([name for name in self.FILES if (folder / name).exists()])
         owned.sweep()
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        rows = []
         for one in self.tried:
             looks, rules = " ".join(f"{at:g}" for at in one.looks), json.dumps(one.thresholds)
             for name, figure in one.success.items():
                 numbers = (figure.estimate, figure.lower, figure.upper, figure.n)
                 shown = ["" if v is None or v != v else v for v in numbers]
-                writer.writerow([one.size, looks, rules, name, one.roles[name], *shown])
+                rows.append([one.size, looks, rules, name, one.roles[name], *shown])
         answer = {
             "design": self.design.name,
             "power": self.power,
@@ -221,7 +214,7 @@ class Size:
             "fresh_trials": self.fresh if self.afresh else 0,
             "afresh": [asdict(one) for one in self.afresh],
         }
-        owned.write("size.csv", table.getvalue())
+        owned.write("size.csv", csv_text(COLUMNS, rows))
         owned.write("size.txt", self.text() + "\n")
         owned.write("size.json", json.dumps(answer, indent=1, ensure_ascii=False) + "\n")
 
@@ -247,8 +240,8 @@ def size(
     fresh: int = FRESH,
     out: str | Path | None = None,
     restart: bool = False,
-    progress: Progress = _silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Size:
     """Find the smallest ``enrolment.max_n`` that has a power in every one of some scenarios.
 

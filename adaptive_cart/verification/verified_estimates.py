@@ -33,6 +33,7 @@ from adaptive_cart.models.base import (
 from adaptive_cart.models.sampling import Fit, mean_and_error
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.verification.verified_fits import MOST_DRAWS
 from adaptive_cart.verification.verified_looks import ChosenLook, Shared
 from adaptive_cart.verification.verified_row import (
     LARGEST_OF_TEST,
@@ -236,10 +237,10 @@ class _Beside:
             found = values(reference, fit[0])
             _, error = mean_and_error(found)
             least = wanted * (float(found.std()) if of_spread else 1.0)
-            if error <= least or fit[1] is not None or fit[0].length >= comparison.most_draws:
+            if error <= least or fit[1] is not None or fit[0].length >= MOST_DRAWS:
                 return fit, found
             longer = int(1.1 * fit[0].length * (error / least) ** 2) + 1
-            draws = min(comparison.most_draws, longer)
+            draws = min(MOST_DRAWS, longer)
 
     def _row(
         self,

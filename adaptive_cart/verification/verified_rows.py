@@ -102,11 +102,6 @@ class Comparison:
         self._looking_ahead: dict[str, Reference] = {}
         self.fitting = Fitting()
 
-    @property
-    def most_draws(self) -> int:
-        """Draws of each chain that there are at most, however unsure the answer."""
-        return MOST_DRAWS
-
     def rows(self, look: ChosenLook) -> list[Row]:
         """Every probability that is asked for at a look, by both faces, and what stands beside."""
         fits: Fits = {}

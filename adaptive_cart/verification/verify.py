@@ -38,7 +38,9 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.asked_numbers import MOST_LOOKS, wrong_jobs, wrong_number, wrong_seed
+from adaptive_cart.nouns.csv_text import csv_text
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, Tell, silent, unheard
 from adaptive_cart.results.parquet_tables import GO_ON
 from adaptive_cart.results.store import version
 from adaptive_cart.running.calibrate import calibrate
@@ -58,12 +60,6 @@ POOL_SECONDS: Final = 120.0  # for completing the trials out of which looks are 
 LEAST_POOL: Final = 40
 LEAST_OF_SLOW: Final = 12  # where completing them is what takes long
 TRIALS_OF_A_LOOK: Final = 5  # of each scenario, for a look that is taken out of them
-
-Progress = Callable[[str, int, int], None]  # what, how many looks now done, how many in all
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -92,8 +88,8 @@ def verify(
     jobs: int | None = None,
     out: str | Path | None = None,
     restart: bool = False,
-    progress: Progress = _silent,
-    tell: Callable[[str], None] = lambda message: None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> Verification:
     """Compare the fast posterior with PyMC at looks of simulated trials.
 
@@ -330,15 +326,11 @@ class _Folder:
 
     def write(self, rows: Sequence[Row], summary: Mapping[str, Any]) -> None:
         owned = OwnedFolder(self.path)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            writer.writerow(_cell(getattr(row, name)) for name in _COLUMNS)
+        cells = ([_cell(getattr(row, name)) for name in _COLUMNS] for row in rows)
         owned.require_free([SUMMARY, TABLE])
         owned.sweep()
         owned.write(SUMMARY, json.dumps(summary, indent=2) + "\n", GO_ON)
-        owned.write(TABLE, text.getvalue(), GO_ON)
+        owned.write(TABLE, csv_text(_COLUMNS, cells), GO_ON)
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(Row))

@@ -517,7 +517,8 @@ def test_drawn_truths_are_averaged_over_in_simulated_trials_as_they_are_integrat
     for aim, figure in told.items():
         assert abs(figure.estimate - whole[aim].estimate) < 4.0 * figure.mcse
     # trial by trial: the truth of each is the quantile of its own uniform, and its loss by hand
-    columns, true = judge._drawn(design, "expected", judge._draws(design, "expected"))
+    (one,) = (one for one in wanted.mixture.weighed(design) if one.scenario == "expected")
+    columns, true = judge._drawn(design, one)
     assert true.all()  # a rate above that of the control, all but surely
     assert 0.0 < (columns["reason"] == "success").mean() < 1.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,8 @@ def counted(raw: dict[str, Any], threshold: float, trials: int, seed: int) -> li
             draws = weighed[1].draws[:1]
             kept = {"dist": "uniform", "low": 0.2 - 1e-12, "high": 0.2}
             draws = [type(draws[0])("dfr.cart", ("dfr", "cart"), None, _uniform(kept))]
-        columns = trials_drawn(
-            design, "held", one.scenario, draws, seed, trials, 1, lambda count: None
-        )
+        own = replace(one, draws=tuple(draws))
+        columns = trials_drawn(design, own, seed, trials, 1, lambda count: None)
         members.append(Member(one.weight, *(columns[name] for name in OF_MEMBERS[:5]), {}))
     return members
 

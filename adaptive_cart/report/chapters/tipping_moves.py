@@ -26,6 +26,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, significant
 from adaptive_cart.report.sensitivity import FEWER, trials_asked
 from adaptive_cart.results.figure import proportion
+from adaptive_cart.running.judged_at_end import joined
 from adaptive_cart.running.prior_moves import PriorMoves, prior_moves, tips_of
 from adaptive_cart.running.success_question import parts_to_move
 
@@ -47,7 +48,7 @@ def moved_priors(evidence: Evidence) -> list[Block]:
         asked, mine = parts_to_move(own)
         assert asked is not None
         blocks.append(prior_moves(own, asked, mine, block))
-    moves = [PriorMoves.joined(several) for several in zip(*blocks, strict=True)]
+    moves = [joined(several) for several in zip(*blocks, strict=True)]
     rows = [cells_of for move in moves for cells_of in _rows(evidence, name, move)]
     if not rows:
         return []

@@ -30,6 +30,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, significant
 from adaptive_cart.report.sensitivity import FEWER, neutral, trials_asked
 from adaptive_cart.results.figure import proportion
+from adaptive_cart.running.judged_at_end import joined
 from adaptive_cart.running.shift_tips import FOLDS, ShiftTips, shift_tips
 from adaptive_cart.running.stretches import block_size
 from adaptive_cart.running.success_question import parts_to_shift
@@ -153,7 +154,7 @@ def _of_scenario(evidence: Evidence, name: str, number: int) -> list[ShiftTips]:
         blocks.append(shift_tips(own, rule, parts, block))
     groups = dict.fromkeys((tip.endpoint, tip.arms) for tips in blocks for tip in tips)
     return [
-        ShiftTips.joined([t for tips in blocks for t in tips if (t.endpoint, t.arms) == group])
+        joined([t for tips in blocks for t in tips if (t.endpoint, t.arms) == group])
         for group in groups
     ]
 

@@ -16,13 +16,12 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import Standing
-from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Weighed
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.averages import Member
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import SobolLatents, true_values
@@ -37,7 +36,7 @@ from adaptive_cart.running.drawn_truths import (
     stretches,
 )
 from adaptive_cart.running.null_region import Point
-from adaptive_cart.running.simulated_error import NEVER, Progress, Watched, blocks, largest_asked
+from adaptive_cart.running.simulated_error import NEVER, Watched, largest_asked, simulated
 from adaptive_cart.running.workers import spread
 
 ASKED = 65  # drawn values, evenly spread over the trials, of which it is asked whether all is alike
@@ -204,11 +203,8 @@ def _successes(final: Design, rule: str, trials: int, seed: int, item: _Item) ->
 def successes(design: Design, rule: str, truth: Truth, trials: int, seed: int) -> Booleans:
     """Which trials of a design as it acts a rule makes a success, ``(trial,)``."""
     plan = replace(Plan.of(design), estimands=())
-    found = []
-    for first, many in blocks(design, trials):
-        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
-        found.append(won(block.standing, rule))
-    return np.concatenate(found)
+    every = simulated(plan, truth, trials, seed)
+    return np.concatenate([won(block.standing, rule) for block in every])
 
 
 def won(standing: Standing, rule: str) -> Booleans:

@@ -12,8 +12,7 @@ import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from adaptive_cart.design.design_prior import Weighed, weighed_by
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, EngineError, Problem
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.averages import Member, averaged
@@ -53,13 +53,12 @@ from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct,
 from adaptive_cart.running.region import (
     asks,
     claims_of,
+    found_for,
     put_in_place,
-    with_found,
     with_threshold,
     with_thresholds,
 )
-from adaptive_cart.running.shapes import rounded_between, rounded_up
-from adaptive_cart.running.simulated_error import Progress, midway, shape_of
+from adaptive_cart.running.simulated_error import midway, shape_of
 
 PATH = "calibration"
 TARGETS = ("averages", "false_discovery", "correct_decision", "expected_loss")
@@ -88,11 +87,7 @@ class Averages(Search):
             success = rest(for_type_one_error(design), effort).of_success
         with said_of(design, rule.name):
             found = calibrate_averages(of_one_rule(design, rule.name), success, effort)
-        return replace(
-            found,
-            asked=fingerprint(design, found.scenarios),
-            found=fingerprint(with_found(design, found), found.scenarios),
-        )
+        return found_for(design, found)
 
 
 @contextmanager
@@ -250,7 +245,7 @@ def _enumerated(
     truths = [(one.weight * w, t) for one in weighed for w, t in _truths(numbers, one)]
     weights = np.array([weight for weight, _ in truths])
     claims = np.array([claim_true(numbers, rule.name, truth) for _, truth in truths])
-    rates = np.array([_rates(numbers, truth) for _, truth in truths])
+    rates = np.array([true_values(numbers, truth).levels(design.primary) for _, truth in truths])
     wanted = _wanted(design, float(weights @ claims))
     error = ExactError(numbers, {rule.name}, (0.0, 1.0))
     values = distinct(error.probabilities)
@@ -271,17 +266,14 @@ def _enumerated(
     first = _first_of(values, success)
     place = best(at, len(values), wanted, first)
     if place is None:
-        raise _nothing(design, wanted, [at(k) for k in _some(len(values), first)], success)
+        raise _nothing(wanted, [at(k) for k in _some(len(values), first)], success)
     progress("thresholds tried", len(values), len(values))
     must_not = float(values[place - 1]) if place else None
     may, chances = float(values[place]), at(place)
     threshold = 0.0 if must_not is None else max(midway(must_not, may), _least(success))
     by_look: dict[int, float] = {}
     if not error.shape.flat and must_not is not None:
-        by_look = {
-            look: rounded_between(value, *error.beside(rule.name, look, must_not, may))
-            for look, value in error.shape.thresholds(design, rule, threshold).items()
-        }
+        by_look = error.by_look(design, rule, threshold, must_not, may)
     told = {
         "false_discovery": wanted.discovery(chances.false, chances.true),
         "correct_decision": wanted.correct(chances.false, chances.true),
@@ -289,9 +281,11 @@ def _enumerated(
     }
     if wanted.minimises:
         told["expected_loss"] = wanted.loss(chances.false, chances.true)
-    figures = {name: exact(value) for name, value in told.items()}
-    return _found(design, success, weighed, threshold, must_not, may, by_look, figures, {},
-                  "exact", 0, 0, "exact")  # fmt: skip
+    return _found(
+        design, success, weighed, threshold, must_not, may, by_look,
+        averages={name: exact(value) for name, value in told.items()},
+        method="exact",
+    )  # fmt: skip
 
 
 def _truths(design: Design, one: Weighed) -> list[tuple[float, Truth]]:
@@ -304,11 +298,6 @@ def _truths(design: Design, one: Weighed) -> list[tuple[float, Truth]]:
             f"enumerated; draw fewer"
         )
     return found
-
-
-def _rates(design: Design, truth: Truth) -> list[float]:
-    """True rates of the arms."""
-    return [value.value for value in true_values(design, truth).by_arm[design.primary]]
 
 
 def _first_of(values: Floats, success: Calibrated | None) -> int:
@@ -360,17 +349,19 @@ def _simulated(
     else:
         notes = (not_settled(ROUNDS, moved, threshold),) if predicted else ()
     shape = shape_of(design, rule)
-    by_look = {}
-    if not shape.flat:
-        thresholds = shape.thresholds(design, rule, threshold)
-        by_look = {look: rounded_up(value) for look, value in thresholds.items()}
+    by_look = {} if shape.flat else shape.rounded(design, rule, threshold)
     final = with_thresholds(design, threshold, {rule.name: by_look} if by_look else {})
     chosen = [of_successes(one.weight, one.true, one.largest >= threshold) for one in members]
-    acting = _figures(fresh.acting(final), wanted) if confirm else {}
-    how: Literal["upper", "estimate"] = "upper" if upper else "estimate"
-    return _found(design, success, weighed, threshold, must_not, may, by_look,
-                  _figures(chosen, wanted), acting, "simulated", trials,
-                  effort.seeds[0], how, notes)  # fmt: skip
+    return _found(
+        design, success, weighed, threshold, must_not, may, by_look,
+        averages=_figures(chosen, wanted),
+        fresh=_figures(fresh.acting(final), wanted) if confirm else {},
+        method="simulated",
+        trials=trials,
+        seed=effort.seeds[0],
+        confidence="upper" if upper else "estimate",
+        notes=notes,
+    )  # fmt: skip
 
 
 def _chosen(
@@ -386,7 +377,7 @@ def _chosen(
             raise _not_shown(wanted, curves)
         pairs = zip(curves.false, curves.true, strict=True)
         known = [Chances(float(f), float(t)) for f, t in pairs]
-        raise _nothing(design, wanted, [known[k] for k in _some(len(known), first)], success)
+        raise _nothing(wanted, [known[k] for k in _some(len(known), first)], success)
     if not wanted.minimises:
         return int(np.flatnonzero(told)[0])
     return int(np.where(told, curves.loss(), np.inf).argmin())
@@ -416,14 +407,9 @@ def _found(
     must_not: float | None,
     may: float,
     by_look: dict[int, float],
-    averages: dict[str, Figure],
-    fresh: dict[str, Figure],
-    method: Literal["exact", "simulated"],
-    trials: int,
-    seed: int,
-    confidence: Literal["exact", "upper", "estimate"],
-    notes: tuple[str, ...] = (),
+    **rest: Any,
 ) -> AveragedCalibration:
+    """What a search came to, with the words and fingerprints of a log."""
     asked = design.calibration
     assert asked is not None
     assert asked.design_prior is not None
@@ -434,6 +420,8 @@ def _found(
                                      *(() if success is None else success.scenarios)]))  # fmt: skip
     loss = asked.expected_loss
     made = "claimed" if rule.decision.at_the_end else "success"
+    told: dict[str, Any] = {"fresh": {}, "trials": 0, "seed": 0, "confidence": "exact", "notes": ()}
+    told |= rest
     wanted = {
         "false_discovery": asked.false_discovery,
         "correct_decision": asked.correct_decision,
@@ -450,20 +438,14 @@ def _found(
         wanted={name: value for name, value in wanted.items() if value is not None},
         losses=None if loss is None else {f"a false {FALSE[made]}": loss.false_success,
                                           "a missed claim": loss.missed},
-        averages=averages,
-        fresh=fresh,
-        method=method,
-        trials=trials,
-        seed=seed,
-        confidence=confidence,
         shape=shape_of(design, rule).name,
         by_look=tuple(by_look.values()),
         success=success,
-        notes=notes,
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),
         made=made,
+        **told,
     )  # fmt: skip
 
 
@@ -482,9 +464,7 @@ def _not_shown(wanted: Wanted, curves: Curves) -> DesignError:
     return DesignError([Problem(PATH, message)])
 
 
-def _nothing(
-    design: Design, wanted: Wanted, known: Sequence[Chances], success: Calibrated | None
-) -> DesignError:
+def _nothing(wanted: Wanted, known: Sequence[Chances], success: Calibrated | None) -> DesignError:
     """The error to raise where no threshold keeps all: what each comes to by itself."""
     problems = []
     floor = ""

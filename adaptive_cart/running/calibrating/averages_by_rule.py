@@ -14,7 +14,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, one_of
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
-from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.several_averages import SeveralAverages
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averages import (
@@ -25,7 +25,7 @@ from adaptive_cart.running.calibrating.averages import (
     said_of,
 )
 from adaptive_cart.running.calibrating.search import Effort, Rest, Search
-from adaptive_cart.running.region import asks, with_found
+from adaptive_cart.running.region import asks, found_for
 
 ROUNDS = 8
 SETTLED = 1e-9
@@ -88,9 +88,7 @@ def _in_turn(design: Design, least: Mapping[str, Calibrated], effort: Effort) ->
             alone = of_one_rule(design, name, values)
             found[name] = calibrate_averages(alone, least.get(name), effort)
     scenarios = tuple(dict.fromkeys(one for each in found.values() for one in each.scenarios))
-    kept = SeveralAverages(found, (), scenarios, fingerprint(design, scenarios), "")
-    final = with_found(design, kept)
-    return SeveralAverages(found, (), scenarios, kept.asked, fingerprint(final, scenarios))
+    return found_for(design, SeveralAverages(found, (), scenarios, "", ""))
 
 
 def _moved(before: Any, after: Any) -> float:

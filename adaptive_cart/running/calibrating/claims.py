@@ -25,14 +25,12 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import decimal
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.claims import FALSE, Claims
 from adaptive_cart.results.estimand import true_values
@@ -58,8 +56,8 @@ from adaptive_cart.running.region import (
     with_found,
     with_threshold,
 )
-from adaptive_cart.running.simulated_error import Progress, blocks, require_shown, smallest
-from adaptive_cart.running.workers import spread
+from adaptive_cart.running.simulated_error import require_shown, simulated, smallest, without
+from adaptive_cart.running.simulating import Simulating
 
 NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
 
@@ -111,10 +109,7 @@ class SharedClaims(Search):
             success = rest(alone, effort).of_success
         elif effort.engine == "exact":
             raise EngineError("the error of further claims is simulated, and not enumerated")
-        seed, fresh = effort.seeds
-        return calibrate_shared(
-            design, success, effort.trials, seed, fresh, effort.jobs, effort.progress
-        )
+        return calibrate_shared(design, success, effort)
 
 
 def for_success_alone(design: Design) -> Design:
@@ -131,13 +126,7 @@ def for_success_alone(design: Design) -> Design:
 
 
 def calibrate_shared(
-    design: Design,
-    success: Calibrated | None,
-    trials: int,
-    seed: int,
-    fresh_seed: int,
-    jobs: int | None,
-    progress: Progress,
+    design: Design, success: Calibrated | None, effort: Effort
 ) -> SharedCalibration:
     """Find the thresholds of claims that share the error.
 
@@ -145,12 +134,14 @@ def calibrate_shared(
     ----------
     success
         What was found for the success rule; nothing where its threshold is written.
-    trials
-        Simulated trials in each truth, of the search; ten times as many confirm it, and move the
-        thresholds. With ``confidence = "estimate"`` as many only tell their error.
+    effort
+        Of its trials in each truth ten times as many confirm the search, and move the thresholds.
+        With ``confidence = "estimate"`` as many only tell their error.
     """
     graph = design.alpha_graph
     assert graph is not None
+    trials, search = effort.trials, effort.searching
+    again_as_many = replace(effort.confirming, trials=trials)
     numbers = _with_success(design, success)
     asking = [rule.name for rule in design.further_claims if asks(rule)]
     truths = _truths(numbers, asking)
@@ -160,7 +151,7 @@ def calibrate_shared(
         for amount in graph.amounts(graph.names.index(name)):
             path = f"claims.alpha.{name}"
             require_shown(float(amount), trials, FRESH * trials, upper, path)
-    reached = _reached(open_, truths.by_name, asking, trials, seed, jobs, progress, "claims")
+    reached = _reached(open_, truths.by_name, asking, search, "claims")
     found: list[ClaimThreshold] = []
     unconfirmed: list[_Threshold] = []
     for name in asking:
@@ -173,16 +164,15 @@ def calibrate_shared(
     }
     many = trials
     if upper:
-        many, unconfirmed, fresh = _bounded(
-            open_, truths, reached, unconfirmed, trials, fresh_seed, jobs, progress
-        )
+        many = effort.confirming.trials
+        unconfirmed, fresh = _bounded(open_, truths, reached, unconfirmed, effort.confirming)
         worst = {
             (name, amount): _worst(fresh, [n for n in truths.of[name] if n in fresh], name, limit)
             for name, amount, (limit, _, _) in unconfirmed
         }
     again = {name: truths.by_name[name] for name in dict.fromkeys(worst.values())}
     if many == trials:
-        fresh = _reached(open_, again, asking, trials, fresh_seed, jobs, progress, "confirmation")
+        fresh = _reached(open_, again, asking, again_as_many, "confirmation")
     for name, amount, (threshold, must_not, may) in unconfirmed:
         point = worst[name, amount]
         found.append(
@@ -195,10 +185,10 @@ def calibrate_shared(
         )  # fmt: skip
     shares = {n: float(a) for n, a in zip(graph.names, graph.alpha, strict=True) if a}
     kept = SharedCalibration(
-        success, tuple(found), shares, (), trials, seed, (), tuple(design.truths), "", ""
+        success, tuple(found), shares, (), trials, search.seed, (), tuple(design.truths), "", ""
     )
     final = with_found(design, kept)
-    family = _family(final, {**dict(final.truths), **again}, trials, fresh_seed, jobs, progress)
+    family = _family(final, {**dict(final.truths), **again}, again_as_many)
     return replace(
         kept,
         family=tuple(family),
@@ -218,11 +208,8 @@ def _bounded(
     truths: _Truths,
     reached: dict[str, dict[str, Floats]],
     searched: Sequence[_Threshold],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-) -> tuple[int, list[_Threshold], dict[str, dict[str, Floats]]]:
+    confirming: Simulating,
+) -> tuple[list[_Threshold], dict[str, dict[str, Floats]]]:
     """Move the thresholds until the upper bound of each error, on fresh trials, is what is held.
 
     As for success: fresh trials at the two truths with the largest errors, the others held by the
@@ -230,7 +217,7 @@ def _bounded(
 
     Returns
     -------
-    How many fresh trials, the thresholds, and by truth and claim what the trials ended with.
+    The thresholds, and by truth and claim what the trials ended with.
     """
     asking = list(dict.fromkeys(name for name, _, _ in searched))
     worst = {
@@ -239,8 +226,7 @@ def _bounded(
     }
     names = dict.fromkeys(name for both in worst.values() for name in both)
     again = {name: truths.by_name[name] for name in names}
-    many = FRESH * trials
-    fresh = _reached(open_, again, asking, many, seed, jobs, progress, "confirmation")
+    fresh = _reached(open_, again, asking, confirming, "confirmation")
     found: list[_Threshold] = []
     for name, amount, _ in searched:
         both = worst[name, amount]
@@ -248,7 +234,7 @@ def _bounded(
         bound = smallest([fresh[at][name] for at in both], amount, upper=True)
         held = _smallest(name, amount, others) if others else bound
         found.append((name, amount, max(bound, held, key=lambda one: one[0])))
-    return many, found, fresh
+    return found, fresh
 
 
 def _hardest(
@@ -356,36 +342,24 @@ def _reached(
     design: Design,
     truths: dict[str, Truth],
     asking: Sequence[str],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-    label: str,
+    simulating: Simulating,
+    what: str,
 ) -> dict[str, dict[str, Floats]]:
     """By truth and claim: the probability that each trial ended with, ``(trial,)``."""
-    asked = functools.partial(
-        asked_at_the_end, design, names=tuple(asking), trials=trials, seed=seed
-    )
-    found = {}
-    for name, values in zip(truths, spread(asked, truths.values(), jobs), strict=True):
-        found[name] = values
-        progress(label, len(found) * trials, len(truths) * trials)
-    return found
+    asked = functools.partial(asked_at_the_end, design, names=tuple(asking))
+    return simulating.by_name(what, asked, truths)
 
 
 def asked_at_the_end(
     design: Design, truth: Truth, names: tuple[str, ...], trials: int, seed: int
 ) -> dict[str, Floats]:
     """By claim: what it asked for at the end of each trial, ``(trial,)``; 0 where that failed."""
-    plan = Plan.of(design)
-    never = tuple(rule.never() if rule.name in names else rule for rule in plan.rules)
-    plan = Plan(design, never, plan.schedule, plan.fitted, ())
-    parts = {rule.name: rule.parts[0].name for rule in never if rule.name in names}
+    plan = without(Plan.of(design), names)
+    parts = {rule.name: rule.parts[0].name for rule in plan.rules if rule.name in names}
     found: dict[str, list[Floats]] = {name: [] for name in names}
-    for first, many in blocks(design, trials):
-        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
+    for block in simulated(plan, truth, trials, seed):
         for name in names:
-            last = np.zeros(many)
+            last = np.zeros(len(block.look))
             for record in block.looks:
                 if parts[name] in record.probabilities:
                     last = np.fmax(last, record.probabilities[parts[name]][:, 0])
@@ -418,23 +392,11 @@ def _worst(
     return max(names, key=lambda name: float((reached[name][claim] >= threshold).mean()))
 
 
-def _family(
-    design: Design,
-    truths: dict[str, Truth],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
-) -> list[FamilyPoint]:
+def _family(design: Design, truths: dict[str, Truth], simulating: Simulating) -> list[FamilyPoint]:
     """How often the design, as it acts, claims falsely in each truth, on fresh trials."""
-    false = functools.partial(false_claims, design, trials=trials, seed=seed)
-    found = []
-    for name, (any_false, by_rule) in zip(
-        truths, spread(false, truths.values(), jobs), strict=True
-    ):
-        found.append(FamilyPoint(name, any_false, by_rule))
-        progress("family-wise error", len(found) * trials, len(truths) * trials)
-    return found
+    false = functools.partial(false_claims, design)
+    found = simulating.by_name("family-wise error", false, truths)
+    return [FamilyPoint(name, *figures) for name, figures in found.items()]
 
 
 def false_claims(
@@ -445,11 +407,10 @@ def false_claims(
     claims = Claims(plan.rules, true_values(design, truth))
     claiming = [k for k, rule in enumerate(plan.rules) if rule.decision.claims]
     number = dict.fromkeys((-1, *claiming), 0)
-    for first, many in blocks(design, trials):
-        standing = run_block(plan, truth, (), latents_for(design, seed, first, many)).standing
+    for block in simulated(plan, truth, trials, seed):
         for which in number:
             own = claiming if which < 0 else [which]
-            number[which] += int((claims.of_trials(standing, own) == FALSE).sum())
+            number[which] += int((claims.of_trials(block.standing, own) == FALSE).sum())
     by_rule = {plan.rules[k].name: proportion(number[k], trials) for k in claiming if number[k]}
     return proportion(number[-1], trials), by_rule
 

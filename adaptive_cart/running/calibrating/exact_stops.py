@@ -53,7 +53,8 @@ def enumerated_stop(design: Design, name: str, wanted: FalseStop, path: str) -> 
     rule = next(rule for rule in design.rules if rule.name == name)
     assert rule.decision.ends is not None
     error = ExactError(design, {name}, (0.0, 1.0), rule.decision.ends)
-    rates = _rates(design, wanted)
+    true = [true_values(design, design.truths[scenario]) for scenario in wanted.scenarios]
+    rates = np.array([one.levels(design.primary)[: len(design.arms)] for one in true])
     values = distinct(error.probabilities)
     if rule.at_least is not None:
         values = values[::-1]  # the first are those that may stop first
@@ -111,12 +112,3 @@ def whatever_its_threshold(
         f"many whatever its threshold"
     )
     return DesignError([Problem(path, message)])
-
-
-def _rates(design: Design, wanted: FalseStop) -> Floats:
-    """True rates of the primary, ``(scenario, arm)``."""
-    found = []
-    for scenario in wanted.scenarios:
-        true = true_values(design, design.truths[scenario]).by_arm[design.primary]
-        found.append([true[arm].value for arm in range(len(design.arms))])
-    return np.array(found)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.error_tables import without_stops
-from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import Effort, Rest, Search
-from adaptive_cart.running.region import with_found
+from adaptive_cart.running.region import found_for
 
 
 class Overruled(Search):
@@ -45,9 +45,4 @@ def _as_of(design: Design, found: AnyCalibration) -> AnyCalibration:
         f"{design.overruled_words}: {names} left out of the search, so that the error holds "
         f"where it is overruled too"
     )
-    return replace(
-        found,
-        notes=(note, *found.notes),
-        asked=fingerprint(design, found.scenarios),
-        found=fingerprint(with_found(design, found), found.scenarios),
-    )
+    return found_for(design, replace(found, notes=(note, *found.notes)))

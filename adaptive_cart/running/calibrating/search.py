@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import with_threshold
-from adaptive_cart.running.simulated_error import Progress
+from adaptive_cart.running.simulating import Simulating
 
 TRIALS = 10_000
 CALIBRATION = "calibration"  # what its seeds are for
@@ -52,6 +53,16 @@ class Effort:
     progress: Progress
     engine: Engine
     near: float | None = None
+
+    @property
+    def searching(self) -> Simulating:
+        """The trials that search."""
+        return Simulating(self.trials, self.seeds[0], self.jobs, self.progress)
+
+    @property
+    def confirming(self) -> Simulating:
+        """Those that confirm, of another seed."""
+        return Simulating(FRESH * self.trials, self.seeds[1], self.jobs, self.progress)
 
     @property
     def seeds(self) -> tuple[int, int]:

@@ -15,12 +15,12 @@ from dataclasses import replace
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.shared_success import depending_on
-from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.several_calibration import SeveralCalibration
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import Effort, Rest, Search
-from adaptive_cart.running.region import with_found
+from adaptive_cart.running.region import found_for, with_found
 
 
 class SeveralRules(Search):
@@ -49,10 +49,8 @@ class SeveralRules(Search):
                 named = ", ".join(f"'{one}'" for one in left)
                 notes.append(f"{named} left out while the threshold of '{name}' was searched")
         scenarios = tuple(dict.fromkeys(one for found in rules.values() for one in found.scenarios))
-        kept = SeveralCalibration(
-            rules, whole, proportion(0, 0), "", tuple(notes), scenarios,
-            fingerprint(design, scenarios), "",
-        )  # fmt: skip
+        none = proportion(0, 0)
+        kept = SeveralCalibration(rules, whole, none, "", tuple(notes), scenarios, "", "")
         return _together(design, kept, effort)
 
 
@@ -83,9 +81,5 @@ def _together(design: Design, kept: SeveralCalibration, effort: Effort) -> Sever
         final, trials=effort.trials, seed=effort.seeds[1], jobs=effort.jobs,
         progress=effort.progress, engine=effort.engine,
     )  # fmt: skip
-    return replace(
-        kept,
-        family=found.worst.figure if found.fresh is None else found.fresh,
-        family_at=found.worst.name,
-        found=fingerprint(final, kept.scenarios),
-    )
+    family = found.worst.figure if found.fresh is None else found.fresh
+    return found_for(design, replace(kept, family=family, family_at=found.worst.name))

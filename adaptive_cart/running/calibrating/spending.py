@@ -24,6 +24,7 @@ import numpy as np
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.calibration import Calibrated, NullPoint
 from adaptive_cart.results.figure import Figure, proportion
@@ -50,7 +51,6 @@ from adaptive_cart.running.region import (
 )
 from adaptive_cart.running.simulated_error import (
     ALWAYS,
-    Progress,
     asked_by_look,
     false_successes,
     midway,
@@ -58,7 +58,7 @@ from adaptive_cart.running.simulated_error import (
     require_shown,
     smallest,
 )
-from adaptive_cart.running.workers import spread
+from adaptive_cart.running.simulating import Simulating
 
 ROUNDS = 8
 PATH = "calibration.spend"
@@ -97,7 +97,7 @@ def _spent(design: Design, region: Region, progress: Progress) -> Calibrated:
     worst = error.worst(last)
     shown = {**error.shown(last), worst.name: worst.error}
     return what_was_found(
-        design, numbers, region, last, *error.beside(rule.name, max(found), last, last),
+        design, region, last, *error.beside(rule.name, max(found), last, last),
         by_look={rule.name: found},
         method="exact",
         points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
@@ -210,23 +210,19 @@ def _simulated(design: Design, region: Region, effort: Effort) -> Calibrated:
     if spend[0] > 0.0:
         require_shown(spend[0], effort.trials, FRESH * effort.trials, upper, PATH)
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
-    seed, fresh_seed = effort.seeds
+    search, confirming = effort.searching, effort.confirming
     last, moved = 1.0 - spend[-1], 0.0
-    points, searched_notes = searched(
-        with_threshold(design, last), design, region, effort.trials, seed, effort.jobs,
-        effort.progress,
-    )  # fmt: skip
+    points, searched_notes = searched(with_threshold(design, last), design, region, search)
     worst: list[str] = []
     for _ in range(ROUNDS if predicted else 1):
         numbers = with_threshold(design, last)
         (rule,) = calibrated_rules(design, resolve_rules(numbers))
-        asked = _asked(numbers, design, points, effort.trials, seed, effort, "spending")
+        asked = _asked(numbers, design, points, search, "spending")
         thresholds = _look_by_look([_Asked(asked, False)], rule.looks, spend)
         if upper:
             worst = worst or _worst(asked, thresholds)[:CONFIRMED]
             again = {name: points[name] for name in worst}
-            many = FRESH * effort.trials
-            fresh = _asked(numbers, design, again, many, fresh_seed, effort, "confirmation")
+            fresh = _asked(numbers, design, again, confirming, "confirmation")
             others = {name: values for name, values in asked.items() if name not in worst}
             groups = [_Asked(fresh, True), *([_Asked(others, False)] if others else [])]
             thresholds = _look_by_look(groups, rule.looks, spend)
@@ -236,11 +232,11 @@ def _simulated(design: Design, region: Region, effort: Effort) -> Calibrated:
     final = with_thresholds(design, last, {rule.name: thresholds})
     errors = {name: _share(values, thresholds) for name, values in asked.items()}
     named = _worst(fresh if upper else asked, thresholds)[0]
-    number = FRESH * effort.trials if upper else effort.trials
-    wrong = false_successes(final, points[named], number, fresh_seed)
+    number = confirming.trials if upper else search.trials
+    wrong = false_successes(final, points[named], number, confirming.seed)
     unsettled = [not_settled(ROUNDS, moved, last)] if predicted and moved >= SETTLED else []
     return what_was_found(
-        design, final, region, last, None, None,
+        design, region, last, None, None,
         by_look={rule.name: thresholds},
         method="simulated",
         points=tuple(
@@ -250,7 +246,7 @@ def _simulated(design: Design, region: Region, effort: Effort) -> Calibrated:
         calibrated=[rule],
         trials=effort.trials,
         fresh=proportion(wrong, number),
-        seed=seed,
+        seed=search.seed,
         notes=(_told(thresholds, spend), *unsettled, *searched_notes),
         confidence="upper" if upper else "estimate",
         shape="spending",
@@ -261,18 +257,11 @@ def _asked(
     numbers: Design,
     written: Design,
     points: Mapping[str, Point],
-    trials: int,
-    seed: int,
-    effort: Effort,
-    label: str,
+    simulating: Simulating,
+    what: str,
 ) -> dict[str, Floats]:
     """By truth: what each trial asked for at each look, ``(trial, look)``."""
-    at = functools.partial(asked_by_look, numbers, written, trials=trials, seed=seed)
-    found: dict[str, Floats] = {}
-    for name, values in zip(points, spread(at, points.values(), effort.jobs), strict=True):
-        found[name] = values
-        effort.progress(label, len(found) * trials, len(points) * trials)
-    return found
+    return simulating.by_name(what, functools.partial(asked_by_look, numbers, written), points)
 
 
 def _look_by_look(

@@ -22,7 +22,6 @@ from dataclasses import replace
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.error_tables import FalseStop
@@ -30,7 +29,6 @@ from adaptive_cart.design.rule_tables import side_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.figure import Figure, proportion
@@ -44,8 +42,7 @@ from adaptive_cart.running.calibrating.exact_stops import (
 )
 from adaptive_cart.running.calibrating.search import FRESH, Effort, Rest, Search
 from adaptive_cart.running.region import asks, needs_calibration, with_found
-from adaptive_cart.running.simulated_error import blocks, require_shown, smallest
-from adaptive_cart.running.workers import spread
+from adaptive_cart.running.simulated_error import require_shown, simulated, smallest, without
 
 OfSuccess = Calibrated | AveragedCalibration | SeveralAverages
 ROUNDS = 8
@@ -179,16 +176,13 @@ def _of_rule(design: Design, name: str, wanted: FalseStop, effort: Effort) -> St
 def _simulated(
     design: Design, name: str, wanted: FalseStop, path: str, effort: Effort
 ) -> StopThreshold:
-    trials, (seed, _) = FRESH * effort.trials, effort.seeds
+    search = replace(effort.searching, trials=FRESH * effort.trials)
     assert design.calibration is not None
     upper = design.calibration.by_upper_bound
-    require_shown(wanted.at_most, trials, trials, upper, path)
+    require_shown(wanted.at_most, search.trials, search.trials, upper, path)
     truths = {scenario: design.truths[scenario] for scenario in wanted.scenarios}
-    extreme = functools.partial(most_extreme, design, name=name, trials=trials, seed=seed)
-    reached: dict[str, Floats] = {}
-    for scenario, values in zip(truths, spread(extreme, truths.values(), effort.jobs), strict=True):
-        reached[scenario] = values
-        effort.progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
+    extreme = functools.partial(most_extreme, design, name=name)
+    reached = search.by_name(f"stops: {name}", extreme, truths)
     always = max(reached, key=lambda scenario: float((reached[scenario] >= 1.0).mean()))
     often = float((reached[always] >= 1.0).mean())
     if often > wanted.at_most:
@@ -215,14 +209,11 @@ def most_extreme(design: Design, truth: Truth, name: str, trials: int, seed: int
 
     Of a rule that holds below its threshold, one less that.
     """
-    plan = Plan.of(design)
-    off = tuple(rule.never() if rule.name == name else rule for rule in plan.rules)
-    plan = Plan(design, off, plan.schedule, plan.fitted, ())
-    part = next(rule for rule in off if rule.name == name).parts[0]
+    plan = without(Plan.of(design), [name])
+    part = next(rule for rule in plan.rules if rule.name == name).parts[0]
     found = []
-    for first, many in blocks(design, trials):
-        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
-        largest = np.zeros(many)
+    for block in simulated(plan, truth, trials, seed):
+        largest = np.zeros(len(block.look))
         for record in block.looks:
             if part.name in record.probabilities:
                 asked = record.probabilities[part.name]  # nan of a target that is not asked about
@@ -237,9 +228,8 @@ def _stopped(design: Design, one: StopThreshold, trials: int, seed: int) -> Figu
     plan = replace(Plan.of(design), estimands=())
     position = next(k for k, rule in enumerate(plan.rules) if rule.name == one.rule)
     number = 0
-    for first, many in blocks(design, trials):
-        latents = latents_for(design, seed, first, many)
-        standing = run_block(plan, design.truths[one.worst], (), latents).standing
+    for block in simulated(plan, design.truths[one.worst], trials, seed):
+        standing = block.standing
         if plan.rules[position].decision.ends is None:  # it drops an arm, or closes a stratum
             number += int((standing.noted[position] > 0).any(axis=1).sum())
         else:

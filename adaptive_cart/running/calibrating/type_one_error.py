@@ -32,13 +32,12 @@ import numpy as np
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.progress import Progress
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.nouns.streams import fresh_seed
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
 from adaptive_cart.results.figure import proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.search import (
-    CALIBRATION,
     CONFIRMED,
     FRESH,
     ROUNDS,
@@ -62,9 +61,8 @@ from adaptive_cart.running.region import (
     with_threshold,
     with_thresholds,
 )
-from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
+from adaptive_cart.running.shapes import Shape
 from adaptive_cart.running.simulated_error import (
-    Progress,
     false_successes,
     midway,
     nothing_keeps,
@@ -93,8 +91,7 @@ class TypeOneError(Search):
         region = region_of(design)
         if enumerates(design, region, effort.engine):
             return _enumerated(design, region, effort.progress, effort.near)
-        seed = effort.seeds[0]
-        return _simulated(design, region, effort.trials, seed, effort.jobs, effort.progress)
+        return _simulated(design, region, effort)
 
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
@@ -190,15 +187,12 @@ def _enumerated(
     by_look = {}
     if not error.shape.flat and must_not is not None:
         by_look = {
-            rule.name: {
-                look: rounded_between(value, *error.beside(rule.name, look, must_not, may))
-                for look, value in error.shape.thresholds(design, rule, threshold).items()
-            }
+            rule.name: error.by_look(design, rule, threshold, must_not, may)
             for rule in design.rules
             if asks(rule)
         }
     return what_was_found(
-        design, numbers, region, threshold, must_not, may,
+        design, region, threshold, must_not, may,
         by_look=by_look,
         method="exact",
         points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
@@ -258,12 +252,11 @@ def _around(too_large: Callable[[int], bool], near: int, number: int) -> tuple[i
 
 
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
-def _simulated(
-    design: Design, region: Region, trials: int, seed: int, jobs: int | None, progress: Progress
-) -> Calibrated:
+def _simulated(design: Design, region: Region, effort: Effort) -> Calibrated:
     assert design.calibration is not None
     error = design.calibration.type_one_error
     assert error is not None
+    trials, search = effort.trials, effort.searching
     require_shown(error, trials, FRESH * trials, design.calibration.by_upper_bound)
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     threshold, must_not, may, moved = 1.0 - error, None, None, 0.0
@@ -273,9 +266,8 @@ def _simulated(
     for round_ in range(ROUNDS if predicted else 1):
         numbers = with_threshold(design, threshold)
         if not by_name:
-            by_name, notes = searched(numbers, design, region, trials, seed, jobs, progress)
-        label = f"calibration {round_ + 1}"
-        largest = over_points(numbers, design, by_name, trials, seed, jobs, progress, label)
+            by_name, notes = searched(numbers, design, region, search)
+        largest = over_points(numbers, design, by_name, search, f"calibration {round_ + 1}")
         found, must_not, may = smallest([*largest.values()], error)
         moved, threshold = abs(found - threshold), found
         if moved < SETTLED:
@@ -283,9 +275,8 @@ def _simulated(
     confirmed: dict[str, Floats] = {}
     if design.calibration.by_upper_bound:
         threshold, must_not, may, confirmed, moved = _bounded(
-            design, by_name, largest, threshold, trials, seed, jobs, progress,
-            ROUNDS if predicted else 1,
-        )  # fmt: skip
+            design, by_name, largest, threshold, effort, ROUNDS if predicted else 1
+        )
     if predicted and moved >= SETTLED:
         notes = [not_settled(ROUNDS, moved, threshold), *notes]
     errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
@@ -293,7 +284,7 @@ def _simulated(
     worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
     shape = Shape.of(design)
     by_look = {
-        rule.name: {k: rounded_up(t) for k, t in shape.thresholds(design, rule, threshold).items()}
+        rule.name: shape.rounded(design, rule, threshold)
         for rule in design.rules
         if asks(rule) and not shape.flat
     }
@@ -302,11 +293,10 @@ def _simulated(
         fresh = shown[worst]
     else:
         number = len(confirmed[worst]) if confirmed else trials
-        fresh = proportion(
-            false_successes(final, by_name[worst], number, fresh_seed(seed, CALIBRATION)), number
-        )
+        wrong = false_successes(final, by_name[worst], number, effort.confirming.seed)
+        fresh = proportion(wrong, number)
     return what_was_found(
-        design, final, region, threshold, must_not, may,
+        design, region, threshold, must_not, may,
         by_look=by_look,
         method="simulated",
         points=tuple(NullPoint(n, f.estimate, f.mcse) for n, f in errors.items()),
@@ -314,7 +304,7 @@ def _simulated(
         calibrated=calibrated_rules(design, resolve_rules(final)),
         trials=trials,
         fresh=fresh,
-        seed=seed,
+        seed=search.seed,
         notes=(*_not_enumerated(design, region), *_one_by_one(design), *notes),
         confidence="upper" if confirmed else "estimate",
     )  # fmt: skip
@@ -325,10 +315,7 @@ def _bounded(
     by_name: Mapping[str, Point],
     largest: Mapping[str, Floats],
     threshold: float,
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Progress,
+    effort: Effort,
     rounds: int,
 ) -> tuple[float, float | None, float | None, dict[str, Floats], float]:
     """Move the threshold until the upper bound of the error, on fresh trials, is what is wanted.
@@ -357,10 +344,7 @@ def _bounded(
     for round_ in range(rounds):
         numbers = with_threshold(design, threshold)
         label = f"confirmation {round_ + 1}"
-        many = FRESH * trials
-        fresh = over_points(
-            numbers, design, points, many, fresh_seed(seed, CALIBRATION), jobs, progress, label
-        )
+        fresh = over_points(numbers, design, points, effort.confirming, label)
         found, must_not, may = smallest([*fresh.values()], error, upper=True)
         by_search = smallest(others, error) if others else (0.0, None, None)
         if by_search[0] > found:
@@ -374,7 +358,6 @@ def _bounded(
 # ── what is found ─────────────────────────────────────────────────────────────────────────────
 def what_was_found(
     design: Design,
-    numbers: Design,
     region: Region,
     threshold: float,
     must_not: float | None,
