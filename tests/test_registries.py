@@ -375,7 +375,6 @@ def test_a_figure_has_numbers_a_drawing_and_words(key: str) -> None:
     assert kind.id == key
     assert re.fullmatch(r"[FC]\d\d[a-f]?_[a-z_]+", kind.file_name)
     assert kind.title
-    assert kind.needs
     assert kind.audience in ("open", "restricted")
     for part in (kind.tables, kind.draw, kind.caption, kind.alternative_text):
         assert callable(part)

@@ -102,9 +102,7 @@ class _Search:
         return tuple((s,) for s in inside) if apart else (tuple(inside),)
 
 
-def flip_words(
-    analysis: RecordedAnalysis, part: Comparison, target: Question, flip: Flip | None, now: bool
-) -> str:
+def flip_words(analysis: RecordedAnalysis, target: Question, flip: Flip | None, now: bool) -> str:
     """Say what would have changed a rule: "would hold with 1 more responder in cart"."""
     would = "would not hold" if now else "would hold"
     if flip is None:

@@ -157,7 +157,7 @@ def _finding(
             part.asks.hangs_on(target) == 1 and not part.several
         ):  # of several things at once no one change is the smallest
             flip = smallest_flip(then, part, target, threshold)
-            changes = flip_words(then, part, target, flip, bool(fast_holds))
+            changes = flip_words(then, target, flip, bool(fast_holds))
         if then.undecided(part, target, np.array([by_fast]), threshold)[0]:
             within_error = trial.plan.part_errors[part.name].at(by_fast)
     if decides is None:

@@ -83,7 +83,7 @@ def _beside(frame: Frame, where: str, rest: Mapping[str, Any]) -> None:
 
 
 def mixture_of(
-    frame: Frame, reader: Reader, part_of: Callable[[str, Mapping[str, Any]], Truth | None]
+    reader: Reader, part_of: Callable[[str, Mapping[str, Any]], Truth | None]
 ) -> Mixture | None:
     """The parts of a scenario; what does not go together is reported.
 

@@ -55,7 +55,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
-    mixture = mixture_of(frame, reader, lambda part, own: _of_part(frame, name, part, table, own))
+    mixture = mixture_of(reader, lambda part, own: _of_part(frame, name, part, table, own))
     if frame.reported > before:
         return None
     truth = replace(

@@ -7,11 +7,11 @@ An analysis is asked for them with ``analyze --tipping``. What it found is read 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adaptive_cart.analysis.findings import MissingTip, PriorTipFound, ShiftTip
 from adaptive_cart.analysis.folder import JSON
@@ -33,12 +33,14 @@ from adaptive_cart.report.document import (
     listed,
     paragraph,
     row,
+    sentence,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, significant
 
 TIPPING = 65  # number of the item
 SOURCE = JSON
+Tip = TypeVar("Tip", MissingTip, PriorTipFound, ShiftTip)
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ class RealLookExhibit:
                     int(told["look"]),
                     float(told["date"]),
                     str(told["decision"]["words"]),
-                    tuple(_missing(one) for one in tipping["missing"]),
-                    tuple(_prior(one) for one in tipping["priors"]),
+                    _read(MissingTip, tipping["missing"]),
+                    _read(PriorTipFound, tipping["priors"]),
                     tuple(tipping["notes"]),
-                    tuple(_shift(one) for one in tipping.get("shifts", ())),
+                    _read(ShiftTip, tipping.get("shifts", ())),
                 )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ResultsError(
@@ -137,7 +139,7 @@ class RealLookExhibit:
             ),
             *tables,
             *self._figures(evidence),
-            *(Paragraph(line=line(given(_sentence(note), SOURCE))) for note in self.notes),
+            *(Paragraph(line=line(given(sentence(note), SOURCE))) for note in self.notes),
         ]
         return [replace(block, audience="restricted") for block in blocks]
 
@@ -270,17 +272,9 @@ def _references(tables: list[Table]) -> Line:
     )  # fmt: skip
 
 
-def _missing(told: Mapping[str, Any]) -> MissingTip:
-    found = {key: _tuples(value) for key, value in told.items()}
-    return MissingTip(**found)
-
-
-def _shift(told: Mapping[str, Any]) -> ShiftTip:
-    return ShiftTip(**{key: _tuples(value) for key, value in told.items()})
-
-
-def _prior(told: Mapping[str, Any]) -> PriorTipFound:
-    return PriorTipFound(**{key: _tuples(value) for key, value in told.items()})
+def _read(kind: type[Tip], told: Iterable[Mapping[str, Any]]) -> tuple[Tip, ...]:
+    """Tips of a kind, as they were found."""
+    return tuple(kind(**{key: _tuples(value) for key, value in one.items()}) for one in told)
 
 
 def _tuples(value: Any) -> Any:
@@ -302,7 +296,3 @@ def _fewest(tip: MissingTip) -> Line:
 
 def _value(value: float | None) -> Line:
     return () if value is None else line(significant(value, 3, SOURCE))
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}."

@@ -18,16 +18,20 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.figures.about import about
-from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
+from adaptive_cart.figures.draw_measures import (
+    columns_for,
+    named,
+    only_shown,
+    panel_room,
+    panels_of,
+    rows_for,
+)
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called
 from adaptive_cart.figures.source import looks_of, plan_of, scenarios, trials_of
 from adaptive_cart.figures.style import (
-    BLACK,
     GREY,
-    ORANGE,
     PALE,
     TALLEST,
-    legend_above,
     light_grid,
     percent_axis,
     sheet,
@@ -35,7 +39,7 @@ from adaptive_cart.figures.style import (
 )
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.figures.thinning import left_out, shown_scenarios
-from adaptive_cart.figures.weighed import draw_trials
+from adaptive_cart.figures.weighed import draw_middle, draw_trials, trials_first
 from adaptive_cart.figures.words_measures import few_of
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -269,33 +273,25 @@ def draw_accepted(tables: Tables) -> Figure:
     """A panel a scenario: what the rule accepts, trials as they ended, and their mean."""
     frame, row = only_shown(tables["means"]), tables["about"].iloc[0]
     names = list(frame["scenario"])
-    columns = columns_for(len(names))
-    deep = -(-len(names) // columns)
-    figure = sheet(min(0.95 + 2.3 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(names)))
+    figure = sheet(min(0.95 + 2.3 * rows_for(len(names)), TALLEST))
     points, cells = only_shown(tables["trials"]), only_shown(tables["accepted"])
     limits = _limits(points, cells)
     handles: dict[str, Any] = {}
-    for axes, name in zip(grid.flat, names, strict=False):
+    for axes, name in panels_of(figure, names):
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         _region(axes, cells[cells["scenario"] == name], handles)
         draw_trials(axes, points[points["scenario"] == name], "risk", handles)
         of = frame[frame["scenario"] == name].iloc[0]
-        handles["mean of the trials"] = axes.plot(
-            [of["risk"]], [of["benefit"]], "X", color=ORANGE, markersize=9.0,
-            markeredgecolor=BLACK, markeredgewidth=0.8, zorder=5, linestyle="none",
-        )[0]  # fmt: skip
-        axes.set_title(named(name, panel_room(columns), bold=True))
+        handles["mean of the trials"] = draw_middle(axes, of["risk"], of["benefit"])
+        axes.set_title(named(name, room, bold=True))
         light_grid(axes, "both")
         percent_axis(axes, "x")
         percent_axis(axes, "y")
-    for axes in grid.flat[len(names) :]:
-        axes.set_visible(False)
     figure.supxlabel(f"observed risk{_beside(row, 'risk')}")
     figure.supylabel(f"observed benefit{_beside(row, 'benefit')}")
-    shown = sorted(handles, key=lambda label: not label.startswith("trial"))
-    legend_above(figure, [handles[label] for label in shown], shown)
+    trials_first(figure, handles)
     return figure
 
 
@@ -396,7 +392,6 @@ KIND = FigureKind(
     chapter="safety",
     file_name="C11_accepted",
     title="Benefit against risk, and what the rule accepts",
-    needs="a rule for success about two endpoints of counts",
     tables=accepted_tables,
     draw=draw_accepted,
     caption=say_accepted,

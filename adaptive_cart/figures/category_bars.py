@@ -220,7 +220,6 @@ KIND = FigureKind(
     chapter="all_numbers",
     file_name="C09_categories",
     title="What becomes of participants: categories by arm",
-    needs="an ordinal endpoint",
     tables=category_tables,
     draw=draw_categories,
     caption=say_categories,

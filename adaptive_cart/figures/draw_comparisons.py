@@ -10,8 +10,10 @@ from adaptive_cart.figures.draw_measures import (
     named,
     only_shown,
     panel_room,
+    panels_of,
     row_heights,
     rows_axis,
+    rows_for,
 )
 from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
@@ -97,12 +99,10 @@ def draw_bayesian(tables: Tables) -> Figure:
     """What success and its absence mean, by the prior probability of benefit."""
     frame = only_shown(tables["bayesian"])
     names = list(dict.fromkeys(frame["alternative"]))
-    columns = columns_for(len(names))
-    deep = -(-len(names) // columns)
-    figure = sheet(min(0.95 + 2.3 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(names)))
+    figure = sheet(min(0.95 + 2.3 * rows_for(len(names)), TALLEST))
     handles: dict[str, Any] = {}
-    for axes, name in zip(grid.flat, names, strict=False):
+    for axes, name in panels_of(figure, names):
         part = frame[frame["alternative"] == name]
         even = part[part["prior"] == 0.5].iloc[0]
         for column, (label, style) in MIXED.items():
@@ -122,9 +122,7 @@ def draw_bayesian(tables: Tables) -> Figure:
         percent_axis(axes)
         percent_axis(axes, "x")
         light_grid(axes)
-        axes.set_title(named(name, panel_room(columns), bold=True))
-    for axes in grid.flat[len(names) :]:
-        axes.set_visible(False)
+        axes.set_title(named(name, room, bold=True))
     figure.supxlabel("probability of benefit before the trial (design prior)")
     figure.supylabel("probability")
     legend_above(figure, list(handles.values()), list(handles))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.figures.kinds import (
@@ -55,6 +56,7 @@ OUTCOMES = {
         for ending, mark in zip(STOPS[1:], MARKS[2:], strict=False)
     },
 }
+T = TypeVar("T")
 ROW = 0.34  # inches a row of a dot plot
 
 
@@ -98,6 +100,21 @@ def columns_for(panels: int) -> int:
     return 2 if panels in (2, 4) else min(panels, 3)
 
 
+def rows_for(panels: int) -> int:
+    """Rows in which so many panels stand best."""
+    return -(-panels // columns_for(panels))
+
+
+def panels_of(figure: Any, shown: Sequence[T], shared: bool = True) -> list[tuple[Axes, T]]:
+    """A panel of a figure for each thing that is shown; on the same axes, if they are shared."""
+    grid = figure.subplots(
+        rows_for(len(shown)), columns_for(len(shown)), squeeze=False, sharex=shared, sharey=shared
+    )
+    for axes in grid.flat[len(shown) :]:
+        axes.set_visible(False)
+    return list(zip(grid.flat, shown, strict=False))
+
+
 def row_heights(labels: list[str], least: float) -> float:
     """Inches that rows with these labels take, all as tall as the tallest needs."""
     tallest = max((0.165 * lines_in(label) + 0.06 for label in labels), default=0.0)
@@ -128,7 +145,7 @@ def draw_success(tables: Tables) -> Figure:
         _success_rows(figure, frame, about, rows)
         return figure
     lines = frame.loc[frame["line"] >= 0, "line"].nunique()
-    deep = -(-lines // columns_for(lines))
+    deep = rows_for(lines)
     if loose.empty:
         figure = sheet(min(1.1 + 2.5 * deep, TALLEST))
         _success_curves(figure, frame, about)
@@ -182,11 +199,9 @@ class _Rows:
 
 def _success_curves(figure: Any, frame: Any, about: Any) -> None:
     lines = sorted(line for line in frame["line"].unique() if line >= 0)
-    columns = columns_for(len(lines))
-    deep = -(-len(lines) // columns)
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(lines)))
     handles: dict[str, Any] = {}
-    for axes, line in zip(grid.flat, lines, strict=False):
+    for axes, line in panels_of(figure, lines):
         part = frame[frame["line"] == line].sort_values("true_effect")
         for outcome, (label, style) in OUTCOMES.items():
             own = part[part["outcome"] == outcome]
@@ -204,12 +219,10 @@ def _success_curves(figure: Any, frame: Any, about: Any) -> None:
         control = part[CONTROL].iloc[0] if CONTROL in part else float("nan")
         if len(lines) > 1 and control == control:
             title = f"{about['control']} {control:.2f}"
-            axes.set_title(broken(title, panel_room(columns), bold=True))
+            axes.set_title(broken(title, room, bold=True))
         axes.set_ylim(-0.02, 1.02)
         light_grid(axes)
         percent_axis(axes)
-    for axes in grid.flat[len(lines) :]:
-        axes.set_visible(False)
     figure.supxlabel(broken(f"true {about['estimand']}", 5.8))
     figure.supylabel("probability")
     legend_above(figure, list(handles.values()), list(handles))
@@ -482,7 +495,7 @@ def _size_with_curves(frame: Any, about: Any) -> Figure:
     """Curves of scenarios that differ in one number, and rows of those that are on none."""
     loose = frame[frame["line"] < 0]
     lines = frame.loc[frame["line"] >= 0, "line"].nunique()
-    deep = -(-lines // columns_for(lines))
+    deep = rows_for(lines)
     if loose.empty:
         figure = sheet(min(0.5 + 2.5 * deep, TALLEST))
         _size_curves(figure, frame, about)
@@ -503,11 +516,9 @@ def _size_with_curves(frame: Any, about: Any) -> Figure:
 
 def _size_curves(figure: Any, frame: Any, about: Any) -> None:
     lines = sorted(line for line in frame["line"].unique() if line >= 0)
-    columns = columns_for(len(lines))
-    deep = -(-len(lines) // columns)
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
-    style = mark(0)
-    for axes, line in zip(grid.flat, lines, strict=False):
+    room = panel_room(columns_for(len(lines)))
+    panels, style = panels_of(figure, lines), mark(0)
+    for axes, line in panels:
         part = frame[frame["line"] == line].sort_values("true_effect")
         x = part["true_effect"]
         axes.fill_between(x, part["p05"], part["p95"], color=style.colour, alpha=0.18, lw=0)
@@ -516,14 +527,11 @@ def _size_curves(figure: Any, frame: Any, about: Any) -> None:
         control = part[CONTROL].iloc[0] if CONTROL in part else float("nan")
         if len(lines) > 1 and control == control:
             title = f"{about['control']} {control:.2f}"
-            axes.set_title(broken(title, panel_room(columns), bold=True))
+            axes.set_title(broken(title, room, bold=True))
         axes.set_ylim(0, about["max_n"] * 1.14)
         light_grid(axes)
-    grid[0][0].text(
-        0.02, about["max_n"], f"maximum: {about['max_n']}", va="bottom",
-        color=GREY, transform=grid[0][0].get_yaxis_transform(),
-    )  # fmt: skip
-    for axes in grid.flat[len(lines) :]:
-        axes.set_visible(False)
+    first = panels[0][0]
+    first.text(0.02, about["max_n"], f"maximum: {about['max_n']}", va="bottom",
+               color=GREY, transform=first.get_yaxis_transform())  # fmt: skip
     figure.supxlabel(broken(f"true {about['estimand']}", 5.8))
     figure.supylabel(f"participants {about['noun']}")

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
+from adaptive_cart.figures.draw_measures import (
+    columns_for,
+    named,
+    only_shown,
+    panel_room,
+    panels_of,
+    rows_for,
+)
 from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
@@ -239,14 +246,12 @@ def draw_remission(tables: Tables) -> Figure:
     frame, about = only_shown(tables["remission"]), tables["about"].iloc[0]
     names = list(dict.fromkeys(frame["scenario"]))
     arms = list(dict.fromkeys(frame["arm"]))
-    columns = columns_for(len(names))
-    deep = -(-len(names) // columns)
-    figure = sheet(min(0.8 + 2.05 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(names)))
+    figure = sheet(min(0.8 + 2.05 * rows_for(len(names)), TALLEST))
     handles: dict[str, Any] = {}
     highest = float(frame[["p95", "upper"]].max().max())
     top = next(tick for tick in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) if tick >= highest)
-    for axes, name in zip(grid.flat, names, strict=False):
+    for axes, name in panels_of(figure, names):
         for place, arm in enumerate(arms):
             own = frame[(frame["scenario"] == name) & (frame["arm"] == arm)]
             style = mark(place)
@@ -262,14 +267,12 @@ def draw_remission(tables: Tables) -> Figure:
             handles[f"month {month:g}, the primary"] = axes.axvline(
                 month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2))
             )
-        axes.set_title(named(name, panel_room(columns), bold=True))
+        axes.set_title(named(name, room, bold=True))
         axes.set_ylim(0, top)
         axes.set_xlim(0, float(frame["month"].max()))
-        _months(axes, float(frame["month"].max()), panel_room(columns) - 0.2)
+        _months(axes, float(frame["month"].max()), room - 0.2)
         percent_axis(axes)
         light_grid(axes)
-    for axes in grid.flat[len(names) :]:
-        axes.set_visible(False)
     figure.supxlabel("months since randomisation")
     figure.supylabel("in drug-free remission, of those randomised")
     legend_above(figure, list(handles.values()), list(handles))

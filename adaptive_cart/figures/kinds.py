@@ -66,8 +66,6 @@ class FigureKind:
         Name of its files, without suffix.
     title
         Heading, as a sentence fragment.
-    needs
-        What a run has to hold for it.
     tables
         The numbers behind it by name, or why they cannot be had.
     draw
@@ -88,7 +86,6 @@ class FigureKind:
     chapter: str
     file_name: str
     title: str
-    needs: str
     tables: Callable[[Result], Tables | Missing]
     draw: Callable[[Tables], Figure]
     caption: Callable[[Tables], str]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adaptive_cart.figures.about import about
-from adaptive_cart.figures.draw_measures import columns_for, panel_room
+from adaptive_cart.figures.draw_measures import columns_for, panel_room, panels_of, rows_for
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called
 from adaptive_cart.figures.source import main_scenario, truth_of
 from adaptive_cart.figures.style import (
@@ -71,12 +71,10 @@ def draw_long_term(tables: Tables) -> Figure:
     """Draw a panel an event, a curve an arm, and a dot at each year that is told."""
     seen, curves, row = tables["long_term"], tables["curves"], tables["about"].iloc[0]
     events = list(dict.fromkeys(seen["event"]))
-    columns = columns_for(len(events))
-    deep = -(-len(events) // columns)
-    figure = sheet(0.9 + 2.1 * deep)
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(events)))
+    figure = sheet(0.9 + 2.1 * rows_for(len(events)))
     handles = {}
-    for axes, event in zip(grid.flat, events, strict=False):
+    for axes, event in panels_of(figure, events):
         for place, arm in enumerate(dict.fromkeys(seen["arm"])):
             style = mark(place)
             own = curves[(curves["event"] == event) & (curves["arm"] == arm)]
@@ -89,12 +87,10 @@ def draw_long_term(tables: Tables) -> Figure:
             handles[called(row, arm)] = axes.plot(
                 [], [], color=style.colour, linestyle=style.line, marker=style.marker
             )[0]
-        axes.set_title(broken(event, panel_room(columns), bold=True))
+        axes.set_title(broken(event, room, bold=True))
         axes.set_ylim(-0.02, 1.02)
         light_grid(axes)
         percent_axis(axes)
-    for axes in grid.flat[len(events) :]:
-        axes.set_visible(False)
     figure.supxlabel("years of long-term follow-up")
     figure.supylabel("probability of at least one event")
     legend_above(figure, list(handles.values()), list(handles))
@@ -138,7 +134,6 @@ KIND = FigureKind(
     chapter="long_term",
     file_name="C10_long_term",
     title="Long-term follow-up: the chance to see an event",
-    needs="a design with long-term follow-up",
     tables=long_term_tables,
     draw=draw_long_term,
     caption=say_long_term,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.figures.about import about
-from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
+from adaptive_cart.figures.draw_measures import (
+    columns_for,
+    named,
+    only_shown,
+    panel_room,
+    panels_of,
+    rows_for,
+)
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called, introduced
 from adaptive_cart.figures.source import Replay, main_scenario, replay
 from adaptive_cart.figures.style import (
@@ -23,7 +30,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
-from adaptive_cart.figures.tables_calendar import percentiles
+from adaptive_cart.figures.tables_calendar import over_trials
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import left_out
 from adaptive_cart.figures.words_calendar import replayed
@@ -31,7 +38,6 @@ from adaptive_cart.figures.words_measures import listed
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.scored import Scored
-from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ def score_tables(result: Result) -> Tables | Missing:
             for month, changes in by_visit:
                 rows.append({"score": label, "shown": place < PANELS,
                              "arm": design.arm_names[arm], "month": month,
-                             **_over_trials(changes)})  # fmt: skip
+                             **over_trials(changes)})  # fmt: skip
     return {
         "scores": table(rows),
         "about": about(result, scenario=name, replayed=found.trials, max_n=design.enrolment.max_n),
@@ -68,8 +74,7 @@ def score_tables(result: Result) -> Tables | Missing:
 
 def _changes(found: Replay, score: str, max_n: int) -> list[list[tuple[float, Floats]]]:
     """By arm, then visit: its month, and the mean change of those seen there, ``(trial,)``."""
-    population = found.block.population
-    assert population is not None
+    population = found.population
     scored = population.outcomes[score]
     assert isinstance(scored, Scored)
     baseline, *values = scored.values
@@ -86,19 +91,6 @@ def _changes(found: Replay, score: str, max_n: int) -> list[list[tuple[float, Fl
             visits.append((month, total[number > 0] / number[number > 0]))
         by_arm.append(visits)
     return by_arm
-
-
-def _over_trials(changes: Floats) -> dict[str, float]:
-    """Mean over trials with its Monte Carlo interval, and how it varies between trials."""
-    mean = float(changes.mean())
-    mcse = float(changes.std(ddof=1)) / np.sqrt(len(changes)) if len(changes) > 1 else 0.0
-    return {
-        "estimate": mean,
-        "mcse": mcse,
-        "lower": mean - Z95 * mcse,
-        "upper": mean + Z95 * mcse,
-        **percentiles(changes),
-    }
 
 
 def draw_scores(tables: Tables) -> Figure:
@@ -124,12 +116,10 @@ def by_visit(
         Columns of the ends of each, and how dark it is.
     """
     scores, arms = (list(dict.fromkeys(frame[column])) for column in ("score", "arm"))
-    columns = columns_for(len(scores))
-    deep = -(-len(scores) // columns)
-    figure = sheet(min(0.9 + 2.4 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False)
+    room = panel_room(columns_for(len(scores)))
+    figure = sheet(min(0.9 + 2.4 * rows_for(len(scores)), TALLEST))
     handles: dict[str, Any] = {}
-    for axes, score in zip(grid.flat, scores, strict=False):
+    for axes, score in panels_of(figure, scores, shared=False):
         axes.axhline(0.0, color=GREY, linewidth=0.8)
         for place, arm in enumerate(arms):
             own = frame[(frame["score"] == score) & (frame["arm"] == arm)]
@@ -141,13 +131,11 @@ def by_visit(
                 own["month"], own["estimate"], color=style.colour, linestyle=style.line,
                 marker=style.marker, markersize=4.0,
             )[0]  # fmt: skip
-        axes.set_title(named(score, panel_room(columns), bold=True))
+        axes.set_title(named(score, room, bold=True))
         months = sorted(set(frame[frame["score"] == score]["month"]))
         axes.set_xlim(0.0, 1.02 * months[-1])
-        _visits(axes, months, panel_room(columns))
+        _visits(axes, months, room)
         light_grid(axes)
-    for axes in grid.flat[len(scores) :]:
-        axes.set_visible(False)
     figure.supxlabel("months since randomisation (visits)")
     figure.supylabel("mean change from baseline")
     legend_above(figure, list(handles.values()), list(handles))
@@ -203,7 +191,6 @@ KIND = FigureKind(
     chapter="all_numbers",
     file_name="C07_scores",
     title="Scores by visit",
-    needs="an endpoint that is a score",
     tables=score_tables,
     draw=draw_scores,
     caption=say_scores,

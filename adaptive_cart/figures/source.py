@@ -17,6 +17,8 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
+from adaptive_cart.nouns.course import Course
+from adaptive_cart.nouns.records import Population
 from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.result import Result
@@ -80,6 +82,18 @@ class Replay:
     def trials(self) -> int:
         """How many trials."""
         return len(self.block.look)
+
+    @property
+    def population(self) -> Population:
+        """Their participants."""
+        assert self.block.population is not None
+        return self.block.population
+
+    @property
+    def course(self) -> Course:
+        """What happens to the participants, of a truth that is a course."""
+        assert self.population.course is not None
+        return self.population.course
 
 
 def replay(result: Result, scenario: str, first: int = 0, trials: int | None = None) -> Replay:

@@ -50,6 +50,19 @@ def percentiles(values: Any) -> dict[str, float]:
     return {f"p{p:02d}": float(value) for p, value in zip(PERCENTS, found, strict=True)}
 
 
+def over_trials(values: Floats) -> dict[str, float]:
+    """Mean over trials with its Monte Carlo interval, and how it varies between trials."""
+    mean = float(values.mean())
+    mcse = float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return {
+        "estimate": mean,
+        "mcse": mcse,
+        "lower": mean - Z95 * mcse,
+        "upper": mean + Z95 * mcse,
+        **percentiles(values),
+    }
+
+
 def never_stopped(result: Result, scenario: str) -> Replay:
     """Trials of a scenario as they would go on if no rule held, from number 0."""
 
@@ -70,8 +83,7 @@ def timeline_tables(result: Result) -> Tables | Missing:
     """F1: when enrolment, infusion, follow-up and looks take place, if no rule ends the trial."""
     name = main_scenario(result)
     found = never_stopped(result, name)
-    population, design = found.block.population, result.design
-    assert population is not None
+    population, design = found.population, result.design
     arrival = population.arrival[:, : design.enrolment.max_n]
     arrival = np.where(np.isfinite(arrival), arrival, np.nan)
     rows = [_lane("enrolment", "randomisation", arrival)]
@@ -133,8 +145,7 @@ def duration_tables(result: Result) -> Tables | Missing:
     """F8: enrolment over the calendar, and months to the end of the trial."""
     name = main_scenario(result)
     found = never_stopped(result, name)
-    population, design = found.block.population, result.design
-    assert population is not None
+    population, design = found.population, result.design
     arrival = population.arrival[:, : design.enrolment.max_n]
     dates = {"randomised": arrival}
     if population.course is not None and any(population.infused_arms):

@@ -21,7 +21,7 @@ from adaptive_cart.figures.source import (
     scenarios,
     truth_of,
 )
-from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
+from adaptive_cart.figures.tables_calendar import never_stopped, over_trials, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import choose, shown_scenarios
 from adaptive_cart.nouns.course import DRUG_FREE
@@ -29,7 +29,6 @@ from adaptive_cart.nouns.questions import KINDS, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
-from adaptive_cart.results.figure import Z95
 from adaptive_cart.results.result import Result
 
 LANES = 120  # participants of a swimmer plot, at most
@@ -38,10 +37,8 @@ ACROSS = 4  # looks that stand side by side
 
 def _enrolled(found: Replay) -> Booleans:
     """Who was randomised by the end of each trial, ``(trial, participant)``."""
-    population = found.block.population
-    assert population is not None
     randomised = found.block.randomised.sum(axis=1)
-    return np.arange(population.participants)[None, :] < randomised[:, None]
+    return np.arange(found.population.participants)[None, :] < randomised[:, None]
 
 
 # ── C1: participant flow ──────────────────────────────────────────────────────────────────────
@@ -66,10 +63,7 @@ def flow_tables(result: Result) -> Tables | Missing:
     if lacking is not None:
         return lacking
     found = replay(result, name)
-    population = found.block.population
-    assert population is not None
-    assert population.course is not None
-    enrolled = _enrolled(found)
+    population, enrolled = found.population, _enrolled(found)
     rows = []
     for arm, label in enumerate(result.design.arm_names):
         members = enrolled & (population.arm == arm)
@@ -139,14 +133,12 @@ def swimmer_tables(result: Result) -> Tables | Missing:
     if lacking is not None:
         return lacking
     found = replay(result, name)
-    population, block = found.block.population, found.block
-    assert population is not None
+    population, block = found.population, found.block
     trial = typical_trial(found)
     number = int(block.randomised[trial].sum())
     rows = participants_table(result.design, population, trial, float(block.months[trial]), number)
     frame = table(rows[:LANES]).replace("", np.nan)
-    course = population.course
-    assert course is not None
+    course = found.course
     since = block.months[trial] - population.arrival[trial, : len(frame)]
     dropped = course.dropout[trial, : len(frame)] < np.minimum(
         since, course.death[trial, : len(frame)]
@@ -193,10 +185,7 @@ def infusion_tables(result: Result) -> Tables | Missing:
             "give an arm a product (adaptive-cart check lists them) and simulate again",
         )
     found = replay(result, name)
-    population = found.block.population
-    assert population is not None
-    assert population.course is not None
-    infused = population.course.infused
+    population, infused = found.population, found.course.infused
     inside = np.arange(population.participants)[None, :] < result.design.enrolment.max_n
     rows, summary = [], []
     arms = [arm for arm in range(population.arms) if population.infused_arms[arm]]
@@ -208,7 +197,7 @@ def infusion_tables(result: Result) -> Tables | Missing:
         label = result.design.arm_names[arm]
         for month in grid:
             share = (members & (infused <= month)).sum(axis=1) / members.sum(axis=1)
-            rows.append({"arm": label, "month": float(month), **_over_trials(share)})
+            rows.append({"arm": label, "month": float(month), **_share_over_trials(share)})
         months = infused[members & np.isfinite(infused)]
         summary.append(
             {
@@ -228,17 +217,10 @@ def infusion_tables(result: Result) -> Tables | Missing:
     }
 
 
-def _over_trials(share: Floats) -> dict[str, float]:
-    """A share by trial: mean with its Monte Carlo interval, and how it varies between trials."""
-    mean = float(share.mean())
-    mcse = float(share.std(ddof=1)) / np.sqrt(len(share)) if len(share) > 1 else 0.0
-    return {
-        "estimate": mean,
-        "mcse": mcse,
-        "lower": max(mean - Z95 * mcse, 0.0),
-        "upper": min(mean + Z95 * mcse, 1.0),
-        **percentiles(share),
-    }
+def _share_over_trials(share: Floats) -> dict[str, float]:
+    """The same of a share, whose interval does not reach beyond none and all."""
+    found = over_trials(share)
+    return found | {"lower": max(found["lower"], 0.0), "upper": min(found["upper"], 1.0)}
 
 
 # ── C4: drug-free remission over time ─────────────────────────────────────────────────────────
@@ -256,18 +238,16 @@ def remission_tables(result: Result) -> Tables | Missing:
         if no_course(result, name) is not None:
             continue
         found = replay(result, name)
-        population = found.block.population
-        assert population is not None
-        assert population.course is not None
+        population = found.population
         inside = np.arange(population.participants)[None, :] < design.enrolment.max_n
-        remissions, gone = population.course.state(DRUG_FREE), population.course.gone
+        remissions, gone = found.course.state(DRUG_FREE), found.course.gone
         for arm, label in enumerate(design.arm_names):
             members = inside & (population.arm == arm)
             for month in months:
                 there = members & remissions.hold_at(month) & (gone > month)
                 share = there.sum(axis=1) / np.maximum(members.sum(axis=1), 1)
                 rows.append({"scenario": name, "role": role, "arm": label,
-                             "month": float(month), **_over_trials(share)})  # fmt: skip
+                             "month": float(month), **_share_over_trials(share)})  # fmt: skip
     known = design.primary_endpoint.known_after()
     shown = _curves_shown(result, rows)
     return {
@@ -364,10 +344,8 @@ def durability_tables(result: Result) -> Tables | Missing:
 
 def _true_durability(result: Result, found: Replay, months: Floats) -> list[dict[str, Any]]:
     """Fraction of remitters still in remission, had all been followed; from all replayed trials."""
-    population = found.block.population
-    assert population is not None
-    assert population.course is not None
-    began, lost = population.course.state(DRUG_FREE).first()
+    population = found.population
+    began, lost = found.course.state(DRUG_FREE).first()
     inside = np.arange(population.participants)[None, :] < result.design.enrolment.max_n
     rows = []
     for arm, label in enumerate(result.design.arm_names):

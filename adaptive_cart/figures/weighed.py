@@ -13,7 +13,14 @@ import numpy as np
 from adaptive_cart.conduct.plan import Weighed
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.figures.about import about
-from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
+from adaptive_cart.figures.draw_measures import (
+    columns_for,
+    named,
+    only_shown,
+    panel_room,
+    panels_of,
+    rows_for,
+)
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables, called
 from adaptive_cart.figures.source import plan_of, scenarios, trials_of
 from adaptive_cart.figures.style import (
@@ -122,31 +129,23 @@ def draw_utility(tables: Tables) -> Figure:
     frame, points = only_shown(tables["scenarios"]), only_shown(tables["trials"])
     row = tables["about"].iloc[0]
     names = list(dict.fromkeys(frame["scenario"]))
-    columns = columns_for(len(names))
-    deep = -(-len(names) // columns)
-    figure = sheet(min(0.95 + 2.3 * deep, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    room = panel_room(columns_for(len(names)))
+    figure = sheet(min(0.95 + 2.3 * rows_for(len(names)), TALLEST))
     limits = _limits(frame, points)
     handles: dict[str, Any] = {}
-    for axes, name in zip(grid.flat, names, strict=False):
+    for axes, name in panels_of(figure, names):
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         _claim(axes, row, handles)
         draw_trials(axes, points[points["scenario"] == name], "harm", handles)
         of = frame[frame["scenario"] == name].iloc[0]
-        handles["true value"] = axes.plot(
-            [of["harm"]], [of["benefit"]], "X", color=ORANGE, markersize=9.0,
-            markeredgecolor=BLACK, markeredgewidth=0.8, zorder=5, linestyle="none",
-        )[0]  # fmt: skip
-        axes.set_title(named(name, panel_room(columns), bold=True))
+        handles["true value"] = draw_middle(axes, of["harm"], of["benefit"])
+        axes.set_title(named(name, room, bold=True))
         light_grid(axes, "both")
-    for axes in grid.flat[len(names) :]:
-        axes.set_visible(False)
     beside = " of the difference to the control" if isinstance(row["control"], str) else ""
     figure.supxlabel(f"harm, weighed (posterior mean{beside})")
     figure.supylabel("benefit, weighed")
-    shown = sorted(handles, key=lambda label: not label.startswith("trial"))
-    legend_above(figure, [handles[label] for label in shown], shown)
+    trials_first(figure, handles)
     return figure
 
 
@@ -186,6 +185,20 @@ def draw_trials(axes: Axes, points: Any, across: str, handles: dict[str, Any]) -
             markersize=3.2, markerfacecolor=face, markeredgecolor=BLUE if face == BLUE else GREY,
             markeredgewidth=0.6, linestyle="none", zorder=3, alpha=0.8,
         )[0]  # fmt: skip
+
+
+def draw_middle(axes: Axes, across: float, benefit: float) -> Any:
+    """Mark what the trials of a panel are about, on top of them."""
+    return axes.plot(
+        [across], [benefit], "X", color=ORANGE, markersize=9.0, markeredgecolor=BLACK,
+        markeredgewidth=0.8, zorder=5, linestyle="none",
+    )[0]  # fmt: skip
+
+
+def trials_first(figure: Figure, handles: dict[str, Any]) -> None:
+    """The legend, the trials first."""
+    shown = sorted(handles, key=lambda label: not label.startswith("trial"))
+    legend_above(figure, [handles[label] for label in shown], shown)
 
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +253,6 @@ KIND = FigureKind(
     chapter="safety",
     file_name="C08_utility",
     title="Benefit and harm as a utility weighs them",
-    needs="a utility",
     tables=utility_tables,
     draw=draw_utility,
     caption=say_utility,

@@ -352,7 +352,7 @@ class Reading:
             opens += [np.where(infused, again, np.inf) for again in further]
         for name, values in columns.items():
             columns[name] = self._counted(name, values, opens, recorded)
-        months, columns = self._at_visits(months), self._times_at_visits(columns, months)
+        months, columns = self._at_visits(months), self._times_at_visits(columns)
         return Participants(
             design=design,
             source=source,
@@ -391,9 +391,7 @@ class Reading:
             for column, found in months.items()
         }
 
-    def _times_at_visits(
-        self, columns: Mapping[str, Any], months: Mapping[str, Floats]
-    ) -> dict[str, Any]:
+    def _times_at_visits(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """The same of times with a column of their own."""
         every, endpoints = self._every, self.design.endpoints
         if every is None:

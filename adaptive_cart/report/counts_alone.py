@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from adaptive_cart.decisions import DECISIONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
 from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.roles import ALTERNATIVE
 from adaptive_cart.running.engine import obstacles
 
 
@@ -64,6 +67,32 @@ def counts_alone(
     if obstacles(made, made.truths):
         return None
     return made, margin, left_out
+
+
+@lru_cache(maxsize=16)
+def enumerated(text: str, points: tuple[tuple[float, ...], ...]) -> list[tuple[float, float]]:
+    """Probability of success and bias of a reduced design, at the true rates of its arms.
+
+    Parameters
+    ----------
+    text
+        The design as JSON.
+    """
+    from adaptive_cart.running.exact import enumerate_design
+
+    tables = json.loads(text)
+    arms, primary = Design(**tables).arm_names, next(iter(tables["endpoints"]))
+    tables["scenarios"] = {
+        f"p{place}": {"role": ALTERNATIVE, primary: dict(zip(arms, rates, strict=True))}
+        for place, rates in enumerate(points)
+    }
+    design = Design(**tables)
+    rows, _ = enumerate_design(design, design.truths)
+    success, bias = (
+        {row[0]: float(row[5]) for row in rows if row[1] == measure}
+        for measure in ("success", "bias")
+    )
+    return [(success[name], bias[name]) for name in tables["scenarios"]]
 
 
 def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:

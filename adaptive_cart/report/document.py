@@ -119,6 +119,11 @@ def prose(template: str, **slots: Slot) -> Line:
     return tuple(pieces)
 
 
+def sentence(words: str) -> str:
+    """Words as a sentence of their own: a capital first, a full stop last."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
 def listed(items: Sequence[Slot], word: str = "and") -> Line:
     """Join items as a sentence does: "a, b and c"."""
     pieces: list[Piece] = []

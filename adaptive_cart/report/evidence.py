@@ -33,13 +33,9 @@ from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
-from adaptive_cart.results.averaged_calibration import AveragedCalibration
-from adaptive_cart.results.calibration import Calibrated
+from adaptive_cart.results.calibration import Searched
 from adaptive_cart.results.figure import Figure
 from adaptive_cart.results.result import Result
-from adaptive_cart.results.several_calibration import SeveralCalibration
-from adaptive_cart.results.shared_calibration import SharedCalibration
-from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
 
 if TYPE_CHECKING:
@@ -153,34 +149,9 @@ class Evidence:
         return self.setting(self.target_error, "calibration.type_one_error")
 
     @cached_property
-    def calibration(self) -> Calibrated | None:
-        """The search that the threshold for success came from; nothing where it was typed."""
-        found = self.result.calibration
-        return None if found is None else found.of_success
-
-    @cached_property
-    def calibration_of_claims(self) -> SharedCalibration | None:
-        """The search for claims that share the error; nothing where theirs were typed."""
-        found = self.result.calibration
-        return None if found is None else found.of_claims
-
-    @cached_property
-    def calibration_of_stops(self) -> StopCalibration | None:
-        """The search for thresholds of stops; nothing where theirs were typed."""
-        found = self.result.calibration
-        return None if found is None else found.of_stops
-
-    @cached_property
-    def calibration_of_several(self) -> SeveralCalibration | None:
-        """The search for thresholds of several rules for success; nothing where there was none."""
-        found = self.result.calibration
-        return None if found is None else found.of_several
-
-    @cached_property
-    def calibration_of_averages(self) -> tuple[AveragedCalibration, ...]:
-        """The searches for thresholds that keep averages, one a rule; none without any."""
-        found = self.result.calibration
-        return () if found is None else found.of_averages
+    def searched(self) -> Searched:
+        """The search that thresholds came from; one that has found nothing where all were typed."""
+        return self.result.calibration or Searched()
 
     @cached_property
     def nulls_above_target(self) -> list[str]:

@@ -13,12 +13,11 @@ import json
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
-from adaptive_cart.nouns.roles import ALTERNATIVE
-from adaptive_cart.report.counts_alone import counts_alone
+from adaptive_cart.report.counts_alone import counts_alone, enumerated
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -92,7 +91,12 @@ def grid_of(evidence: Evidence) -> Grid | None:
     points = {(c, d) for c in CONTROL for d in wanted if 0.0 <= c + d <= 1.0}
     if cost_of(design, len(points)).seconds > LONGEST or tables_of(design) > MOST_TABLES:
         return None
-    success, bias = _enumerated(design, tuple(sorted(points)))
+    ordered = sorted(points)
+    rates = tuple((control, min(control + apart, 1.0)) for control, apart in ordered)
+    numbers = enumerated(json.dumps(design.plain()), rates)
+    success, bias = (
+        {point: one[k] for point, one in zip(ordered, numbers, strict=True)} for k in (0, 1)
+    )
     return Grid(success, bias, tuple(wanted), margin, design, left_out)
 
 
@@ -142,29 +146,6 @@ def _margin(asked: PosteriorQuestion) -> float | None:
     """The true difference at which a claim is just false; nothing where it asks something else."""
     of_difference = asked.kind.about_levels and not asked.kind.ratio and asked.minus is not None
     return asked.above if of_difference else None
-
-
-@lru_cache(maxsize=8)
-def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
-    from adaptive_cart.running.exact import enumerate_design
-
-    tables = json.loads(text)
-    arms = Design(**tables).arm_names
-    primary = next(iter(tables["endpoints"]))
-    names = {f"p{place}": point for place, point in enumerate(points)}
-    tables["scenarios"] = {
-        name: {"role": ALTERNATIVE, primary: {arms[0]: c, arms[1]: min(c + d, 1.0)}}
-        for name, (c, d) in names.items()
-    }
-    design = Design(**tables)
-    rows, _ = enumerate_design(design, design.truths)
-    success = {names[r[0]]: float(r[5]) for r in rows if r[1] == "success"}
-    bias = {names[r[0]]: float(r[5]) for r in rows if r[1] == "bias"}
-    return success, bias
-
-
-def _enumerated(design: Design, points: tuple[tuple[float, float], ...]) -> Any:
-    return _cached(json.dumps(design.plain()), points)
 
 
 @lru_cache(maxsize=8)

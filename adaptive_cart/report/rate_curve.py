@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
-from adaptive_cart.nouns.roles import ALTERNATIVE
-from adaptive_cart.report.counts_alone import counts_alone
+from adaptive_cart.report.counts_alone import counts_alone, enumerated
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -67,32 +63,16 @@ def rate_curve(evidence: Evidence) -> RateCurve | None:
     rates = sorted({*(round(k * STEP, 2) for k in range(1, round(1.0 / STEP))), goal})
     if cost_of(made, len(rates)).seconds > LONGEST:
         return None
-    success, bias = _enumerated(json.dumps(made.plain()), tuple(rates))
+    numbers = enumerated(json.dumps(made.plain()), tuple((rate,) for rate in rates))
+    success, bias = (
+        {rate: one[k] for rate, one in zip(rates, numbers, strict=True)} for k in (0, 1)
+    )
     return RateCurve(success, bias, goal, left_out)
 
 
 def _goal(asked: PosteriorQuestion) -> float | None:
     """The rate at which a claim about an arm alone is just false; nothing for another claim."""
     return asked.above if asked.kind.about_levels and asked.minus is None else None
-
-
-@lru_cache(maxsize=8)
-def _enumerated(text: str, rates: tuple[float, ...]) -> tuple[dict[float, float], dict[float, Any]]:
-    from adaptive_cart.running.exact import enumerate_design
-
-    tables = json.loads(text)
-    (arm,), primary = Design(**tables).arm_names, next(iter(tables["endpoints"]))
-    names = {f"p{place}": rate for place, rate in enumerate(rates)}
-    tables["scenarios"] = {
-        name: {"role": ALTERNATIVE, primary: {arm: rate}} for name, rate in names.items()
-    }
-    design = Design(**tables)
-    rows, _ = enumerate_design(design, design.truths)
-    success, bias = (
-        {names[r[0]]: float(r[5]) for r in rows if r[1] == measure}
-        for measure in ("success", "bias")
-    )
-    return success, bias
 
 
 def over_all_rates(evidence: Evidence) -> list[Block]:

@@ -36,7 +36,7 @@ def null_region(pieces: Pieces) -> Found:
     if not region:
         yield PATH, f"names no arm; write null_region = {{ {_control(pieces)} = [0.02, 0.30] }}"
     for key, limits in region.items():
-        yield from _limits(pieces, ranges, key, limits)
+        yield from _limits(ranges, key, limits)
     yield from _arms(pieces, ranges)
     yield from _elsewhere(pieces, ranges)
     for one in ranges.values:
@@ -60,9 +60,7 @@ def _control(pieces: Pieces) -> str:
     return next(iter(pieces.arm_names), "soc")
 
 
-def _limits(
-    pieces: Pieces, ranges: NullRanges, key: str, limits: Sequence[float]
-) -> Iterator[tuple[str, ...]]:
+def _limits(ranges: NullRanges, key: str, limits: Sequence[float]) -> Found:
     """Whether a range has two ends, in order, and rates are rates."""
     own = path_to(PATH, key)
     if key in ranges.unknown:

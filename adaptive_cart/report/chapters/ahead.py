@@ -36,13 +36,13 @@ PARTS = ("mean", *(f"p{percent:02d}" for percent in PERCENTS))
 def calibrated(evidence: Evidence) -> list[Block]:
     """A sentence a design prior: how sure the posterior is at a success, and how often rightly."""
     return [
-        _calibrated(evidence, prior, figures)
+        _calibrated(prior, figures)
         for prior, figures in evidence.result.averages.items()
         if "claimed_at_success" in figures
     ]
 
 
-def _calibrated(evidence: Evidence, prior: str, figures: dict[str, Figure]) -> Paragraph:
+def _calibrated(prior: str, figures: dict[str, Figure]) -> Paragraph:
     claimed = _bound(prior, "claimed_at_success", figures["claimed_at_success"])
     false = figures["false_discovery"]
     true = Figure(1.0 - false.estimate, false.mcse, 1.0 - false.upper, 1.0 - false.lower, false.n)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
@@ -16,16 +18,8 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.measure_words import measure_words
-from adaptive_cart.report.numbers import Kind, given
+from adaptive_cart.report.numbers import given
 from adaptive_cart.report.pictures import figures_of
-
-SHOWN: dict[str, Kind] = {
-    "bias": "difference",
-    "estimand": "true",
-    "true": "true",
-    **dict.fromkeys(("utility", "benefit", "harm"), "true"),
-    "expected": "difference",
-}
 
 
 def _everything(evidence: Evidence) -> list[Block]:
@@ -42,9 +36,7 @@ def _everything(evidence: Evidence) -> list[Block]:
                 for name, value in where.items()
                 if value is not None
             )
-            bound = evidence.cell(
-                scenario, entry["measure"], SHOWN.get(entry["measure"].split("_")[0]), **where
-            )
+            bound = evidence.cell(scenario, entry["measure"], **where)
             rows.append(
                 row(
                     given(measure_words(evidence.design, entry["measure"]), bound.source),
@@ -84,12 +76,12 @@ def _place_words(evidence: Evidence, kind: str, value: object) -> str:
     return str(value).replace("_", " ") if kind == "reason" else str(value)
 
 
-def _place(value: object) -> object:
+def _place(value: Any) -> Any:
     import pandas as pd
 
     if value is None or pd.isna(value):
         return None
-    return int(value) if not isinstance(value, str) else value  # type: ignore[call-overload]
+    return int(value) if not isinstance(value, str) else value
 
 
 def _more_figures(evidence: Evidence) -> list[Block]:

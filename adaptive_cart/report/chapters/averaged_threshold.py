@@ -44,7 +44,7 @@ OF_CLAIMS = {  # which are made when the trial has ended, and are no success
 
 def averaged_threshold(evidence: Evidence) -> list[Block]:
     """What the threshold keeps, and how it was found; nothing where none was searched for that."""
-    every = evidence.calibration_of_averages
+    every = evidence.searched.of_averages
     if not every:
         why = "no criterion is held to anything but its type I error"
         evidence.trace.not_applicable(ELSE, why)

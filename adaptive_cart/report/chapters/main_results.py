@@ -41,7 +41,7 @@ def main_results(evidence: Evidence) -> list[Block]:
                 evidence.cell(name, "stop_success", look=k).figure.estimate
                 for k in list(evidence.looks)[:-1]
             ) + evidence.between(name, evidence.looks[-1], "success")
-            cells_.append(line(_share(evidence, early, success)))
+            cells_.append(line(_share(early, success)))
             cells_ += [line(evidence.cell(name, f"stop_{s}").number()) for s in stops]
             cells_.append(line(evidence.cell(name, "no_success").number()))
             cells_.append(
@@ -92,7 +92,7 @@ def main_results(evidence: Evidence) -> list[Block]:
     ]  # fmt: skip
 
 
-def _share(evidence: Evidence, value: float, like: Bound) -> Number:
+def _share(value: float, like: Bound) -> Number:
     from adaptive_cart.results.figure import exact, proportion
 
     n = like.figure.n

@@ -27,7 +27,7 @@ SOURCE, CALIBRATED = "calibration", 19  # number of the item
 
 def several_thresholds(evidence: Evidence) -> list[Block]:
     """How they were found, one by one; nothing where none were."""
-    found = evidence.calibration_of_several
+    found = evidence.searched.of_several
     if found is None:
         return []
     evidence.trace.reported(CALIBRATED, "thresholds", "t-several-thresholds")

@@ -21,14 +21,14 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
-from adaptive_cart.results.shared_calibration import ClaimThreshold, SharedCalibration
+from adaptive_cart.results.shared_calibration import ClaimThreshold
 
 SOURCE = "calibration"
 
 
 def shared_thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds of claims were found; nothing where none were searched."""
-    found = evidence.calibration_of_claims
+    found = evidence.searched.of_claims
     if found is None:
         return []
     worst = found.worst
@@ -53,7 +53,7 @@ def shared_thresholds(evidence: Evidence) -> list[Block]:
             key="t-claim-thresholds",
             title=line("Thresholds of claims by the alpha that they hold"),
             head=cells("Claim", "Alpha", "Threshold", "Worst truth", "Reached falsely", "Fresh"),
-            rows=tuple(row(*_cells(evidence, found, one)) for one in found.claims),
+            rows=tuple(row(*_cells(evidence, one)) for one in found.claims),
             align=("left", "right", "right", "left", "right", "right"),
             widths=(1.2, 0.7, 1.2, 1.6, 1.0, 1.6),
             notes=tuple(line(given(evidence.labelled(note), SOURCE)) for note in found.notes),
@@ -61,7 +61,7 @@ def shared_thresholds(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _cells(evidence: Evidence, found: SharedCalibration, one: ClaimThreshold) -> tuple[Line, ...]:
+def _cells(evidence: Evidence, one: ClaimThreshold) -> tuple[Line, ...]:
     threshold = given(one.threshold, SOURCE)
     error = one.errors[one.worst]
     return (

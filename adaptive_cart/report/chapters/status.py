@@ -38,7 +38,7 @@ def draft_reasons(evidence: Evidence) -> list[str]:
 
 def _searched_above(evidence: Evidence) -> bool:
     """Whether fresh trials put the error of a calibrated threshold above what was asked for."""
-    found = evidence.calibration
+    found = evidence.searched.of_success
     return found is not None and found.fresh is not None and found.fresh.estimate > found.target
 
 
@@ -100,7 +100,7 @@ def _contradictions(evidence: Evidence) -> list[Line]:
                 table=code("[calibration]"),
             )
         )
-    found = evidence.calibration
+    found = evidence.searched.of_success
     if found is not None and found.fresh is not None and _searched_above(evidence):
         lines.append(
             prose(

@@ -25,12 +25,10 @@ SOURCE = "calibration"
 
 def stop_thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds of stops were found; nothing where none were searched."""
-    found = evidence.calibration_of_stops
+    found = evidence.searched.of_stops
     if found is None:
         return []
-    rows = tuple(
-        row(*_cells(evidence, one, scenario)) for one in found.stops for scenario in one.errors
-    )
+    rows = tuple(row(*_cells(one, scenario)) for one in found.stops for scenario in one.errors)
     return [
         paragraph(
             "The thresholds of {rules} were searched in turn with those of success, until none "
@@ -72,7 +70,7 @@ def _how(found: StopCalibration) -> Line:
     return line(*said)
 
 
-def _cells(evidence: Evidence, one: StopThreshold, scenario: str) -> tuple[Line, ...]:
+def _cells(one: StopThreshold, scenario: str) -> tuple[Line, ...]:
     worst = scenario == one.worst
     return (
         line(code(one.rule)),

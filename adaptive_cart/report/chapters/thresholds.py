@@ -24,6 +24,7 @@ from adaptive_cart.report.document import (
     paragraph,
     prose,
     row,
+    sentence,
     without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
@@ -45,14 +46,14 @@ def thresholds(evidence: Evidence) -> list[Block]:
         return several
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
     shared = [*shared_thresholds(evidence), *stop_thresholds(evidence)]
-    if evidence.calibration is not None:
+    if evidence.searched.of_success is not None:
         return [heading, *_calibrated(evidence), *shared]
     return [heading, *(Paragraph(line=said) for said in _by_hand(evidence)), *shared]
 
 
 def _calibrated(evidence: Evidence) -> list[Block]:
     """What the search found that the thresholds came from."""
-    found = evidence.calibration
+    found = evidence.searched.of_success
     assert found is not None
     evidence.trace.reported(CALIBRATED, "thresholds", "t-null-points")
     source = "calibration"
@@ -92,7 +93,7 @@ def _calibrated(evidence: Evidence) -> list[Block]:
                 align=("left", "right", "right"),
                 widths=(3.0, 1.0, 0.8),
                 notes=tuple(
-                    line(given(_sentence(evidence.labelled(note)), source)) for note in found.notes
+                    line(given(sentence(evidence.labelled(note)), source)) for note in found.notes
                 ),
             )
         ),
@@ -120,10 +121,6 @@ def _error_at(found: Calibrated, point: NullPoint) -> Piece:
     if found.exact or point.error > 0.0:
         return rounded(point.error, 4, "calibration")
     return Bound(proportion(0, found.trials), f"calibration: {point.name}").number()
-
-
-def _sentence(note: str) -> str:
-    return f"{note[:1].upper()}{note[1:].rstrip('.')}."
 
 
 def _searched(evidence: Evidence, found: Calibrated) -> Line:
@@ -196,9 +193,9 @@ def _by_hand(evidence: Evidence) -> list[Line]:
 
 def _of_which(evidence: Evidence) -> str:
     """Of which rules thresholds were set by hand, where those of claims were searched."""
-    if evidence.calibration_of_claims is not None:
+    if evidence.searched.of_claims is not None:
         return "of all but the further claims "
-    return "" if evidence.calibration_of_stops is None else "of the rules for success "
+    return "" if evidence.searched.of_stops is None else "of the rules for success "
 
 
 def largest_error(evidence: Evidence) -> Line:
@@ -247,7 +244,7 @@ def basis(evidence: Evidence) -> list[Block]:
         text = given(evidence.facts.basis, "facts: basis")
         evidence.trace.reported(RESTS_ON, "criterion")
         return [Paragraph(line=line("Basis of the criterion: ", text))]
-    if evidence.calibration is not None or evidence.calibration_of_several is not None:
+    if evidence.searched.of_success is not None or evidence.searched.of_several is not None:
         evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
         return [
             paragraph(
@@ -256,7 +253,7 @@ def basis(evidence: Evidence) -> list[Block]:
                 section=Reference("thresholds"),
             )
         ]
-    if evidence.calibration_of_averages:
+    if evidence.searched.of_averages:
         evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
         return [
             paragraph(

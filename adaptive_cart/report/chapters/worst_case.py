@@ -19,6 +19,7 @@ from adaptive_cart.report.document import (
     paragraph,
     prose,
     row,
+    sentence,
     without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
@@ -319,10 +320,7 @@ def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
             rows=tuple(rows),
             align=("left", "right", "right", "right"),
             widths=(3.0, 1.2, 1.6, 0.9),
-            notes=tuple(
-                line(given(f"{note[:1].upper()}{note[1:].rstrip('.')}.", SOURCE))
-                for note in found.notes
-            ),
+            notes=tuple(line(given(sentence(note), SOURCE)) for note in found.notes),
         )
     )
 
