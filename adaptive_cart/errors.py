@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 def printable(text: str, kept: str = "\n") -> str:
@@ -75,8 +76,8 @@ class Problem:
         return printable(told)
 
 
-class DesignError(InputError):
-    """A design that cannot run; ``problems`` holds every reason at once."""
+class AllAtOnce(InputError):
+    """What is refused for several reasons; ``problems`` holds every one at once."""
 
     def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
         self.problems = tuple(dict.fromkeys(problems))
@@ -86,8 +87,12 @@ class DesignError(InputError):
     def __str__(self) -> str:
         return told_together(self.problems, self.source)
 
-    def __reduce__(self) -> tuple[type[DesignError], tuple[tuple[Problem, ...], str]]:
-        return DesignError, (self.problems, self.source)
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...], str]]:
+        return type(self), (self.problems, self.source)
+
+
+class DesignError(AllAtOnce):
+    """A design that cannot run; ``problems`` holds every reason at once."""
 
 
 def told_together(problems: Sequence[Problem], source: str) -> str:

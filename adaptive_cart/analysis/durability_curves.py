@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.analysis.survival import kaplan_meier as steps_of
 from adaptive_cart.conduct.block import Block
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.trial import run_block
@@ -318,11 +319,8 @@ def kaplan_meier(months: Floats, event: Booleans, at: Floats) -> Floats:
     """
     if len(months) == 0:
         return np.full(at.shape, np.nan)
-    times = np.unique(months[event])
-    at_risk = (months[:, None] >= times).sum(axis=0)
-    lost = ((months[:, None] == times) & event[:, None]).sum(axis=0)
-    left = np.concatenate([[1.0], np.cumprod(1.0 - lost / at_risk)])
-    estimate = left[np.searchsorted(times, at, side="right")]
+    times, left, *_ = steps_of(months, event)
+    estimate = left[np.searchsorted(times, at, side="right") - 1]
     beyond = (at > months.max()) & (left[-1] > 0.0)
     return np.where(beyond, np.nan, estimate)
 

@@ -60,9 +60,9 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     DesignError
         If its primary endpoint is neither binary nor a time to event with looks by events.
     """
-    problems = _problems(design)
-    if problems:
-        raise DesignError(problems)
+    why = _why_none(design)
+    if why is not None:
+        raise DesignError([Problem(*why)])
     wanted = None if design.calibration is None else design.calibration.type_one_error
     error = ERROR if wanted is None else wanted
     tables = design.plain()
@@ -100,51 +100,40 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     return Design(**only_named(tables))
 
 
-def _problems(design: Design) -> list[Problem]:
-    """Why a design has no classical counterpart."""
+def _why_none(design: Design) -> tuple[str, str] | None:
+    """Why a design has no classical counterpart, and at which path; nothing where it has."""
     endpoint, test = design.primary_endpoint, _test(design)
     kind = f"endpoints.{design.primary}.type"
     if design.control is None:
-        return [
-            Problem(
-                "arms",
-                "no arm is the control, with which the test of the group-sequential design "
-                "compares the others; leave --with-group-sequential out",
-            )
-        ]
+        return (
+            "arms",
+            "no arm is the control, with which the test of the group-sequential design "
+            "compares the others; leave --with-group-sequential out",
+        )
     if test is None:
-        return [
-            Problem(
-                kind,
-                f"found {endpoint.type}; the group-sequential design tests proportions or times to "
-                f"an event",
-            )
-        ]
+        return (
+            kind,
+            f"found {endpoint.type}; the group-sequential design tests proportions or times to "
+            f"an event",
+        )
     if test.information == "events" and not endpoint.looks_by_events:
-        return [
-            Problem(
-                kind,
-                f"found {endpoint.type}, which is of remitters alone; the {_called(design)} of the "
-                f"group-sequential design compares the arms as randomised",
-            )
-        ]
+        return (
+            kind,
+            f"found {endpoint.type}, which is of remitters alone; the {_called(design)} of the "
+            f"group-sequential design compares the arms as randomised",
+        )
     if test.information == "events" and not design.looks.counts.of_events:
-        return [
-            Problem(
-                f"looks.{design.looks.scale}",
-                "the group-sequential design of a time to event needs looks by events, since "
-                "the last one's number is the whole of its information",
-            )
-        ]
+        return (
+            f"looks.{design.looks.scale}",
+            "the group-sequential design of a time to event needs looks by events, since "
+            "the last one's number is the whole of its information",
+        )
     if design.looks.apart:
-        return [
-            Problem(
-                f"looks.{design.looks.apart}",
-                "the group-sequential design spends its error by looks that see just the number "
-                "stated",
-            )
-        ]
-    return []
+        return (
+            f"looks.{design.looks.apart}",
+            "the group-sequential design spends its error by looks that see just the number stated",
+        )
+    return None
 
 
 def _test(design: Design) -> type[ClassicalTest] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import partial, singledispatch
 from pathlib import Path
@@ -17,7 +16,7 @@ from adaptive_cart.figures.simulated_drift import (
     simulated_caption,
 )
 from adaptive_cart.figures.style import GREY, percent_axis, styled
-from adaptive_cart.figures.writing import CAPTIONS, FORMATS, write_picture
+from adaptive_cart.figures.writing import CAPTIONS, FORMATS, told_beside, write_pictures
 from adaptive_cart.results.drift import Drift, Truth
 from adaptive_cart.results.simulated_drift import SimulatedDrift
 
@@ -74,21 +73,13 @@ def write_drift(
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    told = {
-        PICTURE: {
-            "file": PICTURE,
-            "title": TITLE,
-            "caption": below(found),
-            "alternative_text": found.words(),
-        }
-    }
     texts = {
         CURVES: found.csv(),
         TEXT: f"{found.table()}\n{found.words()}\n",
         PARAGRAPH: found.paragraph() + "\n",
-        CAPTIONS: json.dumps(told, indent=2, ensure_ascii=False) + "\n",
+        CAPTIONS: told_beside(PICTURE, TITLE, below(found), found.words()),
     }
-    return write_picture(folder, PICTURE, drawn(found), texts, formats)
+    return write_pictures(folder, {PICTURE: drawn(found)}, texts, formats)
 
 
 @singledispatch

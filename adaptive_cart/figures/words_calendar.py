@@ -7,7 +7,7 @@ from typing import Any
 from adaptive_cart.figures.kinds import Tables, cell
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import left_out
-from adaptive_cart.figures.words_measures import few_of, listed, of_run
+from adaptive_cart.figures.words_measures import few_of, listed, of_run, said_of
 from adaptive_cart.results.enumerated import enumerated
 from adaptive_cart.results.percentages import of_trials
 
@@ -60,14 +60,11 @@ def describe_timeline(tables: Tables) -> str:
 
 def say_duration(tables: Tables) -> str:
     """Caption of F8."""
-    said = [
-        (
-            row["scenario"],
-            f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})",
-            row["mean"],
-        )
-        for row in tables["months"].to_dict("records")
-    ]
+    said = said_of(
+        tables["months"],
+        lambda row: f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})",
+        "mean",
+    )
     return (
         f"Above: participants over the calendar if no rule ends the trial, median and 5th to 95th "
         f"percentile of trials; dashed: median dates of the looks. {replayed(tables)}. Below: "
@@ -91,15 +88,14 @@ def say_estimation(tables: Tables) -> str:
     """Caption of F9."""
     cells, about = tables["errors"], tables["about"]
     whole = cells[cells["look"] == 0]
-    said = [
-        (
-            row["scenario"],
+    said = said_of(
+        whole,
+        lambda row: (
             f"{row['panel']} {minus(row['bias'], 3, sign=True)} "
-            f"(true value {minus(row['true'], 3)})",
-            row["bias"],
-        )
-        for row in whole.to_dict("records")
-    ]
+            f"(true value {minus(row['true'], 3)})"
+        ),
+        "bias",
+    )
     few = " † Fewer than 1,000 trials: read with care." if (cells["n"] < 1000).any() else ""
     between = (
         " Before a look: between looks, by a rule that is judged there."

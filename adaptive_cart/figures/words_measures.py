@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from adaptive_cart.decisions import NO_SUCCESS, SUCCESS
@@ -52,6 +52,13 @@ def few_of(said: Sequence[tuple[str, str, float]], about: Any) -> str:
     return listed(parts if len(chosen) == len(said) else [*parts, "the others are in the table"])
 
 
+def said_of(
+    frame: Any, text: Callable[[dict[str, Any]], str], number: str, name: str = "scenario"
+) -> list[tuple[str, str, float]]:
+    """What is said of each row of a table, and the number by which extremes are told."""
+    return [(str(row[name]), text(row), row[number]) for row in frame.to_dict("records")]
+
+
 def interval(row: Any) -> str:
     """Write an estimate with its Monte Carlo interval; without one where it is exact."""
     return with_interval(row["estimate"], row["lower"], row["upper"])
@@ -66,10 +73,7 @@ def say_success(tables: Tables) -> str:
     """Caption of F4."""
     frame, about = tables["success"], tables["about"].iloc[0]
     own = frame[frame["outcome"] == SUCCESS.name]
-    said = [
-        (row["scenario"], f"{_whose(row, about)} {interval(row)}", row["estimate"])
-        for row in own.to_dict("records")
-    ]
+    said = said_of(own, lambda row: f"{_whose(row, about)} {interval(row)}", "estimate")
     if about["by_target"]:
         form = "A row for each arm and stratum that can succeed, its true effect in brackets"
     elif about["lines"]:
@@ -110,10 +114,7 @@ def describe_success(tables: Tables) -> str:
 def say_type_one_error(tables: Tables) -> str:
     """Caption of F5."""
     frame, about = tables["type_one_error"], tables["about"]
-    said_of = [
-        (row["scenario"], f"{row['scenario']} {interval(row)}", row["estimate"])
-        for row in frame.to_dict("records")
-    ]
+    errors = said_of(frame, lambda row: f"{row['scenario']} {interval(row)}", "estimate")
     target = cell(about, "target")
     said = (
         " The design states no target for it."
@@ -128,7 +129,7 @@ def say_type_one_error(tables: Tables) -> str:
         else ""
     )
     some = left_out(frame, why="the highest are drawn")
-    few = few_of(said_of, about.iloc[0])
+    few = few_of(errors, about.iloc[0])
     return f"Type I error: {few}.{some}{note}{said} {of_run(about)}"
 
 
@@ -214,14 +215,11 @@ def _ended_in(row: dict[str, Any], about: Any) -> str:
 def say_size(tables: Tables) -> str:
     """Caption of F7."""
     frame, about = tables["participants"], tables["about"]
-    said = [
-        (
-            row["scenario"],
-            f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.0f} to {row['p95']:.0f})",
-            row["mean"],
-        )
-        for row in frame.to_dict("records")
-    ]
+    said = said_of(
+        frame,
+        lambda row: f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.0f} to {row['p95']:.0f})",
+        "mean",
+    )
     rows = "mean (symbol), median (stroke) and 5th to 95th percentile of trials (line)"
     if cell(about, "lines"):
         form = "Line: mean; band: 5th to 95th percentile of trials."
@@ -267,15 +265,14 @@ def say_robustness(tables: Tables) -> str:
     frame, about = tables["changes"], tables["about"]
     own = frame[frame["what"] == "success"]
     n = None if enumerated(about.iloc[0]) else cell(about, "trials_fewest")
-    said = [
-        (
-            row["scenario"],
+    said = said_of(
+        own,
+        lambda row: (
             f"{row['scenario']} {of_trials(row['value'], n, 1)} against "
-            f"{of_trials(row['base_value'], n, 1)} in {row['base']}",
-            row["estimate"],
-        )
-        for row in own.to_dict("records")
-    ]
+            f"{of_trials(row['base_value'], n, 1)} in {row['base']}"
+        ),
+        "estimate",
+    )
     paired = (
         ""
         if enumerated(about.iloc[0])
@@ -305,16 +302,16 @@ def say_bayesian(tables: Tables) -> str:
     """Caption of F12."""
     frame, about = tables["bayesian"], tables["about"]
     even = frame[frame["prior"] == 0.5]
-    said = [
-        (
-            row["alternative"],
+    said = said_of(
+        even,
+        lambda row: (
             f"{row['alternative']}: P(no benefit given success) "
             f"{_up_to(row, 'false_discovery')}, P(benefit given no success) "
-            f"{_up_to(row, 'false_omission')}",
-            row["false_discovery"],
-        )
-        for row in even.to_dict("records")
-    ]
+            f"{_up_to(row, 'false_omission')}"
+        ),
+        "false_discovery",
+        "alternative",
+    )
     bands = (
         ""
         if enumerated(about.iloc[0])

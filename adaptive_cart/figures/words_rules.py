@@ -8,7 +8,7 @@ from typing import Any
 from adaptive_cart.figures.kinds import Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import left_out
-from adaptive_cart.figures.words_measures import few_of, listed
+from adaptive_cart.figures.words_measures import few_of, listed, said_of
 
 
 def say_priors(tables: Tables) -> str:
@@ -71,15 +71,15 @@ def say_boundaries(tables: Tables) -> str:
         said.append(listed(parts))
     if len(seen):
         own = seen[seen["held_least"].notna()]
-        held = [
-            (
-                str(row["rule"]),
+        held = said_of(
+            own,
+            lambda row: (
                 f"{row['rule']}, {row['when']}: held at {minus(row['held_least'], 3)} to "
-                f"{minus(row['held_most'], 3)}",
-                row["held_least"],
-            )
-            for row in own.to_dict("records")
-        ]
+                f"{minus(row['held_most'], 3)}"
+            ),
+            "held_least",
+            "rule",
+        )
         said.append(
             f"Where a rule has no table of counts (it depends on more than two numbers, or on a "
             f"number that is not planned), what was seen in "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.figures.writing import CAPTIONS, FORMATS, write_picture
+from adaptive_cart.figures.writing import CAPTIONS, FORMATS, told_beside, write_pictures
 from adaptive_cart.results.kept_worst_case import CURVE, FOUND
 from adaptive_cart.results.worst_case import WorstCase
 
@@ -151,19 +150,11 @@ def write_worst_case(found: WorstCase, folder: Path, formats: Iterable[str] = FO
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    title = found.label
-    caption = {
-        PICTURE: {
-            "file": PICTURE,
-            "title": f"{title} of {found.design} in the worst case",
-            "caption": found.words(),
-            "alternative_text": found.words(),
-        }
-    }
+    words, title = found.words(), f"{found.label} of {found.design} in the worst case"
     texts = {
         CURVE: found.csv(),
         FOUND: found.json(),
-        TEXT: found.words() + "\n",
-        CAPTIONS: json.dumps(caption, indent=2, ensure_ascii=False) + "\n",
+        TEXT: words + "\n",
+        CAPTIONS: told_beside(PICTURE, title, words, words),
     }
-    return write_picture(folder, PICTURE, draw_worst_case(found), texts, formats)
+    return write_pictures(folder, {PICTURE: draw_worst_case(found)}, texts, formats)

@@ -215,15 +215,15 @@ def _write(kind: FigureKind, tables: Tables, place: Place, formats: list[str]) -
     return names
 
 
-def write_picture(
-    folder: Path, name: str, picture: Figure, texts: Mapping[str, str], formats: Iterable[str]
+def write_pictures(
+    folder: Path, pictures: Mapping[str, Figure], texts: Mapping[str, str], formats: Iterable[str]
 ) -> list[str]:
-    """Write one figure with the texts that belong to it; returns the names of the files.
+    """Write figures with the texts that belong to them; returns the names of the files.
 
     Parameters
     ----------
-    texts
-        By name of the file.
+    pictures, texts
+        By name of the file, without suffix and with it.
 
     Raises
     ------
@@ -239,15 +239,22 @@ def write_picture(
     for parent in (folder, *folder.parents):
         if parent.exists() and not parent.is_dir():
             raise ResultsError(f"{parent}: is a file; choose another --out")
-    names = [*texts, *(f"{name}.{suffix}" for suffix in wanted)]
+    drawn = {f"{name}.{suffix}": (name, suffix) for name in pictures for suffix in wanted}
     owned = OwnedFolder(folder)
-    owned.require_free(names)
-    owned.keep_only(names)  # of an earlier call
+    owned.require_free([*texts, *drawn])
+    owned.sweep()
+    owned.keep_only([*texts, *drawn])  # of an earlier call
     for file, text in texts.items():
         owned.write(file, text)
-    for suffix in wanted:
-        owned.write(f"{name}.{suffix}", rendered(picture, suffix))
-    return names
+    for file, (name, suffix) in drawn.items():
+        owned.write(file, rendered(pictures[name], suffix))
+    return [*texts, *drawn]
+
+
+def told_beside(name: str, title: str, caption: str, alternative: str) -> str:
+    """The file of captions of one figure alone."""
+    told = {"file": name, "title": title, "caption": caption, "alternative_text": alternative}
+    return json.dumps({name: told}, indent=2, ensure_ascii=False) + "\n"
 
 
 def require_formats(formats: Sequence[str]) -> None:

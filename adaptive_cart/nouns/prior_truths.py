@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -99,16 +99,15 @@ class PriorUniforms:
         return np.array(mixture.a)[part], np.array(mixture.b)[part]
 
 
+AtRates: TypeAlias = Callable[[Floats], Outcome]
+
+
 class PriorTruth(ABC):
     """What is true of an endpoint in every trial of a block."""
 
     @abstractmethod
     def outcomes(
-        self,
-        arm: Labels,
-        stratum: Labels | None,
-        uniforms: Floats,
-        at_rates: Callable[[Floats], Outcome],
+        self, arm: Labels, stratum: Labels | None, uniforms: Floats, at_rates: AtRates
     ) -> Outcome:
         """What becomes of every participant, ``(trial, participant)``.
 
@@ -141,11 +140,7 @@ class TimesOfArms(PriorTruth):
         """Months to the event at uniforms, ``(trial, participant)``."""
 
     def outcomes(
-        self,
-        arm: Labels,
-        stratum: Labels | None,
-        uniforms: Floats,
-        at_rates: Callable[[Floats], Outcome],
+        self, arm: Labels, stratum: Labels | None, uniforms: Floats, at_rates: AtRates
     ) -> Outcome:
         """Months to the event, whatever the stratum."""
         return self.months(uniforms, arm)
@@ -169,11 +164,7 @@ class Rates(PriorTruth):
         return cls(np.broadcast_to(by_arm[:, :, None], (*by_arm.shape, strata)))
 
     def outcomes(
-        self,
-        arm: Labels,
-        stratum: Labels | None,
-        uniforms: Floats,
-        at_rates: Callable[[Floats], Outcome],
+        self, arm: Labels, stratum: Labels | None, uniforms: Floats, at_rates: AtRates
     ) -> Outcome:
         """The endpoint's, at every participant's own rate."""
         return at_rates(self.own(arm, stratum))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from adaptive_cart.figures.writing import FORMATS, rendered, write_picture
+from adaptive_cart.figures.writing import FORMATS, rendered, write_pictures
 from adaptive_cart.programmes.pictures import (
     PAGE,
     alternative_text,
@@ -53,7 +53,7 @@ def write_page(
     }
     if beside:
         texts["evidence.txt"] = beside
-    return write_picture(result.folder / FOLDER, PAGE, picture, texts, formats)
+    return write_pictures(result.folder / FOLDER, {PAGE: picture}, texts, formats)
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -11,14 +11,14 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import InputError, Problem, nearest, told_together
+from adaptive_cart.errors import AllAtOnce, Problem, nearest
 from adaptive_cart.recorded.dates import Day, Rows, in_months, opening
 from adaptive_cart.recorded.known import Participants, window_of
 from adaptive_cart.recorded.rows import Reading
@@ -28,19 +28,8 @@ _DELIMITERS = (",", ";", "\t")  # the first that stands in the header
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+)")
 
 
-class ParticipantsError(InputError):
+class ParticipantsError(AllAtOnce):
     """A participants table that cannot be analysed; ``problems`` holds every reason at once."""
-
-    def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
-        self.problems = tuple(dict.fromkeys(problems))
-        self.source = source
-        super().__init__(str(self))
-
-    def __str__(self) -> str:
-        return told_together(self.problems, self.source)
-
-    def __reduce__(self) -> tuple[type[ParticipantsError], tuple[tuple[Problem, ...], str]]:
-        return ParticipantsError, (self.problems, self.source)
 
 
 def read_participants(
