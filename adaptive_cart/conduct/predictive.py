@@ -90,7 +90,7 @@ def predictive_probability(
     """
     question, number = condition.question, len(model.priors)
     successes, totals, final = (beside(part, number) for part in (successes, totals, final))
-    arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
+    arms = question.pair
     last = np.maximum(final, totals)
     shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)
     if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
@@ -117,7 +117,7 @@ def always_decided(model: BetaBinomial, question: Question, last: tuple[int, ...
     """
     from adaptive_cart.models.binary.beta_answers import always_decided as decided_there
 
-    outcomes = [last[arm] + 1 for arm in _arms(question)]
+    outcomes = [last[arm] + 1 for arm in question.pair]
     most = MOST_TERMS // 10 if len(outcomes) == 1 else MOST_TERMS
     few = math.prod(outcomes) <= MOST_OUTCOMES and outcomes[0] * math.prod(outcomes) <= most
     return few and decided_there(model, question, last)
@@ -225,7 +225,7 @@ def _final_boundary(
 @lru_cache(maxsize=PROBABILITIES_KEPT)
 def _by_table(model: BetaBinomial, condition: Condition, numbers: tuple[int, ...]) -> Floats:
     """Predictive probability by successes so far, one axis an arm that the question is about."""
-    arms = _arms(condition.question)
+    arms = condition.question.pair
     holds = _holds(model, condition, numbers[1::2])
     weights = [
         _weights(model, arm, now, last)
@@ -244,10 +244,6 @@ def _by_table(model: BetaBinomial, condition: Condition, numbers: tuple[int, ...
     return settled(answer.ravel(), condition.against, ERROR, sides).reshape(answer.shape)
 
 
-def _arms(question: Question) -> tuple[int, ...]:
-    return (question.arm,) if question.minus is None else (question.arm, question.minus)
-
-
 def _sides(
     model: BetaBinomial, condition: Condition, numbers: tuple[int, ...], holds: Floats
 ) -> Sides:
@@ -257,7 +253,7 @@ def _sides(
     """
     from adaptive_cart.models.binary.beta_exact import exact_posterior, exact_predictive
 
-    arms = _arms(condition.question)
+    arms = condition.question.pair
     now, last = numbers[::2], numbers[1::2]
 
     def side(threshold: float, seen: tuple[int, ...]) -> float:
@@ -306,7 +302,7 @@ def _holds(model: BetaBinomial, condition: Condition, last: tuple[int, ...]) -> 
     from adaptive_cart.models.binary.beta_answers import answered
 
     question = condition.question
-    arms = _arms(question)
+    arms = question.pair
     shape = tuple(n + 1 for n in last)
     cells = np.indices(shape).reshape(len(arms), -1)
     successes = np.zeros((cells.shape[1], len(model.priors)), dtype=np.int64)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.quantity import BETTER, Quantity
+from adaptive_cart.nouns.questions.kind import Key, OfTwoArms
+from adaptive_cart.nouns.questions.quantity import BETTER
 from adaptive_cart.nouns.questions.words import Wording, beyond, place
 
 if TYPE_CHECKING:
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.words import Parameter
 
 
-class Better(QuestionKind):
+class Better(OfTwoArms):
     """The probability to do better: of two random participants, ties half."""
 
     name = "better"
@@ -29,7 +27,6 @@ class Better(QuestionKind):
     )
     other = "better_than"
     quantity = BETTER
-    of_two = True
     limits = (0.0, 1.0)
     asked_for = "the probability to do better than another arm"
     comparison = "probability to do better"
@@ -50,19 +47,10 @@ class Better(QuestionKind):
         """What it is called on an axis."""
         return f"{self.comparison} than the control"
 
-    def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
-        return (replace(self._of(question, question.arm), to=question.minus),)
-
     def range(
         self, level: tuple[float, float], two: bool, month: float = 0.0
     ) -> tuple[float, float]:
         return self.limits
-
-    def told(
-        self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
-    ) -> Iterator[Question]:
-        for arm in range(1, arms):
-            yield replace(question, arm=arm, minus=0)
 
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write it: ``Pr(cart better than soc)``."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.nouns.distributions import EventTime, Exponential, Gompertz, Piecewise, Weibull
-from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.quantity import Quantity
+from adaptive_cart.nouns.questions.kind import Key, OfTwoArms
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
     from adaptive_cart.nouns.questions.words import Parameter
 
 
-class HazardRatio(QuestionKind):
+class HazardRatio(OfTwoArms):
     """A hazard ratio: a quantity of two arms, for no hazard is known by itself."""
 
     name = "hazard_ratio"
@@ -29,11 +26,7 @@ class HazardRatio(QuestionKind):
     comparison = "hazard ratio"
     against = "against"
     observed = True
-    of_two = True
     limits = (0.0, math.inf)
-
-    def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
-        return (replace(self._of(question, question.arm), to=question.minus),)
 
     def at_margin(self, question: Question, control: Any) -> Any:
         """The control's time with its hazard multiplied, where that is a time of its kind."""
@@ -54,12 +47,6 @@ class HazardRatio(QuestionKind):
         else:
             return None
         return control.model_copy(update={key: getattr(control, key) * factor})
-
-    def told(
-        self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
-    ) -> Iterator[Question]:
-        for arm in range(1, arms):
-            yield replace(question, arm=arm, minus=0)
 
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write it: ``hazard ratio cart / soc``."""

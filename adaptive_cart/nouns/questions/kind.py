@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -347,3 +347,18 @@ class QuestionKind:
     def clause(self, question: Question, wording: Wording) -> str:
         """Say what it asks, as a clause that follows "whether"."""
         return compared(question, wording)
+
+
+class OfTwoArms(QuestionKind):
+    """A kind whose number is that of two arms together; an arm beside the control is told."""
+
+    of_two = True
+
+    def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
+        return (replace(self._of(question, question.arm), to=question.minus),)
+
+    def told(
+        self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
+    ) -> Iterator[Question]:
+        for arm in range(1, arms):
+            yield replace(question, arm=arm, minus=0)

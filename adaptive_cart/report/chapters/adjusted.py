@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from adaptive_cart.conduct.plan import Estimand, told_of
-from adaptive_cart.report.chapters.by_role import headed
+from adaptive_cart.report.chapters.by_role import by_role
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -21,7 +22,7 @@ from adaptive_cart.report.document import (
     prose,
     row,
 )
-from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
+from adaptive_cart.report.evidence import REASON_WORDS, Evidence
 from adaptive_cart.report.numbers import Bound, given
 
 BY_STOP = 52  # number of the item
@@ -122,30 +123,23 @@ def _told(bound: Bound, exact: bool) -> Line:
 
 
 def _over_all(evidence: Evidence, shown: list[str], exact: bool) -> Table:
-    rows: dict[str, list[Row]] = {}
     measures = ("bias", "rmse", "coverage", "overestimated")
-    for role, names in per_scenario(evidence):
-        rows[role] = [
-            row(
-                _labelled(evidence, name, one) if place == 0 else "",
-                ESTIMATES[suffix],
-                *(
-                    _told(
-                        evidence.cell(name, f"{m}{suffix}", arm=one.arm, stratum=one.stratum), exact
-                    )
-                    for m in measures
-                ),
+
+    def rows_of(name: str) -> Iterator[Row]:
+        for one, (place, suffix) in product(evidence.estimands, enumerate(shown)):
+            numbers = (
+                evidence.cell(name, f"{m}{suffix}", arm=one.arm, stratum=one.stratum)
+                for m in measures
             )
-            for name in names
-            for one in evidence.estimands
-            for place, suffix in enumerate(shown)
-        ]
+            label = _labelled(evidence, name, one) if place == 0 else ""
+            yield row(label, ESTIMATES[suffix], *(_told(number, exact) for number in numbers))
+
     head = cells("Scenario", "Estimate", "Bias", "RMSE", "Coverage", "Above the truth")
     return Table(
         key="t-adjusted",
         title=line("Estimates corrected for the stop, over all trials"),
         head=head,
-        rows=headed(rows, len(head)),
+        rows=by_role(evidence, len(head), rows_of),
         align=("left", "left", *("right",) * 4),
         notes=(prose(f"{EXACT if exact else SIMULATED} {ABOVE}"),),
     )
@@ -157,20 +151,16 @@ def _labelled(evidence: Evidence, name: str, estimand: Estimand) -> Line:
 
 
 def _by_stop(evidence: Evidence, shown: list[str], exact: bool) -> Table:
-    rows: dict[str, list[Row]] = {}
-    for role, names in per_scenario(evidence):
-        rows[role] = [
-            found
-            for name in names
-            for one in evidence.estimands
-            for found in _stops(evidence, name, one, shown, exact)
-        ]
+    def rows_of(name: str) -> Iterator[Row]:
+        for one in evidence.estimands:
+            yield from _stops(evidence, name, one, shown, exact)
+
     head = cells("Scenario", "Trials that end at", *(ESTIMATES[s].capitalize() for s in shown))
     return Table(
         key="t-adjusted-stop",
         title=line("Bias of the estimates by look and reason"),
         head=head,
-        rows=headed(rows, len(head)),
+        rows=by_role(evidence, len(head), rows_of),
         align=("left", "left", *("right",) * len(shown)),
         notes=() if exact else (prose(SIMULATED),),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.plan import Estimand, told_of
 from adaptive_cart.decisions import NO_SUCCESS
-from adaptive_cart.report.chapters.by_role import headed
+from adaptive_cart.report.chapters.by_role import by_role
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -19,7 +20,7 @@ from adaptive_cart.report.document import (
     paragraph,
     row,
 )
-from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
+from adaptive_cart.report.evidence import REASON_WORDS, Evidence
 from adaptive_cart.report.numbers import given
 from adaptive_cart.report.pictures import figures_of
 
@@ -28,15 +29,14 @@ def estimation(evidence: Evidence) -> list[Block]:
     """How far the estimate lies from the true value (T6)."""
     if not evidence.estimands:
         return []
-    rows: dict[str, list[Row]] = {}
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            for place, estimand in enumerate(evidence.estimands):
-                rows[role] += _all_trials(evidence, name, estimand)
-                if place == 0:  # of the first alone
-                    rows[role] += _given_stop(evidence, name)
-                    rows[role] += _after_follow_up(evidence, name)
+
+    def rows_of(name: str) -> Iterator[Row]:
+        for place, estimand in enumerate(evidence.estimands):
+            yield from _all_trials(evidence, name, estimand)
+            if place == 0:  # of the first alone
+                yield from _given_stop(evidence, name)
+                yield from _after_follow_up(evidence, name)
+
     head = cells("Scenario", "Trials that", "Number", "True", "Bias (MCSE)", "RMSE", "Coverage")
     evidence.trace.reported(51, "t-estimation")
     evidence.trace.reported(53, "t-estimation")
@@ -59,7 +59,7 @@ def estimation(evidence: Evidence) -> list[Block]:
             title=line("Bias, root mean squared error and coverage of the ", evidence.level(),
                        f" {told.interval}"),
             head=head,
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", "left", *("right",) * 5),
             widths=(2.1, 2.0, 0.85, 0.7, 1.5, 0.75, 0.95),
         ),

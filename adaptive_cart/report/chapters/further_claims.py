@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters.by_role import headed
+from collections.abc import Iterator
+
+from adaptive_cart.report.chapters.by_role import by_role
 from adaptive_cart.report.document import Block, Line, Row, Table, code, line, row
-from adaptive_cart.report.evidence import Evidence, per_scenario
+from adaptive_cart.report.evidence import Evidence
 
 
 def further_claims(evidence: Evidence) -> list[Block]:
@@ -13,21 +15,20 @@ def further_claims(evidence: Evidence) -> list[Block]:
     if not claims:
         return []
     again = any(rule.followed_up for rule in claims)
-    rows: dict[str, list[Row]] = {}
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            for rule in claims:
-                measures = [f"claimed_{rule.name}", f"false_claim_{rule.name}"]
-                if again:
-                    measures.insert(1, f"claimed_final_{rule.name}")
-                    measures.append(f"false_claim_final_{rule.name}")
-                shown = (_shown(evidence, name, measure) for measure in measures)
-                rows[role].append(row(code(name), code(rule.name), *shown))
-            any_false = ["any_false_claim", *(["any_false_claim_final"] if again else [])]
-            shown = (_shown(evidence, name, measure) for measure in any_false)
-            blank = ("",) * (2 if again else 1)
-            rows[role].append(row(code(name), "any, success counted in", *blank, *shown))
+
+    def rows_of(name: str) -> Iterator[Row]:
+        for rule in claims:
+            measures = [f"claimed_{rule.name}", f"false_claim_{rule.name}"]
+            if again:
+                measures.insert(1, f"claimed_final_{rule.name}")
+                measures.append(f"false_claim_final_{rule.name}")
+            shown = (_shown(evidence, name, measure) for measure in measures)
+            yield row(code(name), code(rule.name), *shown)
+        any_false = ["any_false_claim", *(["any_false_claim_final"] if again else [])]
+        shown = (_shown(evidence, name, measure) for measure in any_false)
+        blank = ("",) * (2 if again else 1)
+        yield row(code(name), "any, success counted in", *blank, *shown)
+
     after = ("Claimed after follow-up",) if again else ()
     false_after = ("False after follow-up",) if again else ()
     head = ("Scenario", "Claim", "Claimed", *after, "False", *false_after)
@@ -36,7 +37,7 @@ def further_claims(evidence: Evidence) -> list[Block]:
             key="t-further-claims",
             title=line("Further claims (", evidence.trials_words, ")"),
             head=tuple(line(name) for name in head),
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", "left", *("right",) * (len(head) - 2)),
             widths=(1.5, 1.5, *(1.4,) * (len(head) - 2)),
             notes=_notes(again),

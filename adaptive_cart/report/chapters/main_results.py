@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
+from collections.abc import Iterator
+
+from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, by_role
 from adaptive_cart.report.chapters.further_claims import further_claims
 from adaptive_cart.report.document import (
     Block,
@@ -20,43 +22,42 @@ from adaptive_cart.report.document import (
     prose,
     row,
 )
-from adaptive_cart.report.evidence import Evidence, per_scenario
+from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 
 
 def main_results(evidence: Evidence) -> list[Block]:
     """Operating characteristics by scenario (T3)."""
     size = "n_analysed" if evidence.exact else "n_randomised"
-    rows: dict[str, list[Row]] = {}
     stops = evidence.endings[1:]
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            success = evidence.cell(name, "success")
-            shown = success.number() if evidence.exact else success.beside_interval()
-            cells_: list[Line] = [line(code(name)), line(shown)]
-            if not evidence.exact:
-                cells_.append(success.interval(" – "))
-            early = sum(
-                evidence.cell(name, "stop_success", look=k).figure.estimate
-                for k in list(evidence.looks)[:-1]
-            ) + evidence.between(name, evidence.looks[-1], "success")
-            cells_.append(line(_share(early, success)))
-            cells_ += [line(evidence.cell(name, f"stop_{s}").number()) for s in stops]
-            cells_.append(line(evidence.cell(name, "no_success").number()))
-            cells_.append(
-                line(evidence.cell(name, f"{size}_mean").number(), " (",
-                     evidence.cell(name, f"{size}_sd").number(), ")")
-            )  # fmt: skip
-            middle = [evidence.cell(name, f"{size}_{p}") for p in ("p50", "p05", "p95")]
-            cells_.append(line(middle[0].number(), " (", middle[1].number(), "–",
-                               middle[2].number(), ")"))  # fmt: skip
-            if not evidence.exact:
-                cells_ += [
-                    line(evidence.cell(name, "months_mean").number()),
-                    line(evidence.cell(name, "reversal").number()),
-                ]
-            rows[role].append(Row(cells=tuple(cells_)))
+
+    def rows_of(name: str) -> Iterator[Row]:
+        success = evidence.cell(name, "success")
+        shown = success.number() if evidence.exact else success.beside_interval()
+        cells_: list[Line] = [line(code(name)), line(shown)]
+        if not evidence.exact:
+            cells_.append(success.interval(" – "))
+        early = sum(
+            evidence.cell(name, "stop_success", look=k).figure.estimate
+            for k in list(evidence.looks)[:-1]
+        ) + evidence.between(name, evidence.looks[-1], "success")
+        cells_.append(line(_share(early, success)))
+        cells_ += [line(evidence.cell(name, f"stop_{s}").number()) for s in stops]
+        cells_.append(line(evidence.cell(name, "no_success").number()))
+        cells_.append(
+            line(evidence.cell(name, f"{size}_mean").number(), " (",
+                 evidence.cell(name, f"{size}_sd").number(), ")")
+        )  # fmt: skip
+        middle = [evidence.cell(name, f"{size}_{p}") for p in ("p50", "p05", "p95")]
+        cells_.append(line(middle[0].number(), " (", middle[1].number(), "–",
+                           middle[2].number(), ")"))  # fmt: skip
+        if not evidence.exact:
+            cells_ += [
+                line(evidence.cell(name, "months_mean").number()),
+                line(evidence.cell(name, "reversal").number()),
+            ]
+        yield Row(cells=tuple(cells_))
+
     interval = [] if evidence.exact else [line("MC interval")]
     last = [] if evidence.exact else [line("Months"), line("Reversal")]
     noun = "N analysed" if evidence.exact else "N"
@@ -80,7 +81,7 @@ def main_results(evidence: Evidence) -> list[Block]:
             key="t-main",
             title=line("Operating characteristics (", evidence.trials_words, ")"),
             head=head,
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", *("right",) * (len(head) - 1)),
             widths=(2.0, 0.75, *((1.3,) if interval else ()), *(0.85,) * (len(stops) + 2), 1.0,
                     1.25, *((0.75, 0.8) if last else ())),
@@ -117,44 +118,38 @@ def _by_target(evidence: Evidence) -> list[Block]:
     design = evidence.design
     if not design.by_target:
         return []
-    rows: dict[str, list[Row]] = {}
     places = [(arm, stratum) for arm in design.experimental_names
               for stratum in (None, *design.stratum_names)]  # fmt: skip
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            for arm, stratum in places:
-                success = evidence.cell(name, "arm_success", arm=arm, stratum=stratum)
-                if not success.known:
-                    continue
-                own = arm if evidence.several else None
-                true = evidence.cell(name, "estimand", arm=own, stratum=stratum)
-                rows[role].append(
-                    row(
-                        code(name),
-                        given(
-                            ", ".join(part for part in (design.arm_label(arm), stratum) if part),
-                            "design: arms, strata",
-                        ),
-                        true.number(),
-                        success.with_interval(),
-                        evidence.cell(name, "bias", arm=own, stratum=stratum).number(),
-                        evidence.cell(name, "coverage", arm=own, stratum=stratum).number(),
-                    )
-                )
+
+    def rows_of(name: str) -> Iterator[Row]:
+        for arm, stratum in places:
+            success = evidence.cell(name, "arm_success", arm=arm, stratum=stratum)
+            if not success.known:
+                continue
+            own = arm if evidence.several else None
+            true = evidence.cell(name, "estimand", arm=own, stratum=stratum)
+            target = ", ".join(part for part in (design.arm_label(arm), stratum) if part)
+            yield row(
+                code(name),
+                given(target, "design: arms, strata"),
+                true.number(),
+                success.with_interval(),
+                evidence.cell(name, "bias", arm=own, stratum=stratum).number(),
+                evidence.cell(name, "coverage", arm=own, stratum=stratum).number(),
+            )
+
     head = cells("Scenario", "Arm or stratum", "True", "Success", "Bias", "Coverage")
     false = [
         row(code(name), evidence.cell(name, "false_success").with_interval())
         for name in evidence.scenarios
         if evidence.has(name, "false_success")
     ]
-    found = headed(rows, len(head))
     return [
         Table(
             key="t-targets",
             title=line("Success by arm and stratum"),
             head=head,
-            rows=found,
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", "left", "right", "right", "right", "right"),
             widths=(2.0, 1.2, 0.7, 1.8, 0.8, 0.9),
         ),

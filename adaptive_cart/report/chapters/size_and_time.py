@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters.by_role import headed
+from collections.abc import Iterator
+
+from adaptive_cart.report.chapters.by_role import by_role
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -13,7 +15,7 @@ from adaptive_cart.report.document import (
     line,
     row,
 )
-from adaptive_cart.report.evidence import Evidence, per_scenario
+from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
 from adaptive_cart.report.pictures import figures_of
 
@@ -24,25 +26,16 @@ def size_and_time(evidence: Evidence) -> list[Block]:
         "n_randomised", "n_analysed", "n_infused", "months"]  # fmt: skip
     words = {"n_randomised": "randomised", "n_analysed": "analysed", "n_infused": "infused",
              "months": "months"}  # fmt: skip
-    rows: dict[str, list[Row]] = {}
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            first = True
-            for measure in measures:
-                if not evidence.has(name, f"{measure}_mean"):
-                    continue
-                rows[role].append(
-                    row(
-                        code(name) if first else "",
-                        words[measure],
-                        *(
-                            evidence.cell(name, f"{measure}_{part}").number()
-                            for part in ("mean", "sd", "p05", "p50", "p95")
-                        ),
-                    )
-                )
-                first = False
+
+    def rows_of(name: str) -> Iterator[Row]:
+        there = [measure for measure in measures if evidence.has(name, f"{measure}_mean")]
+        for place, measure in enumerate(there):
+            numbers = (
+                evidence.cell(name, f"{measure}_{part}").number()
+                for part in ("mean", "sd", "p05", "p50", "p95")
+            )
+            yield row(code(name) if place == 0 else "", words[measure], *numbers)
+
     head = (line("Scenario"), line("What"), line("Mean"), line("SD"),
             *(line(given(p, "percentile")) for p in ("5th", "50th", "95th")))  # fmt: skip
     blocks: list[Block] = [
@@ -51,7 +44,7 @@ def size_and_time(evidence: Evidence) -> list[Block]:
             key="t-size",
             title=line("Distribution of the numbers of participants and of the duration"),
             head=head,
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", "left", *("right",) * 5),
             widths=(2.4, 1.2, *(0.8,) * 5),
         ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
+from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, by_role
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -19,15 +21,13 @@ from adaptive_cart.report.document import (
     row,
     without_blank_columns,
 )
-from adaptive_cart.report.evidence import Evidence, per_scenario
+from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
 
 
 def stopping(evidence: Evidence) -> list[Block]:
     """Stopping by look and reason (T5), and the overrun."""
-    rows = {role: [row_ for name in names for row_ in _rows(evidence, name)]
-            for role, names in per_scenario(evidence)}  # fmt: skip
     reasons = evidence.endings
     heads = [f"{r.capitalize()}: {part}" for r in reasons for part in ("all", "reached", "so far")]
     head = cells("Scenario", "Look", "Reached", *heads)
@@ -48,7 +48,7 @@ def stopping(evidence: Evidence) -> list[Block]:
             key="t-stopping",
             title=line("Stopping by look and reason, as shares of the trials"),
             head=head,
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), lambda name: _rows(evidence, name)),
             align=("left", *("right",) * (len(head) - 1)),
             widths=(2.1, 0.7, 0.8, *(0.85,) * len(heads)),
             notes=tuple(notes),
@@ -121,19 +121,18 @@ def _by_rule(evidence: Evidence) -> list[Block]:
     if not any(evidence.has(name, f"decided_{r.name}") for name in evidence.scenarios
                for r in rules):  # fmt: skip
         return []
-    rows: dict[str, list[Row]] = {}
-    for role, names in per_scenario(evidence):
-        rows[role] = [
-            row(code(name), *(evidence.cell(name, f"decided_{r.name}").number() for r in rules))
-            for name in names
-        ]
+
+    def rows_of(name: str) -> Iterator[Row]:
+        ended = (evidence.cell(name, f"decided_{rule.name}").number() for rule in rules)
+        yield row(code(name), *ended)
+
     head = (line("Scenario"), *(line(code(rule.name)) for rule in rules))
     return [
         Table(
             key="t-by-rule",
             title=line("Which rule ended the trial, as shares of all trials"),
             head=head,
-            rows=headed(rows, len(head)),
+            rows=by_role(evidence, len(head), rows_of),
             align=("left", *("right",) * len(rules)),
             notes=(
                 line("What each rule does is said in ", Reference("t-rules"), ". The other trials "
