@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -20,6 +21,7 @@ from adaptive_cart.models.periods.kinds import ADJUSTED
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.report import accuracy, build, grid, sensitivity
 from adaptive_cart.report.chapters import chapter, examples
+from adaptive_cart.report.counts_alone import enumerated
 from adaptive_cart.report.document import (
     Heading,
     Number,
@@ -434,9 +436,10 @@ def test_the_largest_error_on_the_boundary_is_no_grids() -> None:
     found = grid.grid_of(source().evidence)
     assert found is not None
     control, error = found.worst
-    near = [(control + step, found.margin) for step in (-0.002, 0.0, 0.002)]
-    success, _ = grid._enumerated(found.design, tuple(near))
-    below, there, above = (success[point] for point in near)
+    controls = [control + step for step in (-0.002, 0.0, 0.002)]
+    near = tuple((rate, rate + found.margin) for rate in controls)
+    text = json.dumps(found.design.plain())
+    below, there, above = (success for success, _ in enumerated(text, near))
     assert there == pytest.approx(error, abs=1e-9)
     assert max(below, above) < there
     assert error > max(found.success[c, d] for c, d in found.success if d == found.margin)
