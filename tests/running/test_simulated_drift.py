@@ -176,8 +176,8 @@ def test_what_is_told_is_what_was_found() -> None:
     [
         ("rates", {"region": (0.0, 1.0)}, "above 0"),
         ("rates", {"region": (2.0, 1.0)}, "two rising levels"),
-        ("rates", {"trials": 5}, "at least 100"),
-        ("rates", {"points": 2}, "at least 3"),
+        ("rates", {"trials": 5}, "from 100 to"),
+        ("rates", {"points": 2}, "from 3 to"),
         ("rates", {"error": 1.5}, "between 0 and 1"),
     ],
 )
