@@ -196,7 +196,7 @@ class Population:
             outcomes={name: wide(np.asarray(of), number) for name, of in self.outcomes.items()},
             dropout=None if self.dropout is None else wide(self.dropout, number),
         )  # fmt: skip
-        found.__dict__["groups"] = tuple(
+        found.enrolled.__dict__["groups"] = tuple(
             (ParticipantSet(wide(members.words, -(-number // WORD))),) for (members,) in self.groups
         )
         return found
