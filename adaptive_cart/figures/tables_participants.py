@@ -218,7 +218,7 @@ def infusion_tables(result: Result) -> Tables | Missing:
 
 
 def _share_over_trials(share: Floats) -> dict[str, float]:
-    """The same of a share, whose interval does not reach beyond none and all."""
+    """A share over trials, as `over_trials` has it; its interval ends at none and at all."""
     found = over_trials(share)
     return found | {"lower": max(found["lower"], 0.0), "upper": min(found["upper"], 1.0)}
 

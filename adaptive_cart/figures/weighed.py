@@ -188,7 +188,7 @@ def draw_trials(axes: Axes, points: Any, across: str, handles: dict[str, Any]) -
 
 
 def draw_middle(axes: Axes, across: float, benefit: float) -> Any:
-    """Mark what the trials of a panel are about, on top of them."""
+    """Mark what the trials of a panel lie around, on top of them."""
     return axes.plot(
         [across], [benefit], "X", color=ORANGE, markersize=9.0, markeredgecolor=BLACK,
         markeredgewidth=0.8, zorder=5, linestyle="none",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,12 +115,7 @@ def write_figures(
     InputError
         If a format or figure does not exist; nothing is written then.
     """
-    wanted = list(dict.fromkeys(formats))
-    unknown = [name for name in wanted if name not in FORMATS]
-    if unknown or not wanted:
-        raise InputError(
-            f"--format: found '{', '.join(unknown)}'; some of {one_of(FORMATS)} are expected"
-        )
+    wanted = formats_asked(formats)
     kinds = [kind_of_figure(key) for key in (FIGURES if only is None else dict.fromkeys(only))]
     assert result.manifest  # raises where the results are not sound
     out = Path(folder) if folder is not None else result.folder / FOLDER
@@ -230,12 +225,7 @@ def write_pictures(
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    wanted = list(dict.fromkeys(formats))
-    unknown = [suffix for suffix in wanted if suffix not in FORMATS]
-    if unknown:
-        raise InputError(
-            f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)} are expected"
-        )
+    wanted = formats_asked(formats)
     for parent in (folder, *folder.parents):
         if parent.exists() and not parent.is_dir():
             raise ResultsError(f"{parent}: is a file; choose another --out")
@@ -257,25 +247,34 @@ def told_beside(name: str, title: str, caption: str, alternative: str) -> str:
     return json.dumps({name: told}, indent=2, ensure_ascii=False) + "\n"
 
 
-def require_formats(formats: Sequence[str]) -> None:
-    """Raise an :class:`InputError` where a figure is not written in some format."""
-    unknown = [suffix for suffix in formats if suffix not in FORMATS]
-    if unknown:
-        raise InputError(f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)}")
+def formats_asked(formats: Iterable[str]) -> list[str]:
+    """The formats that are asked for, each once.
+
+    Raises
+    ------
+    InputError
+        If there are none, or a figure is not written in one of them.
+    """
+    wanted = list(dict.fromkeys(formats))
+    unknown = [suffix for suffix in wanted if suffix not in FORMATS]
+    if unknown or not wanted:
+        found = ", ".join(unknown)
+        raise InputError(f"--format: found '{found}'; some of {one_of(FORMATS)} are expected")
+    return wanted
 
 
 def write_captioned(
     folder: Path,
     captions: Mapping[str, Mapping[str, str]],
     draw: Callable[[str], Figure],
-    formats: Sequence[str],
+    formats: Iterable[str],
 ) -> list[str]:
     """Write figures and a file of their captions; returns the names of the files.
 
     Parameters
     ----------
     captions
-        By name of a figure: its title, its caption and what it says to who does not see it.
+        By name of a figure: its title, its caption and its alternative text.
     draw
         Draws the figure of a name.
 
@@ -284,9 +283,9 @@ def write_captioned(
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    require_formats(formats)
+    wanted = formats_asked(formats)
     owned = OwnedFolder(folder)
-    files = {f"{name}.{suffix}": (name, suffix) for name in captions for suffix in formats}
+    files = {f"{name}.{suffix}": (name, suffix) for name in captions for suffix in wanted}
     owned.require_free([*files, CAPTIONS])
     drawn = {name: draw(name) for name in captions}
     for file, (name, suffix) in files.items():

@@ -1,4 +1,4 @@
-"""Who is told how far a work is, and what is found on the way."""
+"""Who is told how far the work is, and what is found on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scenario is in a design for."""
+"""What a design has a scenario for."""
 
 from __future__ import annotations
 

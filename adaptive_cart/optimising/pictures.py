@@ -19,7 +19,7 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.figures.writing import require_formats, write_captioned
+from adaptive_cart.figures.writing import formats_asked, write_captioned
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.found import Optimum, Row
 from adaptive_cart.results.figure import Z95
@@ -188,7 +188,7 @@ def write_front(
     found: Optimum, folder: Path, formats: tuple[str, ...] = ("pdf", "svg", "png")
 ) -> list[str]:
     """Write the figure with its caption; returns the names of the files, none if there is none."""
-    require_formats(formats)
+    formats_asked(formats)  # wrong ones are told of what has no figure, too
     if lacks(found):
         return []
     told = {

@@ -60,9 +60,6 @@ def _variants(evidence: Evidence) -> list[Block]:
                 level=evidence.level(),
             )
         )
-        blocks += [_not_simulated(evidence, one) for one in cannot]
-        for key, title, table, variants in BY_TOPIC:
-            blocks += _topic(evidence, found, cannot, key, title, table, variants)
     else:
         blocks.append(
             paragraph(
@@ -71,6 +68,9 @@ def _variants(evidence: Evidence) -> list[Block]:
                 but="; what was run beside it follows" if beside else "",
             )
         )
+    blocks += [_not_simulated(evidence, one) for one in cannot]
+    for key, title, table, variants in BY_TOPIC if found else ():
+        blocks += _topic(evidence, found, cannot, key, title, table, variants)
     return blocks
 
 
@@ -95,7 +95,7 @@ def _topic(
 ) -> list[Block]:
     here = [change for change in found if change.variant.key in variants]
     for one in cannot:
-        if one.key in variants and one.key not in {change.variant.key for change in here}:
+        if one.key in variants:
             for item in one.items:
                 evidence.trace.missing(item, f"{one.title}: not simulated: {one.why}")
     if not here:
@@ -203,8 +203,10 @@ def _safety_of_fixed(evidence: Evidence, change: Change) -> str:
 def _lacking(evidence: Evidence, key: str, cannot: set[str]) -> list[Block]:
     if cannot:  # said already
         return []
+    once = evidence.design.looks.number == 1
+    alone = "the design has one look only" if once else "no success is judged at the last look"
     reasons = {
-        "fixed": (4, "the design has one look only"),
+        "fixed": (4, alone),
         "futility": (21, "the design has no futility rule"),
     }
     if key == "prior-sensitivity" and evidence.sensitivity_trials:
