@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from adaptive_cart.nouns.participant_set import ParticipantSet
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Groups: TypeAlias = tuple[tuple[ParticipantSet, ...], ...]  # members, by arm and stratum
 
 DATES: Final = 16  # at which it is known who has come; looks of a trial are fewer
 
@@ -47,7 +48,7 @@ class Enrolled:
         return self.arrival is arrival and self.arm is arm and self.stratum is stratum
 
     @cached_property
-    def groups(self) -> tuple[tuple[ParticipantSet, ...], ...]:
+    def groups(self) -> Groups:
         """Members of each arm and stratum."""
         arms = tuple(ParticipantSet.where(self.arm == arm) for arm in range(self.arms))
         if self.stratum is None:
@@ -57,11 +58,7 @@ class Enrolled:
 
     def tally(self, members: ParticipantSet) -> Integers:
         """Count a set by ``(trial, arm, stratum)``."""
-        counts = np.empty((len(self.arrival), self.arms, self.strata), dtype=np.int64)
-        for arm, strata in enumerate(self.groups):
-            for stratum, group in enumerate(strata):
-                counts[:, arm, stratum] = (members & group).count()
-        return counts
+        return _tally(members, self.groups)
 
     def number_by(self, date: Floats) -> Integers:
         """How many have come by a date, both ``(trial,)``; read only."""
@@ -78,12 +75,16 @@ class Enrolled:
     def _numbers(self) -> list[tuple[Floats, Integers]]:
         return []
 
-    def by(self, date: Floats, randomised: Integers) -> Come:
-        """Those randomised by a date, both ``(trial,)``."""
+    def by(
+        self, date: Floats, randomised: Integers, left_out: ParticipantSet | None = None
+    ) -> Come:
+        """Those randomised by a date, both ``(trial,)``, but for who is left out."""
+        if left_out is not None:
+            return Come(self.arrival, self.groups, date, randomised, left_out)
         for known in self._come:
             if _same(known.date, date) and _same(known.randomised, randomised):
                 return known
-        found = Come(self, date.copy(), randomised.copy())
+        found = Come(self.arrival, self.groups, date.copy(), randomised.copy())
         self._come.append(found)
         del self._come[:-DATES]
         return found
@@ -97,15 +98,20 @@ class Enrolled:
 class Come:
     """Those who have come by a date.
 
+    Of who has been enrolled it has no more than it takes: two that hold each other are freed late.
+
     Attributes
     ----------
+    arrival, groups
+        Of everybody, as :class:`Enrolled` has them.
     date, randomised
         ``(trial,)``.
     left_out
         Participants who are not counted though they are randomised; nobody, if nothing.
     """
 
-    enrolled: Enrolled
+    arrival: Floats
+    groups: Groups
     date: Floats
     randomised: Integers
     left_out: ParticipantSet | None = None
@@ -118,8 +124,8 @@ class Come:
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the date."""
         if month not in self._passed:  # endpoints often share a month
-            arrival, date = self.enrolled.arrival, until(self.date)
-            self._passed[month] = self._first(number_by(arrival, date, month, self.randomised))
+            number = number_by(self.arrival, until(self.date), month, self.randomised)
+            self._passed[month] = self._first(number)
         return self._passed[month]
 
     @cached_property
@@ -131,7 +137,7 @@ class Come:
         for known, counts in self._tallies:
             if known is members:
                 return counts
-        counts = self.enrolled.tally(members)
+        counts = _tally(members, self.groups)
         counts.setflags(write=False)
         if members is self.everybody or any(members is own for own in self._passed.values()):
             self._tallies.append((members, counts))
@@ -143,8 +149,17 @@ class Come:
 
     def _first(self, number: Integers) -> ParticipantSet:
         """The first so many, ``(trial,)``, but for who is not counted."""
-        found = ParticipantSet.first(number, self.enrolled.arrival.shape[1])
+        found = ParticipantSet.first(number, self.arrival.shape[1])
         return found if self.left_out is None else found.without(self.left_out)
+
+
+def _tally(members: ParticipantSet, groups: Groups) -> Integers:
+    """Count a set by ``(trial, arm, stratum)``."""
+    counts = np.empty((len(members.words), len(groups), len(groups[0])), dtype=np.int64)
+    for arm, strata in enumerate(groups):
+        for stratum, group in enumerate(strata):
+            counts[:, arm, stratum] = (members & group).count()
+    return counts
 
 
 def _same(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> bool:

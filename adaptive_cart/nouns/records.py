@@ -337,10 +337,7 @@ class Snapshot:
 
     @cached_property
     def _come(self) -> Come:
-        enrolled = self.population.enrolled
-        if self.left_out is None:
-            return enrolled.by(self.date, self.randomised)
-        return Come(enrolled, self.date, self.randomised, self.left_out)
+        return self.population.enrolled.by(self.date, self.randomised, self.left_out)
 
     @property
     def enrolled(self) -> ParticipantSet:

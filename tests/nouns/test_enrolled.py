@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -85,3 +87,20 @@ def test_other_arms_strata_or_people_left_out_are_not_shared() -> None:
     whole = slowly(one, dates, number, 0.0)
     assert (without == whole - slowly(one, dates, np.full(TRIALS, 10), 0.0)).all()
     assert (Snapshot(dates, number, one).enrolled_by_group == whole).all()
+
+
+def test_nobody_is_kept_once_no_scenario_has_them() -> None:
+    """Of a block that is done nothing waits for what goes round in circles to be looked through."""
+    one = people(1)
+    one.enrolled.number_by(one.arrival[:, 30])
+    looks = [Snapshot(one.arrival[:, place], np.full(TRIALS, 31), one) for place in (30, 40)]
+    for snapshot in looks:
+        assert (snapshot.tally(snapshot.passed(1.0)) <= snapshot.enrolled_by_group).all()
+    held = weakref.ref(one.enrolled)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        del one, looks, snapshot
+        assert held() is None
+    finally:
+        gc.enable()
