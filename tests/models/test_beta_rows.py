@@ -128,6 +128,28 @@ def test_bytes_are_counted_as_rows_are_added_and_forgotten(monkeypatch, limit):
     assert kept.held_bytes == 0
 
 
+def test_work_that_is_stopped_half_way_leaves_nothing_that_is_taken_for_known(monkeypatch):
+    """As by Ctrl-C in a notebook, whose next question is asked of the same process."""
+    counts, others = pairs(40, 60), pairs(40, 70)
+    kept = beta_rows.KEPT
+    kept.clear()
+    wanted = difference_above(FLAT, ROBUST, counts, 0.05)
+    kept.clear()
+    with monkeypatch.context() as patched:
+
+        def stopped(*_):
+            raise KeyboardInterrupt
+
+        patched.setattr(beta_comparison.Rows, "_add", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            difference_above(FLAT, ROBUST, counts, 0.05)
+    difference_above(FLAT, ROBUST, others, 0.05)
+    assert (difference_above(FLAT, ROBUST, counts, 0.05) == wanted).all()
+    assert kept.held_bytes == sum(rows.held_bytes for rows in kept._rows.values())
+    kept.clear()
+    assert kept.held_bytes == 0
+
+
 APART = BetaMixture((0.3, 0.7), (20.0, 380.0), (380.0, 20.0))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,19 @@ def test_what_was_met_is_not_asked_again_and_what_lost_its_place_is(places_log):
     # in sixty places or more hardly any of sixty tables is asked for twice
     assert sum(asked) > 3_000 if places_log == 1 else sum(asked) < 6_000
     assert places_log < 12 or sum(asked) <= 300
+
+
+def test_small_integers_of_counts_have_room_for_their_key():
+    """Two tables that differ in their first count alone, which is shifted furthest."""
+    beta_tables._lately.cache_clear()
+    flat = BetaMixture.single(1, 1)
+    successes, totals = np.array([[[3], [9]], [[11], [9]]]), np.full((2, 2, 1), 20)
+    wide = CountsPosterior(BetaBinomial((flat, flat)), successes, totals, None)
+    small = replace(wide, successes=successes.astype(np.int16), totals=totals.astype(np.int16))
+    question = Question("dfr", 0, 1, 0.1)
+    found = wide.covers(question, 0.5)
+    assert found.tolist() == [False, True]
+    assert (small.covers(question, 0.5) == found).all()
 
 
 @pytest.mark.parametrize("too_many", [False, True])

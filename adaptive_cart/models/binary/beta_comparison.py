@@ -221,7 +221,7 @@ def best_among(
             some = [np.ascontiguousarray(part[left]) for part in (successes, totals, compared)]
             number = some[2].sum(axis=1)
             exponents = sizes[number, np.where(some[2], some[1], 0).sum(axis=1)]
-            for exponent in sorted(set(exponents[number > 1].tolist())):
+            for exponent in sorted(set(exponents.tolist())):
                 mine = some[2] & (exponents == exponent)[:, None]
                 for rows in (density, above):
                     rows.of(exponent, some[0][mine], some[1][mine])

@@ -86,7 +86,7 @@ class Rows:
         self.values = np.empty(0)
         self._number, self._end = 0, 0
         self.heard: Callable[[int], None] = _by_nobody  # of bytes that have been added
-        self._told = 0  # bytes of which has been told
+        self.told = 0  # bytes of which has been told
 
     @property
     def held(self) -> tuple[Integers, npt.NDArray[np.int32], Integers, Floats]:
@@ -113,8 +113,9 @@ class Rows:
         if len(unknown):
             new, at = np.unique(keys[unknown], return_index=True)
             at = unknown[at]
-            line[new] = np.arange(len(new)) + self._number + 1
             self._add(self._work_out(exponent, successes[at], totals[at]))
+            # only now: where work is stopped half way, nothing of it may be taken for known
+            line[new] = np.arange(self._number - len(new), self._number) + 1
             slots = line.take(keys)
         self._tell()
         return slots.astype(np.int64) - 1
@@ -153,7 +154,7 @@ class Rows:
         self._end += more
 
     def _tell(self) -> None:
-        more, self._told = self.held_bytes - self._told, self.held_bytes
+        more, self.told = self.held_bytes - self.told, self.held_bytes
         self.heard(more)
 
 
@@ -215,7 +216,7 @@ class _Kept:
     def _drop(self, what: Hashable) -> None:
         rows = self._rows.pop(what)
         rows.heard = _by_nobody
-        self.held_bytes -= rows.held_bytes
+        self.held_bytes -= rows.told
 
     def clear(self) -> None:
         """Forget everything."""

@@ -87,8 +87,8 @@ def _lately(what: Hashable) -> Lately:
 
 
 def _packed(counts: tuple[Counts, ...]) -> Counts:
-    """One number for each table."""
-    keys = counts[0]
+    """One number for each table, whatever the size of its counts in memory."""
+    keys = counts[0].astype(np.int64, copy=False)
     for count in counts[1:]:
         keys = (keys << COUNT_BITS) | count
     return keys
