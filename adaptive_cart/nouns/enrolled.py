@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Groups: TypeAlias = tuple[tuple[ParticipantSet, ...], ...]  # members, by arm and stratum
 
-DATES: Final = 16  # at which it is known who has come; looks of a trial are fewer
+DATES: Final = 16  # the latest, at which it is known who has come; most trials have fewer looks
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-
 FEW: Final = 200  # trials of which a column costs more to ask for than to go over
 LINE: Final = 8  # numbers that a cache fetches together
 
@@ -30,7 +29,7 @@ def running_sums(gaps: Floats) -> Floats:
         gaps[:] = np.cumsum(gaps * -1.0, axis=1)
         return gaps
     so_far, *others = gaps.T
-    # NumPy 2.4.6 takes the negative of numbers 64 bytes apart from the wrong places
+    # NumPy 2.4.6 writes wrong negatives where they are to lie 64 bytes apart
     np.multiply(so_far, -1.0, out=so_far)
     for own in others:
         np.subtract(so_far, own, out=own)
