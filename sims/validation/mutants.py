@@ -87,8 +87,8 @@ NAMED = (
     (
         "a calibration confirmed on the seed of its search",
         "running/calibrating/type_one_error.py",
-        "number, fresh_seed(seed, CALIBRATION)), number",
-        "number, seed), number",
+        "number, effort.confirming.seed)",
+        "number, effort.searching.seed)",
         "tests/running/test_calibrate.py::"
         "test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold",
     ),
