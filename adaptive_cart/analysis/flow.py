@@ -34,7 +34,7 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.replacing import settings_typed
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.asked_numbers import MOST_PARTICIPANTS, wrong_number, wrong_seed
-from adaptive_cart.nouns.progress import Tell
+from adaptive_cart.nouns.progress import Tell, unheard
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
@@ -197,7 +197,7 @@ def analyze(
         If the look is not due, the design cannot be analysed, or the run is of another one.
     """
     loaded = design if isinstance(design, Design) else load_design(design)
-    say = tell or (lambda message: None)
+    say = tell or unheard
     _judgeable(loaded)
     bias, typed, window = None, window, window_of(loaded, window)
     if not 0.0 <= window < float("inf"):

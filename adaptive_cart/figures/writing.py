@@ -14,6 +14,7 @@ from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import DOTS_A_INCH, RC
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,7 +98,7 @@ def write_figures(
     folder: str | Path | None = None,
     formats: Iterable[str] = FORMATS,
     only: Iterable[str] | None = None,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Written:
     """Draw every figure that a run holds the numbers for, and write them beside those numbers.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
 from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts, load_facts, refuse_unread
@@ -62,7 +63,7 @@ def write_report(
     facts: str | Path | None = None,
     sensitivity_trials: int | None = None,
     exhibits: Sequence[Exhibit] = (),
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Written:
     """Write the protocol appendix of a run.
 
