@@ -355,7 +355,7 @@ def kills() -> Iterable[str]:
 
 def growth() -> Iterable[str]:
     """Time of a trial as a design grows."""
-    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", keep_default_na=False)
+    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", comment="#", keep_default_na=False)
     head = ("design", "what grows", "to", "µs a trial", "slope of the last step", "of all")
     return table(head, found[found["grows"] != ONCE].itertuples(index=False))
 
@@ -376,7 +376,7 @@ def searches() -> Iterable[str]:
 
 def million() -> Iterable[str]:
     """What a million scenarios of a thousand trials would cost, by these times."""
-    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", keep_default_na=False)
+    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", comment="#", keep_default_na=False)
     own = found[found["design"] == "sle_autologous"]
     trial = float(own.loc[own["value"] == 90, "microseconds"].iloc[0]) * 1e-6
     once = float(own.loc[own["grows"] == ONCE, "microseconds"].iloc[0]) * 1e-6

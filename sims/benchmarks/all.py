@@ -25,10 +25,8 @@ ratios below 1.1 say little.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -38,6 +36,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import machine
 import speed
 import turns
 
@@ -186,36 +185,6 @@ def measured(
         return list(rows_of(design, [ROOT], stretches, rounds, two))
 
 
-def keep(rows: list[tuple[str, ...]]) -> None:
-    """Write what has been measured so far."""
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([f"# {machine()}"])
-        writer.writerow(HEAD)
-        writer.writerows(rows)
-
-
-def machine() -> str:
-    """Processor, cores and versions, as they stand at the top of what is kept."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-        name = next((line.split(":")[1].strip() for line in lines if "model name" in line), name)
-    versions = ", ".join(
-        subprocess.run(
-            [sys.executable, "-c", f"import {module}; print('{module}', {module}.__version__)"],
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()
-        for module in ("numpy", "scipy", "pyarrow")
-    )  # fmt: skip
-    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{time.strftime('%Y-%m-%d')}, {name}, {os.cpu_count()} cores, {load}, "
-        f"Python {platform.python_version()}, {versions}"
-    )
-
-
 def main() -> None:
     """Measure, print and keep."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -229,7 +198,7 @@ def main() -> None:
     given = reader.parse_intermixed_args()
     checkouts = [ROOT] if given.against is None else [ROOT, given.against.resolve()]
     rows: list[tuple[str, ...]] = []
-    print(machine())
+    print(machine.words())
     for design in given.designs:
         found = measured(design.resolve(), checkouts, given.stretches, given.rounds, given.two)
         for row in found:
@@ -238,7 +207,7 @@ def main() -> None:
                 flush=True,
             )
         rows += found
-        keep(rows)
+        machine.keep(RESULTS, HEAD, rows)
     if given.reference:
         subprocess.run([sys.executable, str(HERE / "reference.py")], check=True)
 

@@ -6,19 +6,21 @@ Each line of ``growth.csv`` is a design with one of its numbers set otherwise: p
 trial, followed and judged in a block of the usual size, the median of several rounds that go
 through all settings in turn; and, over the last step and over all of them, the slope on the
 logarithmic scale (1: twice as much takes twice as long). Tables of counts are looked up once
-before, as in a long run. The last lines are of what a scenario costs once: its true values.
+before, and freed memory is kept, as in a long run. The last lines are of what a scenario costs
+once: its true values. The first line of the file names the machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import os
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import machine
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,6 +30,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import load_design, read_tables
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.running.stretches import block_size
 
@@ -131,20 +134,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     asked = list(settings())
-    for *_, design in asked:
-        seconds_of(design, wanted.trials)
-    rounds = [
-        [seconds_of(design, wanted.trials) for *_, design in asked] for _ in range(wanted.rounds)
-    ]
+    with freed_memory_kept():
+        for *_, design in asked:
+            seconds_of(design, wanted.trials)
+        rounds = [
+            [seconds_of(design, wanted.trials) for *_, design in asked]
+            for _ in range(wanted.rounds)
+        ]
     times = [statistics.median(of_one) for of_one in zip(*rounds, strict=True)]
     rows, first, before = [], {}, {}
     for (name, what, value, _), seconds in zip(asked, times, strict=True):
-        slopes = [
-            ""
-            if start is None
-            else f"{math.log(seconds / start[1]) / math.log(value / start[0]):.2f}"
-            for start in (before.get((name, what)), first.get((name, what)))
-        ]
+        slopes = [_slope(start.get((name, what)), value, seconds) for start in (before, first)]
         rows.append((name, what, value, f"{seconds * 1e6:.1f}", *slopes))
         first.setdefault((name, what), (value, seconds))
         before[name, what] = (value, seconds)
@@ -152,10 +152,7 @@ def main() -> None:
     for name in ("hello", "sle_autologous"):
         rows.append((name, "a scenario, once", 1, f"{once(name) * 1e6:.1f}", "", ""))
         print(rows[-1])
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEAD)
-        writer.writerows(rows)
+    machine.keep(RESULTS, HEAD, rows)
 
 
 if __name__ == "__main__":
