@@ -19,10 +19,11 @@ _NARROW, _WIDE = frozenset("ijlt.,;:'|!()[]I /"), frozenset("mwMWOQGD@%—…→
 
 @dataclass(frozen=True)
 class Columns:
-    """Widths of the columns of a table and size of its words, in points."""
+    """Widths of the columns of a table and size of its words, in points; whether words break."""
 
     widths: tuple[float, ...]
     size: float
+    tight: bool = False  # which the template of the PDF asks for
 
 
 def columns(table: Table, labels: Mapping[str, str], width: float) -> Columns:
@@ -48,7 +49,7 @@ def columns(table: Table, labels: Mapping[str, str], width: float) -> Columns:
             if sum(needed) <= width:
                 return Columns(_shifted(asked, needed), size)
     scale = width / sum(needed)
-    return Columns(tuple(part * scale for part in needed), sizes[-1])
+    return Columns(tuple(part * scale for part in needed), sizes[-1], tight=True)
 
 
 def _needed(table: Table, labels: Mapping[str, str], place: int, size: float, whole: bool) -> float:

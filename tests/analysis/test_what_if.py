@@ -147,7 +147,7 @@ def test_too_many_outcomes_are_refused_and_nobody_is_no_number() -> None:
     raw["enrolment"]["max_n"], raw["looks"] = 400, {"observed": [40, 400]}
     (efficacy, _) = analyze(Design(**raw), visit_rows(), what_if=100, **AT).findings.what_if
     assert efficacy.why == ("100 may come out in 2,601 ways; up to 2,000 are told: ask for fewer")
-    with pytest.raises(ac.CartError, match="--what-if: found 0; a number of participants is"):
+    with pytest.raises(ac.CartError, match="--what-if: found 0; from 1 to 100,000 is"):
         analyze(Design(**VISITS), visit_rows(), what_if=0, **AT)
 
 

@@ -539,6 +539,8 @@ def test_a_trial_whose_posterior_failed_has_no_benefit_and_no_harm() -> None:
             ),
             design=plan.design,
             ends=dict.fromkeys(plan.weighed),
+            estimated=np.zeros(2, dtype=np.bool_),
+            _at_ends=lambda name, trials: None,
             block=block,
         )
         SimulatedConduct._weigh(conduct)  # type: ignore[arg-type]
