@@ -11,9 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from adaptive_cart.errors import RunError
+from adaptive_cart.nouns.progress import Tell, unheard
+from adaptive_cart.running.ctrl_c import ctrl_c_waits
 
 PATIENCE = 3  # times that workers die with no call finished in between, before we give up
 SECONDS_FOR_WORKERS = 60  # that a cluster may be without any that works
@@ -57,7 +60,7 @@ class Cluster:
         self,
         jobs: int,
         scheduler: str | None = None,
-        tell: Callable[[str], None] = lambda message: None,
+        tell: Tell = unheard,
     ) -> None:
         self.jobs = jobs
         self.scheduler = scheduler
@@ -89,9 +92,18 @@ class Cluster:
             # a worker that takes longer to come again is given up by the cluster, and none comes
             "distributed.deploy.lost-worker-timeout": SECONDS_TO_COME_AGAIN,
         }
-        self._open.enter_context(dask.config.set(forgiving))
-        own = {"n_workers": self.jobs, "threads_per_worker": 1, "dashboard_address": None}
-        where = {"address": self.scheduler} if self.scheduler else own
+        # workers of our own tell of whatever they did when they were let go
+        quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical"}
+        self._open.enter_context(dask.config.set(forgiving | quiet))
+        own = {
+            "n_workers": self.jobs,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+            # whatever port is free: that a fixed one is in use would be told with a warning
+            "scheduler_kwargs": {"dashboard_address": ":0"},
+        }
+        where: dict[str, Any] = {"address": self.scheduler} if self.scheduler else own
+        where |= {"loop": self._open.enter_context(_deaf_loop())}
         for left in reversed(range(PATIENCE)):
             try:
                 client = Client(**where)
@@ -148,6 +160,24 @@ def _works(worker: dict[str, Any]) -> bool:
 def _closed(client: Any) -> None:
     with suppress(Exception):  # a scheduler that is gone cannot be told good-bye
         client.close(timeout=SECONDS_BETWEEN_LOOKS)
+
+
+@contextmanager
+def _deaf_loop() -> Iterator[Any]:
+    """What dask does beside us, in a thread that never sees Ctrl-C; nor do processes made there.
+
+    Workers of our own would print a traceback each of whatever they were doing.
+    """
+    from distributed.utils import LoopRunner
+
+    runner = LoopRunner()
+    resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
+    with ctrl_c_waits():
+        runner.start()
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
 
 
 @contextmanager

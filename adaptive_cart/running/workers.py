@@ -24,6 +24,7 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.progress import Tell, unheard
 from adaptive_cart.running.belonging import belong_to
 from adaptive_cart.running.cluster import PATIENCE, Cluster, given_up, over_cluster
 from adaptive_cart.running.ctrl_c import ctrl_c_waits
@@ -72,7 +73,7 @@ class Workers:
                 ) from None
 
     @contextmanager
-    def at_work(self, tell: Callable[[str], None] = lambda message: None) -> Iterator[None]:
+    def at_work(self, tell: Tell = unheard) -> Iterator[None]:
         """Let all that simulates inside be done by them; inside a cluster's work, by that one."""
         if _cluster.get() is not None:
             yield
@@ -100,7 +101,7 @@ def at_work(
     backend: str = "loky",
     scheduler: str | None = None,
     jobs: int | None = None,
-    tell: Callable[[str], None] = lambda message: None,
+    tell: Tell = unheard,
 ) -> Iterator[None]:
     """Let all that simulates inside be done by these workers; a cluster is connected to once.
 

@@ -58,6 +58,13 @@ def asleep(seconds: float) -> float:
     return seconds
 
 
+def interrupted(number: int) -> int:
+    """What Ctrl-C does to every process of a terminal."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
+    return number
+
+
 def dies(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
@@ -185,6 +192,17 @@ def test_a_cluster_whose_workers_are_gone_is_one_line(cluster, monkeypatch):
         f"{cluster.scheduler_address} has had no workers for 1 seconds, or none that lived until "
         f"it was looked for. Parts are kept"
     )
+
+
+@pytest.mark.slow
+def test_workers_of_our_own_cluster_neither_hear_ctrl_c_nor_tell_what_they_were_doing(capfd):
+    pytest.importorskip("distributed")
+    with at_work("dask", jobs=2):
+        assert list(spread(interrupted, range(4))) == [0, 1, 2, 3]
+        first = spread_as_finished(asleep, [0.0, 20.0], 2)
+        assert next(first) == 0.0
+        first.close()
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
