@@ -23,7 +23,13 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.nouns.asked_numbers import MOST_POINTS, MOST_TRIALS, wrong_number
+from adaptive_cart.nouns.asked_numbers import (
+    MOST_POINTS,
+    MOST_TRIALS,
+    wrong_jobs,
+    wrong_number,
+    wrong_seed,
+)
 from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
@@ -70,7 +76,7 @@ def simulated_drift(
     DesignError
         If the design does not borrow for the control's primary, or its truth is not said directly.
     """
-    arm, base = _sound(design, region, error, points, trials)
+    arm, base = _sound(design, region, error, points, trials, seed, jobs)
     kind, question = _kind(design), success_question(design)
     assert kind is not None
     external, line = line_of(kind, arm.prior.seen, region, points)
@@ -270,6 +276,8 @@ def _sound(
     error: float | None,
     points: int,
     trials: int,
+    seed: int | None,
+    jobs: int | None,
 ) -> tuple[BorrowingArm, str]:
     """The arm that borrows and the first alternative; all problems are refused at once."""
     problems = []
@@ -340,6 +348,7 @@ def _sound(
         problems.append(Problem("--error", f"found {error:g}; between 0 and 1 is expected"))
     problems += wrong_number("--points", points, 3, MOST_POINTS)
     problems += wrong_number("--trials", trials, 100, MOST_TRIALS)
+    problems += wrong_seed(seed) + wrong_jobs(jobs)
     if problems:
         raise DesignError(problems)
     return arms[0], base[0]

@@ -210,11 +210,12 @@ def test_every_problem_is_told_at_once() -> None:
     raw["scenarios"]["expected"]["role"] = "null"
     del raw["external"]
     with pytest.raises(DesignError) as refused:
-        drift(Design(**raw), points=2)
+        drift(Design(**raw), points=2, seed=-1, jobs=0)
     text = str(refused.value)
     assert "does not borrow" in text
     assert "alternative" in text
-    assert "--points" in text
+    for option in ("--points", "--seed", "--jobs"):
+        assert option in text
 
 
 def test_of_external_data_without_events_no_drift_is_told() -> None:
