@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,24 @@ def test_the_command_says_so_too(run: ac.Result) -> None:
     words = ["report", str(run.folder), "--format", "html", "--sensitivity-trials", "5"]
     told = CliRunner().invoke(main, words).stderr
     assert f"warning: sensitivity: looks a tenth later: not simulated: {LATE}" in told
+
+
+@pytest.mark.parametrize(
+    ("looks", "why"),
+    [([30], "the design has one look only"), ([20, 30], "no success is judged at the last look")],
+)
+def test_why_there_is_no_design_of_one_look_to_compare_with(
+    looks: list[int], why: str, tmp_path: Path
+) -> None:
+    raw = raw_design("hello")
+    raw["looks"] = {"observed": looks}
+    raw["rules"] = [raw["rules"][0] | {"looks": [1]}]
+    design = ac.Design(**raw)
+    run = ac.simulate(design, trials=20, jobs=1, engine="simulate", out=tmp_path)
+    evidence = Evidence(run, Facts(), 5)
+    _variants(evidence)
+    found = evidence.trace.findings()[3]
+    assert (found.status, found.note) == ("not applicable", why)
 
 
 def test_what_joins_questions_and_lists_thresholds_has_a_design_of_one_look() -> None:
