@@ -72,7 +72,13 @@ def test_a_command_may_be_started_in_a_thread():
 
 
 def test_who_loads_the_command_only_is_asked_as_before():
-    code = "import signal, adaptive_cart.__main__; print(signal.getsignal(signal.SIGINT))"
+    # said here, since whoever is started in the background has Ctrl-C ignored
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import adaptive_cart.__main__
+print(signal.getsignal(signal.SIGINT))
+"""
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=environment(), text=True
     )
