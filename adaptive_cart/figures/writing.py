@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,20 +248,25 @@ def told_beside(name: str, title: str, caption: str, alternative: str) -> str:
     return json.dumps({name: told}, indent=2, ensure_ascii=False) + "\n"
 
 
-def formats_asked(formats: Iterable[str]) -> list[str]:
-    """The formats that are asked for, each once.
+def asked_of(option: str, asked: Iterable[str], allowed: Sequence[str]) -> list[str]:
+    """The names that are asked for by an option, each once.
 
     Raises
     ------
     InputError
-        If there are none, or a figure is not written in one of them.
+        If there are none, or one is not allowed.
     """
-    wanted = list(dict.fromkeys(formats))
-    unknown = [suffix for suffix in wanted if suffix not in FORMATS]
+    wanted = list(dict.fromkeys(asked))
+    unknown = [name for name in wanted if name not in allowed]
     if unknown or not wanted:
         found = ", ".join(unknown)
-        raise InputError(f"--format: found '{found}'; some of {one_of(FORMATS)} are expected")
+        raise InputError(f"{option}: found '{found}'; some of {one_of(allowed)} are expected")
     return wanted
+
+
+def formats_asked(formats: Iterable[str]) -> list[str]:
+    """The formats of figures that are asked for, each once; errors as for :func:`asked_of`."""
+    return asked_of("--format", formats, FORMATS)
 
 
 def write_captioned(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.figures.writing import asked_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.progress import Progress, silent
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
@@ -94,8 +95,8 @@ def write_report(
     from adaptive_cart.report.build import SENSITIVITY_TRIALS, Source
     from adaptive_cart.report.recount import require_untouched
 
-    wanted = _of("--format", formats, FORMATS)
-    readers = _of("--audience", audiences, AUDIENCES)
+    wanted = asked_of("--format", formats, FORMATS)
+    readers = asked_of("--audience", audiences, AUDIENCES)
     if paper not in get_args(Paper):
         raise InputError(f"--paper: found '{paper}'; {one_of(get_args(Paper))} are allowed")
     _require_libraries(wanted)
@@ -180,15 +181,6 @@ def _require_libraries(formats: Iterable[str]) -> None:
         raise InputError(
             f"the report needs {', '.join(missing)}: pip install -c constraints.txt -e ."
         )
-
-
-def _of(option: str, asked: Iterable[str], allowed: tuple[str, ...]) -> list[str]:
-    wanted = list(dict.fromkeys(asked))
-    unknown = [name for name in wanted if name not in allowed]
-    if unknown or not wanted:
-        found = ", ".join(unknown)
-        raise InputError(f"{option}: found '{found}'; some of {one_of(allowed)} are expected")
-    return wanted
 
 
 def rendered(
