@@ -12,7 +12,7 @@ import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -407,7 +407,14 @@ def _found(
     must_not: float | None,
     may: float,
     by_look: dict[int, float],
-    **rest: Any,
+    *,
+    averages: Mapping[str, Figure],
+    method: Literal["exact", "simulated"],
+    fresh: Mapping[str, Figure] | None = None,
+    trials: int = 0,
+    seed: int = 0,
+    confidence: Literal["exact", "upper", "estimate"] = "exact",
+    notes: tuple[str, ...] = (),
 ) -> AveragedCalibration:
     """What a search came to, with the words and fingerprints of a log."""
     asked = design.calibration
@@ -420,8 +427,6 @@ def _found(
                                      *(() if success is None else success.scenarios)]))  # fmt: skip
     loss = asked.expected_loss
     made = "claimed" if rule.decision.at_the_end else "success"
-    told: dict[str, Any] = {"fresh": {}, "trials": 0, "seed": 0, "confidence": "exact", "notes": ()}
-    told |= rest
     wanted = {
         "false_discovery": asked.false_discovery,
         "correct_decision": asked.correct_decision,
@@ -445,7 +450,13 @@ def _found(
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),
         made=made,
-        **told,
+        averages=averages,
+        fresh=fresh or {},
+        method=method,
+        trials=trials,
+        seed=seed,
+        confidence=confidence,
+        notes=notes,
     )  # fmt: skip
 
 
